@@ -1,0 +1,245 @@
+// Each name that a client's entry may have, once: what it accepts and what it is for. The documents are written from
+// this table. What several names say together is judged in client-rules.ts.
+
+import type { JWK } from 'jose';
+import { AUTH_METHODS } from './client-entry.ts';
+import { bad, good, quote, type Reading } from './faults.ts';
+import { nearest } from './nearest.ts';
+import { readWorkflow } from './readers.ts';
+
+/** Strengths of a login, weakest first. `selfie-device` has a name already, and no way yet to reach it. */
+export const ACRS = {
+  recovery: 'urn:selfie-oidc:acr:recovery',
+  device: 'urn:selfie-oidc:acr:device',
+  selfie: 'urn:selfie-oidc:acr:selfie',
+  selfieActive: 'urn:selfie-oidc:acr:selfie-active',
+} as const;
+const SCOPES = ['openid', 'profile', 'email', 'offline_access'];
+
+/** A list names each of its wrong members, so that each can be told with its line. */
+export interface WrongItems {
+  readonly ok: false;
+  readonly items: readonly { readonly index: number; readonly problem: string; readonly fix: string }[];
+}
+
+type ValueReader = (value: unknown) => Reading<unknown>;
+
+export interface ClientKey {
+  readonly read: (value: unknown) => Reading<unknown> | WrongItems;
+  readonly about: string;
+}
+
+function text(test: RegExp, accepts: string): ValueReader {
+  return (value) => {
+    if (typeof value === 'string' && test.test(value)) return good(value);
+    if (typeof value === 'number' || typeof value === 'boolean') return bad('is not text', 'put it between quotes');
+    return bad(`is not ${accepts}`, `write ${accepts}`);
+  };
+}
+
+function word(words: readonly string[], notes: Record<string, string> = {}): ValueReader {
+  const fix = `write ${words.length === 1 ? words[0] : `one of ${words.join(', ')}`}`;
+  return (value) => {
+    if (typeof value !== 'string') return bad('is not text', fix);
+    if (words.includes(value)) return good(value);
+    const note = Object.hasOwn(notes, value) ? notes[value] : undefined;
+    const meant = nearest(value, words);
+    if (note !== undefined) return bad(`${quote(value)} ${note}`, fix);
+    return bad(`${quote(value)} is not one of ${words.join(', ')}`, meant ? `did you mean ${meant}?` : fix);
+  };
+}
+
+function list(item: ValueReader): ClientKey['read'] {
+  return (value) => {
+    if (!Array.isArray(value)) return bad('is not a list', 'write it as a list: [ … ]');
+    const items = value.flatMap((member, index) => {
+      const reading = item(member);
+      if (!reading.ok) return [{ index, problem: reading.problem, fix: reading.fix }];
+      if (value.indexOf(member) === index) return [];
+      return [{ index, problem: 'stood in the list before', fix: 'write each one once' }];
+    });
+    return items.length > 0 ? { ok: false, items } : good(value);
+  };
+}
+
+const yesOrNo: ValueReader = (value) =>
+  typeof value === 'boolean' ? good(value) : bad('is neither true nor false', 'write true or false, without quotes');
+const count: ValueReader = (value) =>
+  Number.isSafeInteger(value) && Number(value) >= 0
+    ? good(value)
+    : bad('is not a whole number of seconds', 'write a whole number, 0 or more');
+/** Addresses are judged with their client, as what is right depends on the rest of it. */
+const address = text(/^[\x21-\x7e]{1,2000}$/, 'an absolute address without spaces');
+const httpsAddress: ValueReader = (value) => {
+  const reading = address(value);
+  if (!reading.ok) return reading;
+  const url = URL.parse(String(value));
+  return url?.protocol === 'https:' && url.username === '' && url.password === ''
+    ? reading
+    : bad('is not an https address', 'write an https address');
+};
+
+const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
+const publicKeys: ValueReader = (value) => {
+  const keys = typeof value === 'object' && value !== null && 'keys' in value ? value.keys : undefined;
+  if (!Array.isArray(keys) || keys.length === 0)
+    return bad('is not a JWK set with keys in it', 'write a JWK set: { keys: [ … ] }');
+  const isKey = (key: unknown): key is JWK =>
+    typeof key === 'object' && key !== null && 'kty' in key && typeof key.kty === 'string';
+  if (!keys.every(isKey)) return bad('has an entry that is not a JWK', 'write public keys, each with kty');
+  if (keys.some((key) => key.kty === 'oct' || PRIVATE_MEMBERS.some((member) => member in key))) {
+    return bad(
+      'holds a private key, which belongs to the client alone',
+      'write the public members only, and let the client make a new key',
+    );
+  }
+  return good(value);
+};
+
+const UNSUPPORTED_GRANTS = {
+  implicit: 'puts tokens into addresses and is refused',
+  password: 'asks for passwords, of which there are none here, and is refused',
+  client_credentials: 'is not supported by this version',
+  'urn:openid:params:grant-type:ciba': 'is not supported by this version',
+  'urn:ietf:params:oauth:grant-type:device_code': 'is not supported by this version',
+};
+/** `code` alone: whatever else a response type names puts tokens into addresses. */
+const responseType: ValueReader = (value) => {
+  const parts = typeof value === 'string' ? value.split(' ') : [];
+  if (!parts.includes('token') && !parts.includes('id_token')) return word(['code'])(value);
+  return bad(`${quote(value)} is implicit or hybrid, puts tokens into addresses and is refused`, 'write code');
+};
+
+export const CLIENT_KEYS: Readonly<Record<string, ClientKey>> = {
+  client_id: {
+    read: text(/^[\x21-\x7e]{1,200}$/, 'text without spaces, at most 200 characters'),
+    about: 'Name of the client in the protocol. Required, unique.',
+  },
+  client_secret: {
+    read: text(/^[\x20-\x7e]{1,500}$/, 'printable ASCII text'),
+    about:
+      'Secret of a confidential client; in production at least 32 characters. Make one with `openssl rand -base64 33`.',
+  },
+  client_name: {
+    read: text(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]{1,100}$/u, 'text of at most 100 characters, without control characters'),
+    about: 'Shown to the person.',
+  },
+  logo_uri: { read: httpsAddress, about: 'Picture shown to the person; https.' },
+  application_type: { read: word(['web', 'native']), about: '`web` (default) or `native`.' },
+  redirect_uris: {
+    read: list(address),
+    about:
+      'Where a login may end: https, http on loopback, or for `native` a private scheme such as `com.example.app:/cb`. Compared exactly.',
+  },
+  post_logout_redirect_uris: { read: list(address), about: 'Where a logout may end; the same rules.' },
+  grant_types: {
+    read: list(word(['authorization_code', 'refresh_token'], UNSUPPORTED_GRANTS)),
+    about:
+      '`[authorization_code]` (default), with `refresh_token` if wanted; `[]` for a resource server that only introspects.',
+  },
+  response_types: {
+    read: list(responseType),
+    about: '`[code]` (default); `[]` where `grant_types` is.',
+  },
+  response_modes: {
+    read: list(word(['query', 'fragment', 'form_post'])),
+    about: 'Ways in which the answer may come; all by default.',
+  },
+  scope: {
+    read: (value) => {
+      if (typeof value !== 'string') return bad('is not text', 'write scopes with spaces between: openid profile');
+      return list(word(SCOPES))(value.split(' ').filter((part) => part !== '')).ok
+        ? good(value)
+        : bad('holds a scope that does not exist, or one twice', `write some of ${SCOPES.join(' ')}`);
+    },
+    about: 'Scopes the client may ask for, with spaces between; all by default.',
+  },
+  token_endpoint_auth_method: {
+    read: word(AUTH_METHODS),
+    about: `How the client proves who it is: ${AUTH_METHODS.map((method) => `\`${method}\``).join(', ')}. Default \`client_secret_basic\`; \`none\` is a public client.`,
+  },
+  token_endpoint_auth_signing_alg: {
+    read: word(['RS256', 'PS256', 'ES256', 'EdDSA', 'HS256']),
+    about: 'Algorithm of the JWT that `private_key_jwt` or `client_secret_jwt` sends.',
+  },
+  id_token_signed_response_alg: {
+    read: word(['RS256', 'ES256', 'EdDSA']),
+    about: 'Algorithm of ID tokens; default `RS256`. A key for it must be in `JWKS_FILE`.',
+  },
+  subject_type: {
+    read: word(['public', 'pairwise']),
+    about: '`public` (default) or `pairwise`: another `sub` for each sector.',
+  },
+  sector_identifier_uri: { read: httpsAddress, about: 'For `pairwise` with redirect URIs on several hosts.' },
+  jwks: { read: publicKeys, about: "The client's public keys, for `private_key_jwt`." },
+  jwks_uri: { read: address, about: 'Where those keys are instead: https, or a host that `OUTGOING_ALLOW` names.' },
+  client_uri: { read: address, about: "The client's home page." },
+  policy_uri: { read: address, about: "The client's privacy page." },
+  tos_uri: { read: address, about: "The client's terms." },
+  contacts: {
+    read: list(text(/^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)*$/, 'a mail address')),
+    about: 'Mail addresses of those who run it.',
+  },
+  initiate_login_uri: {
+    read: httpsAddress,
+    about: 'Where a login can be begun at the client; pages of a lapsed login lead there.',
+  },
+  default_max_age: { read: count, about: 'Seconds after which a session is too old, unless a request says otherwise.' },
+  default_acr_values: {
+    read: list(word([ACRS.selfie, ACRS.selfieActive])),
+    about: 'Strength asked for, unless a request says otherwise (voluntary).',
+  },
+  require_auth_time: { read: yesOrNo, about: 'Kept for compatibility: `auth_time` is always told.' },
+  require_pushed_authorization_requests: { read: yesOrNo, about: 'Requests must be pushed (RFC 9126).' },
+  dpop_bound_access_tokens: { read: yesOrNo, about: 'Tokens must be bound to a key by DPoP (RFC 9449).' },
+  backchannel_logout_uri: { read: address, about: 'Told of logouts: https, or a host that `OUTGOING_ALLOW` names.' },
+  backchannel_logout_session_required: { read: yesOrNo, about: 'Whether that needs `sid`.' },
+  client_id_issued_at: { read: count, about: 'Epoch seconds; informative.' },
+  client_secret_expires_at: { read: count, about: 'Epoch seconds after which the secret is refused; 0 is never.' },
+  first_party: { read: yesOrNo, about: '**Ours.** `true`: no consent page.' },
+  minimum_acr: {
+    read: word(Object.values(ACRS), { 'urn:selfie-oidc:acr:selfie-device': 'cannot be reached by this version' }),
+    about: `**Ours.** No weaker login is accepted, whatever a request says: ${Object.values(ACRS)
+      .map((acr) => `\`${acr}\``)
+      .join(', ')}.`,
+  },
+  vendor_workflow: {
+    read: (value) =>
+      typeof value === 'string'
+        ? readWorkflow(value, { production: false })
+        : bad('is not text', 'write the id of a workflow'),
+    about: '**Ours.** Id of a workflow that replaces the passive and the active one for this client, never enrolment.',
+  },
+  pkce: {
+    read: word(['required', 'optional']),
+    about: '**Ours.** `optional` for a confidential client that cannot do PKCE; default `required`.',
+  },
+};
+
+/** Registered names that other providers know, and this version does not do: told apart from spelling mistakes. */
+export const UNSUPPORTED_CLIENT_KEYS: ReadonlySet<string> = new Set([
+  'authorization_details_types',
+  'authorization_signed_response_alg',
+  'backchannel_authentication_request_signing_alg',
+  'backchannel_client_notification_endpoint',
+  'backchannel_token_delivery_mode',
+  'backchannel_user_code_parameter',
+  'frontchannel_logout_session_required',
+  'frontchannel_logout_uri',
+  'id_token_encrypted_response_alg',
+  'id_token_encrypted_response_enc',
+  'introspection_signed_response_alg',
+  'request_object_encryption_alg',
+  'request_object_encryption_enc',
+  'request_object_signing_alg',
+  'request_uris',
+  'require_signed_request_object',
+  'software_id',
+  'software_statement',
+  'software_version',
+  'tls_client_auth_subject_dn',
+  'tls_client_certificate_bound_access_tokens',
+  'userinfo_encrypted_response_alg',
+  'userinfo_encrypted_response_enc',
+  'userinfo_signed_response_alg',
+]);

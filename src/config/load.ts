@@ -1,0 +1,156 @@
+// Files and environment → Config, or every fault at once. The only place that is handed the environment.
+
+import { resolve } from 'node:path';
+import { readClients } from './clients.ts';
+import type { Config, DiditConfig } from './config.ts';
+import { DEMO_DIDIT } from './demo.ts';
+import { findDevSecrets, loadDevSecrets } from './dev-secrets.ts';
+import { type Environment, readEnvironment } from './environment.ts';
+import type { Fault } from './faults.ts';
+import { defaultPolicy, type Policy, readPolicy } from './policy.ts';
+import { judgeSettings } from './rules.ts';
+import { type KeysReading, readJwksFile, SIGNING_ALGORITHMS } from './signing-keys.ts';
+import { readTextFile } from './text-file.ts';
+
+export type ConfigReading =
+  | { readonly ok: true; readonly config: Config; readonly warnings: string[] }
+  | { readonly ok: false; readonly faults: Fault[] };
+
+/**
+ * Reads and judges everything an operator can say. Writes nothing unless all is well; then, outside production, keys
+ * that were not given are made once and kept in `data/`.
+ *
+ * @param options.cwd what relative paths are relative to; the process's own by default
+ */
+export async function loadConfig(env: NodeJS.ProcessEnv, options: { cwd?: string } = {}): Promise<ConfigReading> {
+  const cwd = options.cwd ?? process.cwd();
+  const dataDir = resolve(cwd, 'data');
+  const environment = await readEnvironment(env, cwd);
+  const { values, given, production } = environment;
+  const { demo, issuer, host, ...settings } = judgeSettings(environment);
+
+  const policy = await loadPolicy(environment, cwd);
+  const keys = values.JWKS_FILE === undefined ? undefined : await readJwksFile(values.JWKS_FILE, cwd);
+  const clients = await loadClients(environment, { cwd, demo, keys });
+  const needsMade = !production && !(given.has('COOKIE_KEYS') && given.has('DATA_KEYS') && given.has('JWKS_FILE'));
+  const made = needsMade ? await findDevSecrets(dataDir) : undefined;
+
+  const faults = [
+    ...environment.faults,
+    ...settings.faults,
+    ...(keys?.ok === false ? keys.faults : []),
+    ...policy.faults,
+    ...clients.faults,
+    ...(made?.ok === false ? made.faults : []),
+  ];
+  if (faults.length > 0) return { ok: false, faults };
+
+  let secrets: { cookieKeys?: string[]; dataKeys?: Uint8Array[]; jwks?: Config['jwks'] } = {};
+  try {
+    if (needsMade) secrets = await loadDevSecrets(dataDir);
+  } catch (error) {
+    return { ok: false, faults: [cannotMakeKeys(dataDir, error)] };
+  }
+  const config: Config = {
+    production,
+    demo,
+    issuer,
+    host,
+    port: values.PORT,
+    portIsExplicit: given.has('PORT'),
+    storageUrl: resolveStorage(values.STORAGE_URL, cwd),
+    cookieKeys: values.COOKIE_KEYS ?? secrets.cookieKeys ?? [],
+    jwks: (keys?.ok ? keys.jwks : secrets.jwks) ?? { keys: [] },
+    dataKeys: values.DATA_KEYS ?? secrets.dataKeys ?? [],
+    didit: assembleDidit(environment, demo),
+    ...(values.SMTP_URL !== undefined &&
+      values.MAIL_FROM !== undefined && { smtp: { url: values.SMTP_URL, from: values.MAIL_FROM } }),
+    outgoingAllow: values.OUTGOING_ALLOW,
+    ...(values.METRICS_TOKEN !== undefined && { metricsToken: values.METRICS_TOKEN }),
+    ...(values.TRUST_PROXY !== undefined && { trustProxy: values.TRUST_PROXY }),
+    clients: [...clients.clients],
+    policy: policy.policy,
+    demoVendorPort: values.DEMO_VENDOR_PORT,
+    demoClientPort: values.DEMO_CLIENT_PORT,
+    dataDir,
+    logLevel: values.LOG_LEVEL,
+    clientsFile: resolve(cwd, values.CLIENTS_FILE),
+    policyFile: resolve(cwd, values.POLICY_FILE),
+  };
+  return { ok: true, config, warnings: [...environment.warnings, ...settings.warnings, ...clients.warnings] };
+}
+
+async function loadPolicy(
+  { values, given, production }: Environment,
+  cwd: string,
+): Promise<{ policy: Policy; faults: readonly Fault[] }> {
+  const policy = defaultPolicy({ production });
+  const file = await readTextFile(values.POLICY_FILE, cwd);
+  if (!file.ok && 'missing' in file && !given.has('POLICY_FILE')) return { policy, faults: [] };
+  if (!file.ok)
+    return { policy, faults: [{ where: `POLICY_FILE ${values.POLICY_FILE}`, problem: file.problem, fix: file.fix }] };
+  const reading = readPolicy(file.value, values.POLICY_FILE, { production });
+  return reading.ok ? { policy: reading.policy, faults: [] } : { policy, faults: reading.faults };
+}
+
+async function loadClients(
+  { values, given, production }: Environment,
+  { cwd, demo, keys }: { cwd: string; demo: boolean; keys: KeysReading | undefined },
+) {
+  const file = await readTextFile(values.CLIENTS_FILE, cwd);
+  const nothing = { clients: [], faults: [], warnings: [] };
+  if (!file.ok && 'missing' in file && demo && !given.has('CLIENTS_FILE')) return nothing;
+  if (!file.ok) {
+    const fix =
+      'missing' in file
+        ? 'copy config/clients.example.yaml there and describe your clients in it, or name another file in CLIENTS_FILE'
+        : file.fix;
+    return { ...nothing, faults: [{ where: `CLIENTS_FILE ${values.CLIENTS_FILE}`, problem: file.problem, fix }] };
+  }
+  // Keys that are made have RS256 and ES256. While JWKS_FILE has faults of its own, none is told of what it might hold.
+  const own = keys?.ok ? keys.jwks.keys.map((key) => key.alg ?? '') : SIGNING_ALGORITHMS;
+  return readClients(file.value, values.CLIENTS_FILE, {
+    production,
+    hasActiveWorkflow: demo || given.has('DIDIT_WORKFLOW_ACTIVE'),
+    outgoingAllow: values.OUTGOING_ALLOW,
+    signingAlgorithms: keys === undefined && !production ? ['RS256', 'ES256'] : [...new Set(own)],
+  });
+}
+
+function assembleDidit({ values }: Environment, demo: boolean): DiditConfig {
+  const common = { environment: values.DIDIT_ENVIRONMENT, sendWorkflowType: values.DIDIT_SEND_WORKFLOW_TYPE };
+  if (demo) {
+    const { apiKey, webhookSecret, workflows } = DEMO_DIDIT;
+    return {
+      ...common,
+      apiKey,
+      webhookSecrets: [webhookSecret],
+      baseUrl: `http://localhost:${values.DEMO_VENDOR_PORT}`,
+      workflows,
+    };
+  }
+  return {
+    ...common,
+    apiKey: values.DIDIT_API_KEY ?? '',
+    webhookSecrets: values.DIDIT_WEBHOOK_SECRETS ?? [],
+    baseUrl: values.DIDIT_BASE_URL,
+    workflows: {
+      enrol: values.DIDIT_WORKFLOW_ENROL ?? '',
+      passive: values.DIDIT_WORKFLOW_PASSIVE ?? '',
+      ...(values.DIDIT_WORKFLOW_ACTIVE !== undefined && { active: values.DIDIT_WORKFLOW_ACTIVE }),
+    },
+  };
+}
+
+function resolveStorage(url: string, cwd: string): string {
+  return url.startsWith('sqlite:') ? `sqlite:${resolve(cwd, url.slice('sqlite:'.length))}` : url;
+}
+
+function cannotMakeKeys(dataDir: string, error: unknown): Fault {
+  const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+  return {
+    where: dataDir,
+    problem: `keys could not be made and kept here${code}`,
+    fix: 'make the directory writable, or set COOKIE_KEYS, DATA_KEYS and JWKS_FILE',
+  };
+}

@@ -1,0 +1,56 @@
+// How strong a login was, and what that is called: the ladder of `acr` values and the `amr` each rung earns. What we say
+// about strength is what happened; nothing here looks at what was asked for.
+
+import type { LivenessMethod } from './verdict-types.ts';
+
+/** Weakest first (OpenID Connect Core §2 `acr`; the order is ours). */
+export const ACR_LADDER = [
+  'urn:selfie-oidc:acr:recovery',
+  'urn:selfie-oidc:acr:device',
+  'urn:selfie-oidc:acr:selfie',
+  'urn:selfie-oidc:acr:selfie-active',
+  'urn:selfie-oidc:acr:selfie-device',
+] as const;
+
+export type Acr = (typeof ACR_LADDER)[number];
+
+/** What a selfie must be: `passive` is one still picture, `active` a challenge that moves or flashes. */
+export type SelfieMethod = 'passive' | 'active';
+
+const ACR_OF_METHOD: Record<SelfieMethod, Acr> = {
+  passive: 'urn:selfie-oidc:acr:selfie',
+  active: 'urn:selfie-oidc:acr:selfie-active',
+};
+
+export function isAcr(value: unknown): value is Acr {
+  return typeof value === 'string' && (ACR_LADDER as readonly string[]).includes(value);
+}
+
+/** Is `held` at least as strong as `wanted`? An `acr` we do not know satisfies nothing and is satisfied by nothing. */
+export function acrSatisfies(held: string | undefined, wanted: string): boolean {
+  return isAcr(held) && isAcr(wanted) && ACR_LADDER.indexOf(held) >= ACR_LADDER.indexOf(wanted);
+}
+
+/** The selfie that is enough for an `acr`; undefined where no selfie alone reaches it. */
+export function methodFor(acr: Acr): SelfieMethod | undefined {
+  if (acr === 'urn:selfie-oidc:acr:selfie-device') return undefined;
+  return acr === 'urn:selfie-oidc:acr:selfie-active' ? 'active' : 'passive';
+}
+
+export function acrOf(method: SelfieMethod): Acr {
+  return ACR_OF_METHOD[method];
+}
+
+/** RFC 8176. A face at a vendor is `face`; nothing that did not happen is added. */
+export function amrOf(_method: SelfieMethod): readonly string[] {
+  return ['face'];
+}
+
+/** A flashing or moving challenge counts as active; a still picture, or a method we were not told, as passive. */
+export function methodReached(liveness: LivenessMethod): SelfieMethod {
+  return liveness === 'active-3d' || liveness === 'flashing' ? 'active' : 'passive';
+}
+
+export function isAtLeast(reached: SelfieMethod, required: SelfieMethod): boolean {
+  return required === 'passive' || reached === 'active';
+}

@@ -1,0 +1,36 @@
+// What a person types to say who they are: compared without regard to letter case, width or composed form, so that two
+// spellings never become two accounts (T11).
+
+export type IdentifierReading =
+  | { readonly kind: 'ok'; readonly identifier: string }
+  | { readonly kind: 'refused'; readonly message: string };
+
+const MAX_LENGTH = 254;
+
+/** NFKC, case-folded, trimmed. Control, format and unassigned characters, and white space within, are refused. */
+export function readIdentifier(typed: string): IdentifierReading {
+  const identifier = typed.normalize('NFKC').trim().toLowerCase().normalize('NFKC');
+  if (identifier === '') return { kind: 'refused', message: 'Type your user name or e-mail address.' };
+  if ([...identifier].length > MAX_LENGTH) {
+    return { kind: 'refused', message: `A user name has at most ${MAX_LENGTH} characters.` };
+  }
+  if (/[\p{C}\p{Z}]/u.test(identifier)) {
+    return { kind: 'refused', message: 'A user name has no spaces or invisible characters in it.' };
+  }
+  if (mixesScripts(identifier)) {
+    return { kind: 'refused', message: 'A user name uses the letters of one alphabet only.' };
+  }
+  return { kind: 'ok', identifier };
+}
+
+/** Latin letters beside Cyrillic, Greek or Cherokee ones are a look-alike in the making (UTS 39 §5.1). */
+function mixesScripts(identifier: string): boolean {
+  const scripts = [
+    /\p{Script=Latin}/u,
+    /\p{Script=Cyrillic}/u,
+    /\p{Script=Greek}/u,
+    /\p{Script=Cherokee}/u,
+    /\p{Script=Armenian}/u,
+  ];
+  return scripts.filter((script) => script.test(identifier)).length > 1;
+}

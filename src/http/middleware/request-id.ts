@@ -1,0 +1,27 @@
+// Names each request, so that the id a person reads from an error page leads to its log lines. An id from outside is
+// taken from a trusted proxy only: anybody else could make two requests look like one in the log.
+
+import { randomBytes } from 'node:crypto';
+import type { Middleware } from 'koa';
+import { requestState } from './request-state.ts';
+
+const SANE = /^[A-Za-z0-9][A-Za-z0-9._-]{7,63}$/;
+
+/**
+ * Sets `ctx.state.requestId` and answers with it in `X-Request-Id`. Stands behind `trustedProxy`.
+ *
+ * @param options.inRequest runs the rest of the request so that log lines carry the id (`createLogger`'s own)
+ */
+export function requestId(options: {
+  readonly inRequest?: (requestId: string, work: () => Promise<void>) => Promise<void>;
+}): Middleware {
+  return async function requestIdMiddleware(ctx, next) {
+    const state = requestState(ctx);
+    const given = ctx.req.headers['x-request-id'];
+    const believed = state.peerTrusted && typeof given === 'string' && SANE.test(given);
+    state.requestId = believed ? given : randomBytes(12).toString('base64url');
+    ctx.req.headers['x-request-id'] = state.requestId;
+    ctx.set('X-Request-Id', state.requestId);
+    await (options.inRequest === undefined ? next() : options.inRequest(state.requestId, next));
+  };
+}

@@ -1,0 +1,19 @@
+// Applies the rule of `core/binding.ts` to a stored attempt: is its accepted face that of whoever holds the starting browser?
+
+import { currentVerification, type LoginAttempt } from '../core/attempt.ts';
+import { type Binding, judgeBinding } from '../core/binding.ts';
+
+export function bindingOf(attempt: LoginAttempt, crossDevice: 'confirm' | 'off'): Binding {
+  const current = currentVerification(attempt);
+  if (!current) return { kind: 'unproven' };
+  return judgeBinding(
+    {
+      origin: attempt.origin,
+      captures: current.captures ?? [],
+      returnedHere: current.returnedHereAt !== undefined,
+      returnedElsewhere: current.returnedElsewhereAt !== undefined,
+      confirmed: current.confirmedAt !== undefined,
+    },
+    crossDevice,
+  );
+}

@@ -1,0 +1,136 @@
+// How an attempt ends other than well: given up, denied, pre-empted, lapsed. The claim goes back, the vendor's session is
+// deleted so that a hosted link that lives for days opens nothing (T12), and the client is told why.
+
+import { advance, currentVerification, type EndReason, hasLapsed, isLive, type LoginAttempt } from '../core/attempt.ts';
+import { meaningOf } from '../core/verdict.ts';
+import type { Job } from './ports.ts';
+import type { JourneyParts } from './rules.ts';
+
+export const LAPSE = 'lapse';
+export const DELETE = 'delete';
+
+/** What the client hears: RFC 6749 §4.1.2.1. */
+export interface Refusal {
+  readonly error: 'access_denied' | 'temporarily_unavailable';
+  readonly description: string;
+}
+
+type Obstacle = 'limited' | 'vendor-down';
+
+const OBSTACLE_SECONDS = 3600;
+const DELETE_RETRY_MS = [5_000, 30_000, 120_000, 600_000, 3_600_000];
+
+export interface Ending {
+  /** @returns the attempt as it ended; undefined when it was over already, or never was */
+  end(
+    uid: string,
+    reason: EndReason,
+    options?: { deleteNow?: boolean; keepClaim?: string },
+  ): Promise<LoginAttempt | undefined>;
+  scheduleLapse(attempt: LoginAttempt): Promise<void>;
+  scheduleDelete(verificationId: string): Promise<void>;
+  /** Claims and open sessions of an attempt that is over or done. */
+  cleanUp(attempt: LoginAttempt, options?: { deleteNow?: boolean; keepClaim?: string }): Promise<void>;
+  rememberObstacle(uid: string, obstacle: Obstacle): Promise<void>;
+  forgetObstacle(uid: string): Promise<void>;
+  refusalFor(uid: string): Promise<Refusal>;
+  lapse(job: Job): Promise<void>;
+  deleteAtVendor(job: Job): Promise<void>;
+}
+
+export function createEnding(parts: JourneyParts): Ending {
+  const { attempts, bus, clock, jobs, journal, log, nowMs, rules, store, vendor } = parts;
+  const obstacleKey = (uid: string) => `obstacle:${uid}`;
+
+  const ending: Ending = {
+    async end(uid, reason, options) {
+      const step = await attempts.change(uid, (attempt) =>
+        advance(attempt, { kind: 'ended', reason }, rules.attempt, clock.now()),
+      );
+      if (step?.kind !== 'moved') return undefined;
+      await ending.cleanUp(step.attempt, options);
+      await Promise.all([
+        journal.record({ event: `login.${reason}`, attempt: uid }),
+        jobs.cancel(LAPSE, uid),
+        bus.publish(uid),
+      ]);
+      parts.meter.count('logins', { outcome: reason });
+      return step.attempt;
+    },
+
+    async cleanUp(attempt, options = {}) {
+      const current = currentVerification(attempt);
+      if (current && current.conclusion !== 'accepted') {
+        await attempts.letGo(current.id);
+        if (current.conclusion === undefined) {
+          await parts.ledger.settle(current.id, 'dropped');
+          await remove(current.id, options.deleteNow ?? false);
+        }
+      }
+      const released = attempt.claims.filter((key) => key !== options.keepClaim);
+      await Promise.all(released.map((key) => attempts.release(key, attempt.uid)));
+    },
+
+    async scheduleLapse(attempt) {
+      await jobs.schedule({ kind: LAPSE, id: attempt.uid, dueAtMs: attempt.expiresAt * 1000 });
+    },
+
+    async scheduleDelete(verificationId) {
+      await jobs.schedule({ kind: DELETE, id: verificationId, dueAtMs: nowMs() });
+    },
+
+    rememberObstacle: (uid, obstacle) => store.set(obstacleKey(uid), obstacle, OBSTACLE_SECONDS),
+    forgetObstacle: (uid) => store.delete(obstacleKey(uid)),
+
+    async refusalFor(uid) {
+      const [attempt, obstacle] = await Promise.all([attempts.find(uid), store.get<Obstacle>(obstacleKey(uid))]);
+      if (obstacle === 'limited')
+        return { error: 'temporarily_unavailable', description: 'too many sign-ins were started' };
+      if (obstacle === 'vendor-down') {
+        return { error: 'temporarily_unavailable', description: 'the selfie could not be taken at this time' };
+      }
+      const current = attempt ? currentVerification(attempt) : undefined;
+      const waitedForReview =
+        current !== undefined && current.conclusion === undefined && meaningOf(current.status) === 'held';
+      if (attempt && waitedForReview && (attempt.endReason === 'lapsed' || hasLapsed(attempt, clock.now()))) {
+        return { error: 'temporarily_unavailable', description: 'the review of the selfie took too long' };
+      }
+      return { error: 'access_denied', description: 'the person did not sign in' };
+    },
+
+    async lapse(job) {
+      const attempt = await attempts.find(job.id);
+      if (!attempt || attempt.state === 'spent' || attempt.state === 'ended') return jobs.cancel(LAPSE, job.id);
+      if (isLive(attempt, clock.now())) return ending.scheduleLapse(attempt);
+      await ending.end(job.id, 'lapsed');
+    },
+
+    async deleteAtVendor(job) {
+      try {
+        await vendor.deleteVerification(job.id);
+      } catch (error) {
+        const tries = (job.payload as { tries?: number } | undefined)?.tries ?? 0;
+        const delayMs = DELETE_RETRY_MS[tries];
+        if (delayMs === undefined) {
+          log.error({ verification: job.id, err: error }, 'a session stays at the vendor: it could not be deleted');
+        } else {
+          return jobs.schedule({ kind: DELETE, id: job.id, dueAtMs: nowMs() + delayMs, payload: { tries: tries + 1 } });
+        }
+      }
+      await jobs.cancel(DELETE, job.id);
+    },
+  };
+
+  /** @param now awaited and at once where a new session of the same person is opened next */
+  async function remove(verificationId: string, now: boolean): Promise<void> {
+    if (!now) return ending.scheduleDelete(verificationId);
+    try {
+      await vendor.deleteVerification(verificationId);
+    } catch (error) {
+      log.warn({ verification: verificationId, err: error }, 'the vendor did not delete a session; it is tried again');
+      await ending.scheduleDelete(verificationId);
+    }
+  }
+
+  return ending;
+}

@@ -1,0 +1,67 @@
+// One login, top to bottom: begin, settle, finish. Read this file first.
+//
+// Each step reads the stored attempt, moves it with `advance()`, and stops; none calls another. So a webhook, a poll and a page
+// reload may come in any order, on any replica, and mean the same.
+//
+//   begin    who is claimed and what must be proven → one verification at the vendor        begin.ts
+//   (visits  the person is back, a number is typed, a stranger denies)                      visits.ts
+//   settle   a verdict, by webhook or poll → accepted or refused; late ones take back       inbox.ts, look.ts, settle.ts, late.ts
+//   finish   the same browser, a verdict, the same face → account and login result          finish.ts, enrol.ts
+//   (ending  given up, denied, pre-empted, lapsed)                                          ending.ts
+
+import { type Beginning, createBeginning } from './begin.ts';
+import { createEnding, DELETE, type Ending, LAPSE } from './ending.ts';
+import { createEnrolment } from './enrol.ts';
+import { createFinishing, type Finishing } from './finish.ts';
+import { createInbox, DELIVERY, type Inbox } from './inbox.ts';
+import { createLateVerdicts } from './late.ts';
+import { createLimiter } from './limits.ts';
+import { createLooker, LOOK } from './look.ts';
+import type { JourneyParts } from './rules.ts';
+import { createSettlement, type Settlement } from './settle.ts';
+import { createVisits, type Visits } from './visits.ts';
+import { createWorker, type Handler, type Worker } from './work.ts';
+
+export interface Journey {
+  readonly begin: Beginning['begin'];
+  readonly visits: Visits;
+  readonly inbox: Inbox;
+  readonly settle: Settlement['settle'];
+  readonly finish: Finishing['finish'];
+  readonly ending: Ending;
+  readonly worker: Worker;
+}
+
+/** @param moreWork handlers of jobs that are not the journey's own (back-channel logout) */
+export function createJourney(parts: JourneyParts, moreWork: Readonly<Record<string, Handler>> = {}): Journey {
+  const limiter = createLimiter({ store: parts.store, sealer: parts.sealer, limits: parts.rules.limits });
+  const ending = createEnding(parts);
+  const enrolment = createEnrolment(parts);
+  const late = createLateVerdicts(parts);
+  const settlement = createSettlement({ ...parts, ending, enrolment, late });
+  let poke = (): void => undefined;
+  const inbox = createInbox({ ...parts, settlement, poke: () => poke() });
+  const look = createLooker({
+    ...parts,
+    settle: async (verdict) => {
+      await settlement.settle(verdict);
+    },
+  });
+  const worker = createWorker({
+    jobs: parts.jobs,
+    log: parts.log,
+    nowMs: parts.nowMs,
+    handlers: {
+      [DELIVERY]: inbox.process,
+      [LOOK]: look,
+      [LAPSE]: ending.lapse,
+      [DELETE]: ending.deleteAtVendor,
+      ...moreWork,
+    },
+  });
+  poke = worker.poke;
+  const visits = createVisits({ ...parts, ending });
+  const beginning = createBeginning({ ...parts, limiter, ending });
+  const finishing = createFinishing({ ...parts, ending, enrolment, late });
+  return { begin: beginning.begin, visits, inbox, settle: settlement.settle, finish: finishing.finish, ending, worker };
+}

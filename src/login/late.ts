@@ -1,0 +1,66 @@
+// Verdicts that come after the attempt is over. A late approval revives nothing (T12); a late refusal of what was accepted takes
+// back what it allowed: sessions, grants and tokens (T8).
+
+import type { Verdict } from '../core/verdict-types.ts';
+import { type Allowance, FOREVER } from './ports.ts';
+import type { JourneyParts } from './rules.ts';
+
+/** Longer than any session or token that a login can leave behind. */
+const ALLOWANCE_SECONDS = 40 * 86_400;
+
+export interface LateVerdicts {
+  /** Remembers what an accepted verification allowed. An enrolment allows the account itself, so it is kept with it. */
+  allow(verificationId: string, allowance: Allowance): Promise<void>;
+  handle(verdict: Verdict, uid: string): Promise<void>;
+}
+
+export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
+  const { accounts, journal, log, meter, revoker, store } = parts;
+  const key = (verificationId: string) => `allowance:${verificationId}`;
+
+  async function mustReEnrol(accountId: string, verificationId: string): Promise<void> {
+    await accounts.change(accountId, (account) =>
+      account.enrolledBy.verificationId === verificationId ? { ...account, standing: 'must-re-enrol' } : account,
+    );
+  }
+
+  return {
+    allow: (verificationId, allowance) =>
+      store.set(key(verificationId), allowance, allowance.purpose === 'login' ? ALLOWANCE_SECONDS : FOREVER),
+
+    async handle(verdict, uid) {
+      if (verdict.status !== 'declined' && verdict.status !== 'kyc-expired') {
+        log.info(
+          { attempt: uid, verification: verdict.verificationId, status: verdict.status },
+          'a verdict came too late',
+        );
+        return;
+      }
+      const allowance = await store.get<Allowance>(key(verdict.verificationId));
+      // older than what was accepted: delivered out of order, and overtaken
+      if (!allowance || verdict.decidedAt < allowance.acceptedAt) return;
+      await mustReEnrol(allowance.accountId, verdict.verificationId);
+      if (verdict.status === 'kyc-expired') {
+        await journal.record({
+          event: 'account.document-expired',
+          account: allowance.accountId,
+          verification: verdict.verificationId,
+        });
+        return;
+      }
+      const ended = await revoker.revoke(verdict.verificationId);
+      meter.count('logins', { outcome: 'revoked' });
+      log.warn(
+        { verification: verdict.verificationId, account: allowance.accountId, ...ended },
+        'a late refusal took a login back',
+      );
+      await journal.record({
+        event: 'login.revoked',
+        attempt: uid,
+        verification: verdict.verificationId,
+        account: allowance.accountId,
+        ...ended,
+      });
+    },
+  };
+}

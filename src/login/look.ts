@@ -1,0 +1,134 @@
+// The poll fallback (R9): a durable job per verification under way, so that a lost webhook, a restart or a crash costs a
+// delay and never a login. Who is back is looked at soon and often; who is not, slowly. A page load never adds a look.
+
+import { currentVerification, isLive, isUnderWay } from '../core/attempt.ts';
+import { VendorRefused, VendorUnavailable } from '../core/errors.ts';
+import type { Verdict } from '../core/verdict-types.ts';
+import type { Job } from './ports.ts';
+import type { JourneyParts } from './rules.ts';
+
+export const LOOK = 'look';
+
+/** Seconds after the return at which the decision is looked at, then every `RETURNED_EVERY`. */
+const RETURNED_AT = [1, 2, 3, 5, 8];
+const RETURNED_EVERY = 15;
+const AWAY_FIRST = 30;
+const AWAY_EVERY = 60;
+const REFUSED_EVERY = 60;
+
+interface LookPayload {
+  /** epoch milliseconds of the return; absent while the person is away */
+  readonly returnedAtMs?: number;
+  /** the next entry of `RETURNED_AT` */
+  readonly step?: number;
+}
+
+type LookParts = Pick<JourneyParts, 'attempts' | 'clock' | 'jobs' | 'log' | 'nowMs' | 'vendor'>;
+
+export async function scheduleFirstLook(
+  parts: Pick<JourneyParts, 'jobs' | 'nowMs'>,
+  verificationId: string,
+): Promise<void> {
+  await parts.jobs.schedule({
+    kind: LOOK,
+    id: verificationId,
+    dueAtMs: parts.nowMs() + AWAY_FIRST * 1000,
+    payload: {},
+  });
+}
+
+export async function scheduleReturnedLooks(
+  parts: Pick<JourneyParts, 'jobs' | 'nowMs'>,
+  verificationId: string,
+): Promise<void> {
+  const returnedAtMs = parts.nowMs();
+  const payload: LookPayload = { returnedAtMs, step: 0 };
+  await parts.jobs.schedule({
+    kind: LOOK,
+    id: verificationId,
+    dueAtMs: returnedAtMs + 1000 * (RETURNED_AT[0] ?? 1),
+    payload,
+  });
+}
+
+/** One look, out of turn: something told us that the decision has changed. */
+export async function scheduleLookNow(
+  parts: Pick<JourneyParts, 'jobs' | 'nowMs'>,
+  verificationId: string,
+): Promise<void> {
+  await parts.jobs.schedule({
+    kind: LOOK,
+    id: verificationId,
+    dueAtMs: parts.nowMs(),
+    payload: { returnedAtMs: parts.nowMs(), step: 0 },
+  });
+}
+
+/** The job: reads the decision, hands it to `settle`, and plans the next look while there is none. */
+export function createLooker(parts: LookParts & { settle: (verdict: Verdict) => Promise<void> }) {
+  const { attempts, clock, jobs, log, nowMs, vendor } = parts;
+
+  return async function look(job: Job): Promise<void> {
+    const verificationId = job.id;
+    if (!(await isWaitedFor(verificationId))) return jobs.cancel(LOOK, verificationId);
+    let delaySeconds: number | undefined;
+    try {
+      const verdict = await vendor.readVerification(verificationId);
+      await parts.settle(verdict ?? goneAtVendor(verificationId, clock.now()));
+    } catch (error) {
+      if (error instanceof VendorUnavailable) delaySeconds = error.retryAfterSeconds;
+      else if (error instanceof VendorRefused) delaySeconds = REFUSED_EVERY;
+      else throw error;
+      log.warn(
+        { verification: verificationId, code: error.code },
+        'the decision could not be read; it is looked at again',
+      );
+    }
+    if (!(await isWaitedFor(verificationId))) return jobs.cancel(LOOK, verificationId);
+    await planNext(verificationId, job.payload as LookPayload, delaySeconds);
+  };
+
+  async function isWaitedFor(verificationId: string): Promise<boolean> {
+    const uid = await attempts.ownerOf(verificationId);
+    const attempt = uid === undefined ? undefined : await attempts.find(uid);
+    if (!attempt || !isLive(attempt, clock.now())) return false;
+    const current = currentVerification(attempt);
+    return current?.id === verificationId && isUnderWay(current);
+  }
+
+  async function planNext(
+    verificationId: string,
+    payload: LookPayload,
+    delaySeconds: number | undefined,
+  ): Promise<void> {
+    const now = nowMs();
+    const step = (payload.step ?? 0) + 1;
+    let dueAtMs = now + AWAY_EVERY * 1000;
+    if (payload.returnedAtMs !== undefined) {
+      const offset = RETURNED_AT[step];
+      dueAtMs = offset === undefined ? now + RETURNED_EVERY * 1000 : payload.returnedAtMs + offset * 1000;
+    }
+    dueAtMs = Math.max(dueAtMs, now + (delaySeconds ?? 0) * 1000);
+    const next: LookPayload = payload.returnedAtMs === undefined ? {} : { returnedAtMs: payload.returnedAtMs, step };
+    await jobs.schedule({ kind: LOOK, id: verificationId, dueAtMs, payload: next });
+  }
+}
+
+/** The vendor no longer knows the verification: the try is over, as if it had run out. */
+function goneAtVendor(verificationId: string, now: number): Verdict {
+  return {
+    verificationId,
+    status: 'expired',
+    decidedAt: now,
+    subject: null,
+    workflowId: null,
+    environment: null,
+    liveness: [],
+    faceMatches: [],
+    documents: [],
+    analyses: [],
+    warnings: [],
+    portraitUrls: [],
+    complete: true,
+  };
+}

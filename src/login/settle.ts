@@ -1,0 +1,164 @@
+// Settle: a verdict, by webhook or by poll, in any order and any number of times, moves the attempt that owns it, and wakes its
+// page. It settles and never resumes: only the browser that began can finish (invariant 1).
+
+import { advance, hasLapsed, type LoginAttempt, type Step, type Verification } from '../core/attempt.ts';
+import { conclude, isFinal, meaningOf } from '../core/verdict.ts';
+import type { Verdict } from '../core/verdict-types.ts';
+import type { Ending } from './ending.ts';
+import type { Enrolment } from './enrol.ts';
+import type { LateVerdicts } from './late.ts';
+import { LOOK, scheduleLookNow } from './look.ts';
+import type { JourneyParts } from './rules.ts';
+
+export type Settled =
+  | { readonly kind: 'moved' | 'unchanged' | 'late' }
+  /** nobody owns it, or two did */
+  | { readonly kind: 'unowned' };
+
+export interface Settlement {
+  settle(verdict: Verdict): Promise<Settled>;
+}
+
+export function createSettlement(
+  parts: JourneyParts & { ending: Ending; enrolment: Enrolment; late: LateVerdicts },
+): Settlement {
+  const { attempts, bus, clock, ending, enrolment, jobs, journal, late, ledger, log, meter, rules } = parts;
+
+  async function settle(verdict: Verdict): Promise<Settled> {
+    const uid = await attempts.ownerOf(verdict.verificationId);
+    if (uid === undefined) return { kind: 'unowned' };
+    const attempt = await attempts.find(uid);
+    const verification = attempt?.verifications.find((each) => each.id === verdict.verificationId);
+    if (!attempt || !verification || isOver(attempt)) {
+      await late.handle(verdict, uid);
+      return { kind: 'late' };
+    }
+    if (!isFinal(verdict.status)) return changeStatus(attempt, verdict);
+    if (verdict.status === 'approved' && !verdict.complete) {
+      // a thin delivery says that something changed, not what was found
+      if (verification.conclusion === undefined) await scheduleLookNow(parts, verification.id);
+      return { kind: 'unchanged' };
+    }
+    return concludeIt(attempt, verification, verdict);
+  }
+
+  function isOver(attempt: LoginAttempt): boolean {
+    return attempt.state === 'spent' || attempt.state === 'ended' || hasLapsed(attempt, clock.now());
+  }
+
+  async function changeStatus(attempt: LoginAttempt, verdict: Verdict): Promise<Settled> {
+    const event = {
+      kind: 'status',
+      verificationId: verdict.verificationId,
+      status: verdict.status,
+      decidedAt: verdict.decidedAt,
+      ...(verdict.resubmitSteps ? { resubmitSteps: verdict.resubmitSteps } : {}),
+    } as const;
+    const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
+    if (step?.kind !== 'moved') return note(step, attempt, verdict);
+    const current = step.attempt.verifications.find((each) => each.id === verdict.verificationId);
+    if (current && meaningOf(current.status) === 'held') await hold(step.attempt, current);
+    else await attempts.letGo(verdict.verificationId);
+    await bus.publish(attempt.uid);
+    return { kind: 'moved' };
+  }
+
+  /** A person at the vendor has to look: the operator is told, and the attempt waits longer. */
+  async function hold(attempt: LoginAttempt, verification: Verification): Promise<void> {
+    await attempts.hold(verification.id, {
+      verificationId: verification.id,
+      uid: attempt.uid,
+      clientId: attempt.clientId,
+      status: verification.status,
+      since: verification.statusAt,
+      waitsUntil: attempt.expiresAt,
+    });
+    meter.count('reviews_held');
+    log.warn(
+      { attempt: attempt.uid, verification: verification.id, status: verification.status },
+      'a review holds a login',
+    );
+    await Promise.all([
+      ending.scheduleLapse(attempt),
+      journal.record({ event: 'verification.held', attempt: attempt.uid, verification: verification.id }),
+    ]);
+  }
+
+  async function concludeIt(attempt: LoginAttempt, verification: Verification, verdict: Verdict): Promise<Settled> {
+    const conclusion = conclude(
+      {
+        verificationId: verification.id,
+        subject: attempt.subject,
+        workflowId: verification.workflowId,
+        environment: rules.environment,
+        purpose: verification.purpose,
+        method: verification.method,
+        begunAt: attempt.createdAt,
+        identityMatches:
+          verification.purpose === 're-enrol' ? await enrolment.sameIdentity(attempt, verdict) : undefined,
+      },
+      verdict,
+      rules.verdict,
+    );
+    const base = {
+      kind: 'concluded',
+      verificationId: verification.id,
+      decidedAt: verdict.decidedAt,
+      captures: verdict.analyses,
+    } as const;
+    let step: Step | undefined;
+    if (conclusion.kind === 'accepted') {
+      const isNews = verification.conclusion === undefined && verification.purpose !== 'login';
+      const sealed = isNews ? await enrolment.gather(attempt, verdict) : undefined;
+      const result = { kind: 'accepted', proof: conclusion.proof, ...(sealed ? { sealed } : {}) } as const;
+      step = await attempts.change(attempt.uid, (a) => advance(a, { ...base, result }, rules.attempt, clock.now()));
+    } else {
+      const status = verdict.status === 'approved' ? 'declined' : verdict.status;
+      const result = { kind: 'refused', status, failed: conclusion.failed } as const;
+      step = await attempts.change(attempt.uid, (a) => advance(a, { ...base, result }, rules.attempt, clock.now()));
+    }
+    if (step?.kind !== 'moved') return note(step, attempt, verdict);
+    await announce(step.attempt, verification, verdict, conclusion.kind === 'accepted' ? [] : conclusion.failed);
+    return { kind: 'moved' };
+  }
+
+  async function announce(
+    attempt: LoginAttempt,
+    verification: Verification,
+    verdict: Verdict,
+    failed: readonly string[],
+  ) {
+    await bus.publish(attempt.uid);
+    const outcome = failed.length === 0 ? 'accepted' : verdict.status === 'approved' ? 'check-failed' : verdict.status;
+    meter.count('verifications', { reason: verification.purpose, outcome });
+    await Promise.all([
+      jobs.cancel(LOOK, verification.id),
+      attempts.letGo(verification.id),
+      ledger.settle(verification.id, outcome),
+      journal.record({
+        event: failed.length === 0 ? 'login.settled' : 'verification.refused',
+        attempt: attempt.uid,
+        verification: verification.id,
+        status: verdict.status,
+        ...(failed.length > 0 ? { reasons: failed } : {}),
+      }),
+      // one face on several accounts is for the operator to look at (T15)
+      verdict.warnings.some((warning) => warning.includes('DUPLICATED_FACE'))
+        ? journal.record({ event: 'face.on-several-accounts', attempt: attempt.uid, verification: verification.id })
+        : undefined,
+      attempt.state === 'ended' ? ending.cleanUp(attempt) : undefined,
+    ]);
+  }
+
+  async function note(step: Step | undefined, attempt: LoginAttempt, verdict: Verdict): Promise<Settled> {
+    if (step?.kind === 'refused') {
+      log.info(
+        { attempt: attempt.uid, verification: verdict.verificationId, reason: step.reason },
+        'a verdict changed nothing',
+      );
+    }
+    return { kind: 'unchanged' };
+  }
+
+  return { settle };
+}

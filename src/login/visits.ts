@@ -1,0 +1,123 @@
+// Who comes by while a verification runs: the person back from the hosted page, a phone with our one-time address, the number
+// typed in the starting browser, a stranger who says "this was not me". None of them resumes anything.
+
+import { timingSafeEqual } from 'node:crypto';
+import {
+  advance,
+  currentVerification,
+  isLive,
+  type LoginAttempt,
+  NUMBER_LIFE_SECONDS,
+  type Verification,
+} from '../core/attempt.ts';
+import type { Ending } from './ending.ts';
+import { scheduleReturnedLooks } from './look.ts';
+import type { JourneyParts } from './rules.ts';
+import { openVerificationSecrets } from './secrets.ts';
+import { hashToken } from './tokens.ts';
+
+export type ReturnOutcome =
+  /** the starting browser: on to the waiting page */
+  | { readonly kind: 'on' }
+  /** the capturing device, with the right token: it gets the number and may deny */
+  | { readonly kind: 'elsewhere'; readonly attempt: LoginAttempt; readonly number: string }
+  /** a token that is not, or no longer, of use; nothing changed */
+  | { readonly kind: 'nothing' };
+
+export type NumberOutcome =
+  | { readonly kind: 'right' | 'wrong' | 'expired' }
+  /** the third wrong one ended the attempt */
+  | { readonly kind: 'over' };
+
+export interface Visits {
+  /** @param here the interaction cookie of this uid came along */
+  returned(uid: string, token: string, here: boolean): Promise<ReturnOutcome>;
+  /** What the phone's page shows before anything happens; undefined when the address was used or is over. */
+  phoneArrived(uid: string, phoneToken: string): Promise<LoginAttempt | undefined>;
+  /** Uses the one-time address up. @returns the hosted page */
+  phoneGoes(uid: string, phoneToken: string): Promise<string | undefined>;
+  confirm(uid: string, typed: string): Promise<NumberOutcome>;
+  /** @returns false when the token gives no authority over a live attempt */
+  deny(uid: string, token: string): Promise<LoginAttempt | undefined>;
+}
+
+export function createVisits(parts: JourneyParts & { ending: Ending }): Visits {
+  const { attempts, bus, clock, ending, journal, rules, sealer } = parts;
+
+  async function findLive(uid: string): Promise<LoginAttempt | undefined> {
+    const attempt = await attempts.find(uid);
+    return attempt && isLive(attempt, clock.now()) ? attempt : undefined;
+  }
+
+  function withToken(attempt: LoginAttempt | undefined, token: string): Verification | undefined {
+    const current = attempt && currentVerification(attempt);
+    return current?.returnTokens.includes(hashToken(token)) ? current : undefined;
+  }
+
+  return {
+    async returned(uid, token, here) {
+      const attempt = await findLive(uid);
+      const current = withToken(attempt, token);
+      if (!attempt || !current) return { kind: here ? 'on' : 'nothing' };
+      if (!here && current.conclusion === 'refused') return { kind: 'nothing' };
+      const event = { kind: 'returned', returnToken: hashToken(token), here } as const;
+      const step = await attempts.change(uid, (a) => advance(a, event, rules.attempt, clock.now()));
+      if (step?.kind === 'moved') {
+        if (current.conclusion === undefined) await scheduleReturnedLooks(parts, current.id);
+        await bus.publish(uid);
+        if (!here) await journal.record({ event: 'return.elsewhere', attempt: uid, verification: current.id });
+      }
+      if (here) return { kind: 'on' };
+      const secrets = openVerificationSecrets(sealer, attempt);
+      return secrets ? { kind: 'elsewhere', attempt, number: secrets.number } : { kind: 'nothing' };
+    },
+
+    async phoneArrived(uid, phoneToken) {
+      const attempt = await findLive(uid);
+      const current = attempt && currentVerification(attempt);
+      return current?.phoneToken === hashToken(phoneToken) ? attempt : undefined;
+    },
+
+    async phoneGoes(uid, phoneToken) {
+      const event = { kind: 'phone-used', phoneToken: hashToken(phoneToken) } as const;
+      const step = await attempts.change(uid, (a) => advance(a, event, rules.attempt, clock.now()));
+      if (step?.kind !== 'moved') return undefined;
+      await bus.publish(uid);
+      return openVerificationSecrets(sealer, step.attempt)?.hostedUrl;
+    },
+
+    async confirm(uid, typed) {
+      const attempt = await findLive(uid);
+      const current = attempt && currentVerification(attempt);
+      const secrets = attempt && openVerificationSecrets(sealer, attempt);
+      if (!current || !secrets) return { kind: 'over' };
+      const shownAt = current.returnedElsewhereAt;
+      if (shownAt !== undefined && clock.now() > shownAt + NUMBER_LIFE_SECONDS && current.confirmedAt === undefined) {
+        return { kind: 'expired' };
+      }
+      // a number that no device has shown yet can only be a guess
+      const right = isSameNumber(typed.replace(/\s/g, ''), secrets.number) && shownAt !== undefined;
+      const step = await attempts.change(uid, (a) => advance(a, { kind: 'number', right }, rules.attempt, clock.now()));
+      if (!step || step.kind === 'refused') return { kind: 'over' };
+      if (step.kind === 'moved') {
+        await journal.record({ event: right ? 'number.confirmed' : 'number.wrong', attempt: uid });
+        await bus.publish(uid);
+      }
+      if (step.attempt.state === 'ended') {
+        await ending.cleanUp(step.attempt);
+        return { kind: 'over' };
+      }
+      return { kind: right || current.confirmedAt !== undefined ? 'right' : 'wrong' };
+    },
+
+    async deny(uid, token) {
+      const attempt = await findLive(uid);
+      if (!attempt || !withToken(attempt, token)) return undefined;
+      return ending.end(uid, 'denied');
+    },
+  };
+}
+
+function isSameNumber(typed: string, number: string): boolean {
+  return /^\d{6}$/.test(typed) && timingSafeEqual(Buffer.from(typed), Buffer.from(number));
+}

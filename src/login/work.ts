@@ -1,0 +1,101 @@
+// The worker: takes due jobs and runs their handlers, a few at a time. A job stays until its handler cancels or reschedules it, so
+// a crash or a throw only means that it is handed out again when its lease is over.
+
+import type { Job, JobQueue, Logger } from './ports.ts';
+
+export type Handler = (job: Job) => Promise<void>;
+
+export interface Worker {
+  start(): void;
+  /** Something is due now: do not wait for the next tick. */
+  poke(): void;
+  /** Runs what is due until nothing is: for tests and for the drain. */
+  runDue(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const BATCH = 16;
+const LEASE_MS = 30_000;
+const SLOWEST_TICK_MS = 1_000;
+const STORE_DOWN_MS = 1_000;
+
+export function createWorker(parts: {
+  jobs: JobQueue;
+  handlers: Readonly<Record<string, Handler>>;
+  log: Logger;
+  nowMs: () => number;
+}): Worker {
+  const { jobs, handlers, log, nowMs } = parts;
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> | undefined;
+  let isAgain = false;
+  let isStopped = true;
+
+  async function runOne(job: Job): Promise<void> {
+    const handler = handlers[job.kind];
+    if (!handler) {
+      log.error({ kind: job.kind }, 'a job of an unknown kind was dropped');
+      return jobs.cancel(job.kind, job.id);
+    }
+    try {
+      await handler(job);
+    } catch (error) {
+      log.error({ kind: job.kind, err: error, attempts: job.attempts }, 'a job failed and is tried again');
+    }
+  }
+
+  async function runDue(): Promise<void> {
+    for (;;) {
+      const due = await jobs.claimDue({ nowMs: nowMs(), limit: BATCH, leaseMs: LEASE_MS });
+      if (due.length === 0) return;
+      await Promise.all(due.map(runOne));
+    }
+  }
+
+  async function tick(): Promise<void> {
+    let waitMs = SLOWEST_TICK_MS;
+    try {
+      await runDue();
+      const nextMs = await jobs.nextDueAtMs();
+      if (nextMs !== undefined) waitMs = Math.min(waitMs, Math.max(5, nextMs - nowMs()));
+    } catch (error) {
+      log.error({ err: error }, 'the queue of work cannot be read');
+      waitMs = STORE_DOWN_MS;
+    }
+    if (isStopped) return;
+    timer = setTimeout(wake, waitMs);
+    timer.unref();
+  }
+
+  function wake(): void {
+    if (timer) clearTimeout(timer);
+    timer = undefined;
+    if (running) {
+      isAgain = true;
+      return;
+    }
+    running = tick().finally(() => {
+      running = undefined;
+      if (isAgain && !isStopped) {
+        isAgain = false;
+        wake();
+      }
+    });
+  }
+
+  return {
+    start() {
+      isStopped = false;
+      wake();
+    },
+    poke() {
+      if (!isStopped) wake();
+    },
+    runDue,
+    async stop() {
+      isStopped = true;
+      if (timer) clearTimeout(timer);
+      await running;
+    },
+  };
+}

@@ -1,0 +1,48 @@
+// A storage URL becomes a backend: the one place that knows which engines exist. A new engine is a file beside this one and
+// a case below.
+
+import type { Clock, Logger } from '../login/ports.ts';
+import type { Backend } from './backend.ts';
+import { openMemory } from './memory.ts';
+import { openSqlite } from './sqlite.ts';
+
+export interface BackendOptions {
+  readonly clock: Clock;
+  /** how long an operation may take before it fails as StorageUnavailable; design section 7 */
+  readonly deadlineMs?: number;
+  readonly log?: Logger;
+}
+
+const DEADLINE_MS = 2000;
+
+/**
+ * Opens the storage a URL names: `memory:` or `sqlite:PATH`, the path relative to the working directory.
+ *
+ * @throws Error             a URL this version cannot serve
+ * @throws StorageUnavailable it cannot be opened now
+ */
+export async function openBackend(url: string, options: BackendOptions): Promise<Backend> {
+  const scheme = url.slice(0, url.indexOf(':') + 1);
+  const { clock, deadlineMs = DEADLINE_MS, log } = options;
+  switch (scheme) {
+    case 'memory:':
+      return openMemory({ clock, log });
+    case 'sqlite:':
+      return openSqlite({ path: sqlitePath(url), clock, deadlineMs, log });
+    case 'redis:':
+    case 'rediss:':
+    case 'postgres:':
+      // Without the rest of the URL: it may hold a password.
+      throw new Error(`this version does not support ${scheme} yet; use sqlite:PATH or memory:`);
+    default:
+      throw new Error('a storage URL begins with sqlite: or memory:');
+  }
+}
+
+function sqlitePath(url: string): string {
+  const path = url.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '');
+  // ":memory:" and an empty name are SQLite's words for a database that is gone on closing.
+  if (path === '' || path.startsWith(':'))
+    throw new Error('sqlite: needs the path of a file, as in sqlite:data/selfie-oidc.sqlite');
+  return path;
+}

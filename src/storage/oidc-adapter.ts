@@ -1,0 +1,175 @@
+// oidc-provider's Adapter over the `Store` port. The library reads, decides and writes in separate steps; wherever two
+// requests may come between (a code used twice, one `jti` ten times, tokens issued while their grant is revoked) the step
+// that counts is made atomic here. Sessions have a file of their own (`oidc-sessions.ts`).
+
+import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
+import type { Clock, Store } from '../login/ports.ts';
+import { createSessionAdapter } from './oidc-sessions.ts';
+
+export interface OidcAdapterOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** longest life of any token; revocations are remembered for this long, and what comes without a life gets it */
+  readonly longestLifeSeconds?: number;
+}
+
+/** 30 days of refresh token, and a day for clocks and requests under way. */
+const LONGEST_LIFE_SECONDS = 31 * 86_400;
+/** How long a `jti` is kept at least: DPoP proofs are good for 300 s. */
+const REPLAY_SECONDS = 600;
+
+/** What ends when its grant is revoked. */
+const GRANT_BOUND: ReadonlySet<string> = new Set([
+  'AccessToken',
+  'AuthorizationCode',
+  'RefreshToken',
+  'DeviceCode',
+  'BackchannelAuthenticationRequest',
+  'PreAuthorizedCode',
+]);
+
+/** The library's ids are URL-safe and short; whatever else a request brings cannot be one, and is not looked up. */
+const POSSIBLE_ID = /^[\w-]{1,128}$/;
+
+/**
+ * @returns the `adapter` setting of a Provider: one adapter a model. Every failure to read throws StorageUnavailable, as
+ *          "not found" on a security read would be an answer (R7).
+ */
+export function createOidcAdapter(options: OidcAdapterOptions): (name: string) => Adapter {
+  // An arrow function, not a class: the library calls what has no prototype and constructs what has one.
+  return (name) => {
+    switch (name) {
+      case 'Client':
+        return createClientAdapter();
+      case 'Session':
+        return createSessionAdapter(options);
+      case 'ReplayDetection':
+        return createReplayAdapter(options);
+      default:
+        return createModelAdapter(name, options);
+    }
+  };
+}
+
+function createModelAdapter(model: string, { store, clock, longestLifeSeconds }: OidcAdapterOptions): Adapter {
+  const keyOf = (id: string) => `oidc:${model}:${id}`;
+  const userCodeKeyOf = (userCode: string) => `oidc:UserCode:${userCode}`;
+  const revokedKeyOf = (grantId: string) => `oidc:revoked:${grantId}`;
+  const longest = longestLifeSeconds ?? LONGEST_LIFE_SECONDS;
+
+  /** A tombstone a grant, so that what a request under way still saves is dead on arrival (R4). */
+  async function revoke(grantId: string): Promise<void> {
+    await store.set(revokedKeyOf(grantId), clock.now(), longest);
+  }
+
+  async function isRevoked(id: string, payload: AdapterPayload): Promise<boolean> {
+    // The Grant too: else a later sign-in would issue tokens under it that are dead from the start.
+    const grantId = model === 'Grant' ? id : GRANT_BOUND.has(model) ? payload.grantId : undefined;
+    return grantId !== undefined && (await store.get(revokedKeyOf(grantId))) !== undefined;
+  }
+
+  async function find(id: string): Promise<AdapterPayload | undefined> {
+    if (!POSSIBLE_ID.test(id)) return undefined;
+    const payload = await store.get<AdapterPayload>(keyOf(id));
+    // The tombstone is read after the record: a revocation in between is seen.
+    return payload === undefined || (await isRevoked(id, payload)) ? undefined : payload;
+  }
+
+  return {
+    find,
+    async upsert(id, payload, expiresIn) {
+      const ttlSeconds = lifeOf(expiresIn, longest);
+      if (payload.userCode !== undefined) await store.set(userCodeKeyOf(payload.userCode), id, ttlSeconds);
+      if (model !== 'DeviceCode' && model !== 'BackchannelAuthenticationRequest') {
+        return store.set(keyOf(id), payload, ttlSeconds);
+      }
+      // These two are saved again while a client may be polling: a late save must not make a spent one good again (R1).
+      await store.update<AdapterPayload, void>(keyOf(id), (stored) => {
+        const value = stored?.consumed === undefined ? payload : { ...payload, consumed: stored.consumed };
+        return { kind: 'write', value, ttlSeconds, result: undefined };
+      });
+    },
+    /**
+     * The first caller wins, for the rest of the record's life (R1, R2). Every other caller fails, and takes the whole
+     * grant with it: of two uses at the same moment nobody can say which was the thief's, so the loser of a race is a
+     * replay like one that comes a minute later, which the library answers the same way when it reads `consumed`.
+     *
+     * @see RFC 6749 §4.1.2, RFC 9700 §4.14.2
+     */
+    async consume(id) {
+      const outcome = await store.update<AdapterPayload, Consumption>(keyOf(id), (stored) => {
+        if (stored === undefined) return { kind: 'keep', result: { won: false } };
+        if (stored.consumed !== undefined) return { kind: 'keep', result: { won: false, grantId: stored.grantId } };
+        const now = clock.now();
+        const ttlSeconds = lifeOf(stored.exp === undefined ? undefined : stored.exp - now, longest);
+        return { kind: 'write', value: { ...stored, consumed: now }, ttlSeconds, result: { won: true } };
+      });
+      if (outcome.won) return;
+      if (outcome.grantId !== undefined) await revoke(outcome.grantId);
+      if (model === 'PushedAuthorizationRequest') {
+        throw new errors.InvalidRequestUri('request_uri is invalid, expired, or was already used');
+      }
+      throw new errors.InvalidGrant(`${model} already consumed`);
+    },
+    async destroy(id) {
+      if (!POSSIBLE_ID.test(id)) return;
+      if (model === 'Grant') return revoke(id);
+      if (model !== 'Interaction') return store.delete(keyOf(id));
+      // An interaction is destroyed when it is resumed: of two resumes at once one goes on, else one selfie would give
+      // two codes (T13). The other hears what it would have heard a moment later.
+      if ((await store.take(keyOf(id))) === undefined)
+        throw new errors.SessionNotFound('interaction session not found');
+    },
+    async findByUserCode(userCode) {
+      const id = POSSIBLE_ID.test(userCode) ? await store.get<string>(userCodeKeyOf(userCode)) : undefined;
+      return id === undefined ? undefined : find(id);
+    },
+    findByUid: async () => undefined,
+    revokeByGrantId: revoke,
+  };
+}
+
+interface Consumption {
+  readonly won: boolean;
+  readonly grantId?: string | undefined;
+}
+
+/**
+ * The library asks `find`, and on nothing found saves: ten requests with one `jti` would all pass (R5). So `find` is the
+ * claim: it finds nothing for exactly one caller, and the save only prolongs. If that caller dies in between, its `jti`
+ * stays spent without having been used, which costs its client a new one.
+ */
+function createReplayAdapter({ store }: OidcAdapterOptions): Adapter {
+  const keyOf = (id: string) => `oidc:ReplayDetection:${id}`;
+  return {
+    ...NOTHING,
+    async find(id) {
+      const isFirst = await store.putIfAbsent(keyOf(id), true, REPLAY_SECONDS);
+      // Without `exp`: the library would take an expired one for none.
+      return isFirst ? undefined : { jti: id, kind: 'ReplayDetection' };
+    },
+    async upsert(id, _payload, expiresIn) {
+      if (expiresIn !== undefined && expiresIn > REPLAY_SECONDS) await store.set(keyOf(id), true, expiresIn);
+    },
+  };
+}
+
+/** Clients come from the clients file and are handed to the Provider when it is made; none is ever stored. */
+function createClientAdapter(): Adapter {
+  return NOTHING;
+}
+
+const NOTHING: Adapter = {
+  find: async () => undefined,
+  findByUid: async () => undefined,
+  findByUserCode: async () => undefined,
+  upsert: async () => {},
+  consume: async () => {},
+  destroy: async () => {},
+  revokeByGrantId: async () => {},
+};
+
+/** @returns whole seconds, at least one: a record about to end must not become one that never does */
+function lifeOf(seconds: number | undefined, longest: number): number {
+  return seconds === undefined || Number.isNaN(seconds) ? longest : Math.max(1, Math.ceil(seconds));
+}

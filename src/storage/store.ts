@@ -1,0 +1,69 @@
+// The `Store` port over an engine's rows: JSON, lives and key rules, once for every engine. Plain reads and writes go
+// through Keyv, the rest through the engine's atomic steps; both see the same rows.
+
+import type Keyv from 'keyv';
+import type { Change, Clock, Store } from '../login/ports.ts';
+import type { RowChange, Rows } from './backend.ts';
+import { toJson } from './keyv-face.ts';
+
+/** Longer keys do not fit every engine's index, and no key of ours comes near. */
+const LONGEST_KEY = 400;
+const LONGEST_LIST = 1000;
+
+/** @returns the port; lives are checked, so that 0 or NaN seconds is an error and never "for ever" */
+export function createStore({ rows, keyv, clock }: { rows: Rows; keyv: Keyv; clock: Clock }): Store {
+  return {
+    async get<T>(key: string) {
+      return (await keyv.get(checkedKey(key))) as T | undefined;
+    },
+    async set(key, value, ttlSeconds) {
+      await keyv.set(checkedKey(key), value, checkedTtl(ttlSeconds) * 1000);
+    },
+    async delete(key) {
+      await keyv.delete(checkedKey(key));
+    },
+    async putIfAbsent(key, value, ttlSeconds) {
+      const now = clock.now();
+      return rows.insert(checkedKey(key), toJson(value), now + checkedTtl(ttlSeconds), now);
+    },
+    async update<T, R>(key: string, change: (current: T | undefined) => Change<T, R>) {
+      const now = clock.now();
+      return rows.change(checkedKey(key), now, (text) => toRowChange(change(fromText<T>(text)), now));
+    },
+    async take<T>(key: string) {
+      return fromText<T>(await rows.take(checkedKey(key), clock.now()));
+    },
+    async increment(key, windowSeconds, by = 1) {
+      const now = clock.now();
+      if (!Number.isSafeInteger(by)) throw new RangeError(`increment "${key}" by ${by}: a whole number is needed`);
+      return rows.add(checkedKey(key), by, now + checkedTtl(windowSeconds), now);
+    },
+    keys(prefix, { after = '', limit = LONGEST_LIST } = {}) {
+      return rows.list(prefix, after, Math.min(limit, LONGEST_LIST), clock.now());
+    },
+  };
+}
+
+function toRowChange<T, R>(change: Change<T, R>, now: number): RowChange<R> {
+  if (change.kind !== 'write') return change;
+  const { value, ttlSeconds, result } = change;
+  return { kind: 'write', text: toJson(value), expiresAt: now + checkedTtl(ttlSeconds), result };
+}
+
+function fromText<T>(text: string | undefined): T | undefined {
+  return text === undefined ? undefined : (JSON.parse(text) as T);
+}
+
+function checkedKey(key: string): string {
+  if (key.length === 0 || key.length > LONGEST_KEY || key.includes('\0')) {
+    throw new RangeError(`a key has 1 to ${LONGEST_KEY} characters and no NUL`);
+  }
+  return key;
+}
+
+function checkedTtl(ttlSeconds: number): number {
+  if (!(ttlSeconds >= 1 && ttlSeconds < Number.MAX_SAFE_INTEGER)) {
+    throw new RangeError(`a life is at least 1 second, not ${ttlSeconds}; FOREVER is what it says`);
+  }
+  return Math.ceil(ttlSeconds);
+}

@@ -1,0 +1,117 @@
+// What logins cost: one line for each verification opened at the vendor (invariant 10), settled when its outcome is known.
+// `costs --json` prints the lines as they are. The account is a keyed hash, made by the caller: whoever sees the bill can
+// add up, and learns nobody's name (T18).
+
+import { type Clock, FOREVER, type Store } from '../login/ports.ts';
+
+/** One line as it is stored and printed. */
+export interface LedgerLine {
+  /** epoch seconds: when it was opened */
+  readonly at: number;
+  readonly client: string;
+  /** keyed hash */
+  readonly account: string;
+  /** login, enrol, step-up … */
+  readonly reason: string;
+  /** the vendor's last word, in our names; null while there is none */
+  readonly outcome: string | null;
+  /** in the vendor's currency, as configured; null where no price is known */
+  readonly price: number | null;
+  /** whether the vendor bills it, as far as we know */
+  readonly billed: boolean;
+}
+
+export interface LedgerEntry {
+  readonly verificationId: string;
+  readonly client: string;
+  readonly account: string;
+  readonly reason: string;
+  readonly price?: number | undefined;
+  /** known at the start, as for a session the vendor handed out again; otherwise it counts as billed when settled */
+  readonly billed?: boolean | undefined;
+}
+
+export interface Ledger {
+  /** Writes the line of a verification. Safe to repeat: one line a verification. @returns the line's id */
+  open(entry: LedgerEntry): Promise<string>;
+  /**
+   * Writes how a verification ended. Safe to repeat; an unknown verification is left alone, the last word counts.
+   *
+   * @param billed when absent: billed unless nobody ever showed a face (`BILLED_UNLESS`)
+   */
+  settle(verificationId: string, outcome: string, billed?: boolean): Promise<void>;
+  /** Every line, by the time it was opened. */
+  entries(): AsyncIterable<LedgerLine>;
+}
+
+/** Outcomes of a session that ended before its first check ran. */
+const NOT_BILLED: ReadonlySet<string> = new Set([
+  'not-started',
+  'not-finished',
+  'abandoned',
+  'expired',
+  'deleted',
+  'failed',
+]);
+const PAGE = 500;
+
+/** A ledger kept in `store`, for ever. */
+export function createLedger(options: { readonly store: Store; readonly clock: Clock }): Ledger {
+  const { store, clock } = options;
+
+  async function* entries(): AsyncGenerator<LedgerLine> {
+    let after: string | undefined;
+    for (;;) {
+      const keys = await store.keys('ledger:', { limit: PAGE, ...(after === undefined ? {} : { after }) });
+      const lines = await Promise.all(keys.map((key) => store.get<LedgerLine>(key)));
+      for (const line of lines) if (line !== undefined) yield line;
+      after = keys.at(-1);
+      if (after === undefined || keys.length < PAGE) return;
+    }
+  }
+
+  return {
+    async open({ verificationId, client, account, reason, price, billed }) {
+      const at = clock.now();
+      const id = `${String(at).padStart(10, '0')}:${verificationId}`;
+      const line: LedgerLine = {
+        at,
+        client,
+        account,
+        reason,
+        outcome: null,
+        price: price ?? null,
+        billed: billed ?? false,
+      };
+      // the line before its index: a crash between the two leaves a cost counted, not one forgotten
+      await store.putIfAbsent(lineKey(id), line, FOREVER);
+      if (await store.putIfAbsent(indexKey(verificationId), id, FOREVER)) return id;
+      const first = (await store.get<string>(indexKey(verificationId))) ?? id;
+      if (first !== id) await store.delete(lineKey(id));
+      return first;
+    },
+    async settle(verificationId, outcome, billed) {
+      const id = await store.get<string>(indexKey(verificationId));
+      if (id === undefined) return;
+      await store.update<LedgerLine, void>(lineKey(id), (line) =>
+        line === undefined
+          ? { kind: 'keep', result: undefined }
+          : {
+              kind: 'write',
+              value: { ...line, outcome, billed: billed ?? (line.billed || !NOT_BILLED.has(outcome)) },
+              ttlSeconds: FOREVER,
+              result: undefined,
+            },
+      );
+    },
+    entries,
+  };
+}
+
+function lineKey(id: string): string {
+  return `ledger:${id}`;
+}
+
+function indexKey(verificationId: string): string {
+  return `ledger-of:${verificationId}`;
+}

@@ -1,0 +1,55 @@
+// The program's log: JSON, one line a fact, on standard output. What a line may say is decided by whoever writes it;
+// `redact.ts` takes out what must not be there all the same (T18).
+
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { type DestinationStream, type LevelWithSilent, pino } from 'pino';
+import type { Logger } from '../login/ports.ts';
+import { redactFields, redactText } from './redact.ts';
+
+export { redactPath } from './redact.ts';
+
+export type LogLevel = Extract<LevelWithSilent, 'debug' | 'info' | 'warn' | 'error' | 'silent'>;
+
+export interface RequestLogger extends Logger {
+  /** Runs one request: every line written in its course, however deep, carries `request_id`. */
+  inRequest<T>(requestId: string, work: () => Promise<T>): Promise<T>;
+}
+
+/**
+ * A logger of JSON lines: `{"level","time","msg",…fields}`, `time` in ISO 8601, `request_id` inside a request. Errors
+ * belong in the field `err`.
+ *
+ * @param options.destination where lines go; standard output, synchronously, if absent
+ */
+export function createLogger(options: {
+  readonly level: LogLevel;
+  readonly destination?: DestinationStream;
+}): RequestLogger {
+  const requests = new AsyncLocalStorage<string>();
+  const lines = pino(
+    {
+      level: options.level,
+      // no process id and host name: the platform that collects lines knows where they come from
+      base: null,
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+      // our own fields, errors included, are plain data by then
+      serializers: {},
+    },
+    options.destination ?? pino.destination({ dest: 1, sync: true }),
+  );
+
+  const write = (level: 'debug' | 'info' | 'warn' | 'error') => (fields: object, message: string) => {
+    if (!lines.isLevelEnabled(level)) return;
+    const request_id = requests.getStore();
+    lines[level]({ ...(request_id === undefined ? {} : { request_id }), ...redactFields(fields) }, redactText(message));
+  };
+
+  return {
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    inRequest: (requestId, work) => requests.run(requestId, work),
+  };
+}

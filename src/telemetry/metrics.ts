@@ -1,0 +1,124 @@
+// Counters and histograms for Prometheus, by the names operators' dashboards know (design section 9). Every label value
+// comes from a closed set: a stranger can neither fill the memory with new series nor put a name into one (T18).
+
+import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import type { Meter } from '../login/ports.ts';
+
+type CounterName = Parameters<Meter['count']>[0];
+type HistogramName = Parameters<Meter['observe']>[0];
+type Labels = Readonly<Record<string, readonly string[]>>;
+
+/** What a label may say; anything else is counted as `other`. */
+const VALUES = {
+  loginOutcome:
+    words(`success skipped declined denied aborted lapsed preempted refused wrong-numbers held limited conflict
+    vendor-down failed access_denied temporarily_unavailable server_error unmet_authentication_requirements`),
+  verificationReason: words('login enrol re-enrol step-up retry recovery ciba device'),
+  verificationOutcome:
+    words(`opened reused approved declined in-review awaiting-user resubmitted not-started in-progress
+    not-finished abandoned expired kyc-expired deleted refused lapsed conflict limited failed unknown`),
+  webhookResult: words(`accepted believed repeated ignored unknown-session unsigned bad-signature stale syntax
+    duplicate-keys no-session too-large content-type encoding not-stored`),
+  vendorCall: words('create decision delete image inspect'),
+  vendorResult: words(`ok not-found bad-request unauthorized forbidden credit portrait-missing blocked limited throttled
+    server-error timeout network malformed breaker-open unavailable refused failed`),
+};
+
+function words(text: string): readonly string[] {
+  return text.trim().split(/\s+/);
+}
+
+const COUNTERS: Record<CounterName, { readonly help: string; readonly labels: Labels }> = {
+  logins: { help: 'Logins that ended, by how', labels: { outcome: VALUES.loginOutcome } },
+  verifications: {
+    help: 'Verifications at the vendor, by why they were opened and how they ended',
+    labels: { reason: VALUES.verificationReason, outcome: VALUES.verificationOutcome },
+  },
+  webhooks: { help: 'Deliveries received, by what became of them', labels: { result: VALUES.webhookResult } },
+  vendor_requests: {
+    help: 'Requests to the vendor, by call and result',
+    labels: { call: VALUES.vendorCall, result: VALUES.vendorResult },
+  },
+  skips: { help: 'Logins let in by a known device without a selfie', labels: {} },
+  reviews_held: { help: 'Attempts held because a person at the vendor reviews them', labels: {} },
+};
+
+const HISTOGRAMS: Record<
+  HistogramName,
+  { readonly help: string; readonly labels: Labels; readonly buckets: number[] }
+> = {
+  decision_to_redirect: {
+    help: 'Seconds from the decision to the redirect of the waiting browser',
+    labels: {},
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300],
+  },
+  webhook_acknowledged: {
+    help: 'Seconds from a delivery to its answer',
+    labels: {},
+    buckets: [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5],
+  },
+  vendor_request: {
+    help: 'Seconds a request to the vendor took, retries apart',
+    labels: { call: VALUES.vendorCall },
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20],
+  },
+};
+
+export interface Metrics {
+  readonly meter: Meter;
+  /** All series in the text format that `contentType` names. */
+  exposition(): Promise<{ readonly contentType: string; readonly text: string }>;
+}
+
+/**
+ * A meter with a registry of its own, so that two providers in one process (the tests) do not share series.
+ *
+ * @param options.processMetrics memory, CPU, event loop lag of the process; on unless told otherwise
+ */
+export function createMeter(options: { readonly processMetrics?: boolean } = {}): Metrics {
+  const registry = new Registry();
+  if (options.processMetrics !== false) collectDefaultMetrics({ register: registry });
+
+  const counters = mapValues(
+    COUNTERS,
+    ({ help, labels }, name) =>
+      new Counter({ name: `selfie_oidc_${name}_total`, help, labelNames: Object.keys(labels), registers: [registry] }),
+  );
+  const histograms = mapValues(
+    HISTOGRAMS,
+    ({ help, labels, buckets }, name) =>
+      new Histogram({
+        name: `selfie_oidc_${name}_seconds`,
+        help,
+        labelNames: Object.keys(labels),
+        buckets,
+        registers: [registry],
+      }),
+  );
+
+  return {
+    meter: {
+      count: (name, labels) => counters[name].inc(closed(COUNTERS[name].labels, labels)),
+      observe(name, seconds, labels) {
+        // a clock that was set back makes a negative time; a sum must not shrink
+        if (Number.isFinite(seconds)) {
+          histograms[name].observe(closed(HISTOGRAMS[name].labels, labels), Math.max(0, seconds));
+        }
+      },
+    },
+    exposition: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+  };
+}
+
+/** Exactly the labels a metric has, each from its set. */
+function closed(allowed: Labels, given: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return mapValues(allowed, (values, label) => {
+    const value = given[label] ?? '';
+    return values.includes(value) ? value : 'other';
+  });
+}
+
+function mapValues<K extends string, V, R>(from: Readonly<Record<K, V>>, make: (value: V, key: K) => R): Record<K, R> {
+  const entries = (Object.entries(from) as [K, V][]).map(([key, value]) => [key, make(value, key)]);
+  return Object.fromEntries(entries) as Record<K, R>;
+}

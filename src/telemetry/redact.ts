@@ -1,0 +1,127 @@
+// The last defence of the log (invariant 11, T18): callers already pass ids and codes only, and what slips through all the
+// same is taken out here by name and by shape. Pure; nothing here throws, as a log line must not end a login.
+
+import { AppError } from '../core/errors.ts';
+
+const REDACTED = '[redacted]';
+
+/** Names whose values never belong in a log, wherever they stand. */
+const SECRET_NAME =
+  /token|cookie|authori[sz]ation|secret|passw|api_?-?key|private_?-?key|verifier|assertion|dpop|csrf|signature|portrait|image|identifier|(?:^|_)(?:jwk|jwks|code|otp|pin|body|payload|headers|email|address|ip)$/i;
+/** Names like those above that are harmless: an error's or a finding's code, a status. */
+const PLAIN_NAME = /^(?:code|token_type|status_code|error_code)$/;
+
+/** Segments after which the rest of a path is a bearer secret: return token, phone hand-off, invitation. */
+const TOKEN_FOLLOWS = new Set(['return', 'phone', 'invite']);
+
+const MAX_DEPTH = 6;
+const MAX_TEXT = 2000;
+const MAX_ITEMS = 50;
+
+/**
+ * A path fit for a log: no origin, no query, no fragment, and no token: `/interaction/u1/return/[redacted]`.
+ * Also for paths no route knows: percent-encoded names and doubled slashes hide nothing.
+ */
+export function redactPath(path: string): string {
+  const bare = path.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '');
+  const segments = bare.split('/');
+  const marker = segments.findIndex((segment) => TOKEN_FOLLOWS.has(decoded(segment)));
+  const hidden = marker !== -1 && segments.slice(marker + 1).some((segment) => segment !== '');
+  const kept = hidden ? [...segments.slice(0, marker + 1), REDACTED] : segments;
+  return kept.join('/').slice(0, 256) || '/';
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment).toLowerCase();
+  } catch {
+    return segment.toLowerCase();
+  }
+}
+
+/** Free text without addresses' paths and queries, bearer tokens, JWTs, e-mail addresses; cut at 2,000 characters. */
+export function redactText(text: string): string {
+  return text
+    .slice(0, MAX_TEXT)
+    .replace(/\b(https?|wss?|rediss?|postgres(?:ql)?|smtps?):\/\/[^\s"'<>]+/gi, (url) => originOf(url))
+    .replace(/(\/(?:return|phone|invite)\/)[^\s"'<>/]+/gi, `$1${REDACTED}`)
+    .replace(/(\/[A-Za-z0-9._~/%-]*)\?[^\s"'<>]+/g, '$1')
+    .replace(/\b(bearer|basic|dpop)\s+[A-Za-z0-9._~+/=-]{8,}/gi, `$1 ${REDACTED}`)
+    .replace(/\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){1,4}/g, REDACTED)
+    .replace(/[^\s@"'<>]{1,64}@[A-Za-z0-9.-]+\.[A-Za-z]{2,}/g, REDACTED);
+}
+
+/** Scheme and host of an address: hosted pages, pictures and logins in URLs are secrets, hosts are needed to mend things. */
+function originOf(url: string): string {
+  const parsed = URL.parse(url);
+  if (parsed === null) return REDACTED;
+  const rest = parsed.pathname.length > 1 || parsed.search !== '' ? `/${REDACTED}` : '';
+  return `${parsed.protocol}//${parsed.host}${rest}`;
+}
+
+/** Fields fit for a log line: plain JSON values, secrets by name replaced, texts redacted, errors reduced. */
+export function redactFields(fields: object): Record<string, unknown> {
+  return redactObject(fields, 0, new Set());
+}
+
+function redactObject(value: object, depth: number, above: Set<object>): Record<string, unknown> {
+  const within = new Set(above).add(value);
+  const kept: Record<string, unknown> = {};
+  for (const [name, item] of Object.entries(value)) {
+    if (item === undefined || typeof item === 'function' || typeof item === 'symbol') continue;
+    if (name === 'path' || name === 'url') kept[name] = typeof item === 'string' ? redactPath(item) : REDACTED;
+    else if (SECRET_NAME.test(name) && !PLAIN_NAME.test(name)) kept[name] = REDACTED;
+    else kept[name] = redactValue(item, depth + 1, within);
+  }
+  return kept;
+}
+
+function redactValue(value: unknown, depth: number, above: Set<object>): unknown {
+  if (typeof value === 'string') return redactText(value);
+  if (typeof value === 'bigint') return String(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Error) return describeError(value);
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
+  // a picture or a body
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`;
+  if (above.has(value) || depth > MAX_DEPTH) return '[…]';
+  if (!Array.isArray(value)) return redactObject(value, depth, above);
+  const within = new Set(above).add(value);
+  return value.slice(0, MAX_ITEMS).map((item) => redactValue(item, depth + 1, within));
+}
+
+export interface ErrorDescription {
+  readonly type: string;
+  readonly code?: string | number;
+  readonly message: string;
+  readonly stack?: string;
+  readonly cause?: ErrorDescription;
+}
+
+/**
+ * An error for a log: what kind, its code, its message, where it was thrown, and the same of its cause. Nothing else it
+ * carries (a response, a body, options with headers), and no message of a parser, as those quote what they could not read.
+ */
+export function describeError(error: unknown, depth = 0): ErrorDescription {
+  if (!(error instanceof Error)) return { type: typeof error, message: '[not an error]' };
+  const { code, cause } = error as { code?: unknown; cause?: unknown };
+  // the first lines of a stack repeat the message: only the frames are kept
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  return {
+    type: error.name.slice(0, 64),
+    ...(typeof code === 'string' || typeof code === 'number' ? { code: shortCode(code) } : {}),
+    message: messageOf(error),
+    ...(frames.length > 0 ? { stack: redactText(frames.slice(0, 20).join('\n')) } : {}),
+    ...(cause instanceof Error && depth < 3 ? { cause: describeError(cause, depth + 1) } : {}),
+  };
+}
+
+function messageOf(error: Error): string {
+  if (error instanceof AppError) return redactText(error.message);
+  const quotesItsInput = error instanceof SyntaxError || /syntax|parse|zod|validation/i.test(error.name);
+  return quotesItsInput ? '[withheld: quotes its input]' : redactText(error.message).slice(0, 300);
+}
+
+function shortCode(code: string | number): string | number {
+  return typeof code === 'number' || /^[\w.:-]{1,64}$/.test(code) ? code : REDACTED;
+}

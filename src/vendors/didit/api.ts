@@ -1,0 +1,180 @@
+// The calls to the vendor, each with its path, budget, deadline and number of tries. What comes back is an Answer that the
+// vendor really gave (a 2xx or a 4xx); everything else ended here as VendorUnavailable.
+
+import { VendorUnavailable } from '../../core/errors.ts';
+import type { Logger, Meter } from '../../login/ports.ts';
+import { type Breaker, createBreaker } from './breaker.ts';
+import { type Answer, type ApiRequest, exchange, NoAnswer } from './http.ts';
+import { type Budget, type Limiter, readRetryAfter, type Timing } from './limits.ts';
+
+export type Call = 'create' | 'decision' | 'delete' | 'workflow' | 'destinations';
+
+export interface Api {
+  createSession(body: Readonly<Record<string, unknown>>): Promise<Answer>;
+  readDecision(sessionId: string): Promise<Answer>;
+  deleteSession(sessionId: string): Promise<Answer>;
+  readWorkflow(workflowId: string): Promise<Answer>;
+  readDestinations(): Promise<Answer>;
+}
+
+export interface ApiOptions {
+  readonly apiKey: string;
+  readonly baseUrl: URL;
+  readonly limiter: Limiter;
+  readonly timing: Timing;
+  readonly meter?: Meter;
+  readonly log?: Logger;
+  /** for one request; a whole call has its deadline below */
+  readonly timeoutMs?: number;
+}
+
+interface Plan {
+  readonly budget: Budget;
+  readonly tries: number;
+  /** a person waits for the create: three short tries, then an honest page */
+  readonly deadlineMs: number;
+  /** a 2xx that is no JSON is no answer */
+  readonly json: boolean;
+}
+
+const PLANS: Readonly<Record<Call, Plan>> = {
+  // a repeated create is safe: the vendor hands the unfinished session of the same `vendor_data` out again
+  create: { budget: 'create', tries: 3, deadlineMs: 8000, json: true },
+  decision: { budget: 'decision', tries: 2, deadlineMs: 5000, json: true },
+  delete: { budget: 'write', tries: 3, deadlineMs: 8000, json: false },
+  workflow: { budget: 'read', tries: 2, deadlineMs: 8000, json: true },
+  destinations: { budget: 'read', tries: 2, deadlineMs: 8000, json: true },
+};
+
+const TIMEOUT_MS = 5000;
+/** Full jitter up to these, after the first, the second … try. */
+const BACKOFF_MS: readonly number[] = [400, 1000];
+/** How long a create waits when the vendor runs low and wants a slower pace; a poll just comes again later. */
+const MOST_PACING_MS = 2000;
+/** With less than this left before the deadline a further try only costs. */
+const LEAST_MS = 250;
+
+export function createApi(options: ApiOptions): Api {
+  const { apiKey, baseUrl, limiter, timing, meter, log, timeoutMs = TIMEOUT_MS } = options;
+  const base = baseUrl.href.replace(/\/+$/, '');
+  const breakers = new Map<Call, Breaker>();
+
+  function breakerOf(call: Call): Breaker {
+    // one for each call: a login needs no decision endpoint as long as webhooks come
+    const breaker = breakers.get(call) ?? createBreaker({ nowMs: timing.nowMs });
+    breakers.set(call, breaker);
+    return breaker;
+  }
+
+  async function send(
+    call: Call,
+    method: ApiRequest['method'],
+    path: string,
+    json?: ApiRequest['json'],
+  ): Promise<Answer> {
+    const { tries, deadlineMs } = PLANS[call];
+    const endsAtMs = timing.nowMs() + deadlineMs;
+    const request = { method, url: `${base}${path}`, headers: { 'x-api-key': apiKey }, ...(json && { json }) };
+    for (let attempt = 1; ; attempt++) {
+      const outcome = await sendOnce(call, request, Math.min(timeoutMs, endsAtMs - timing.nowMs()));
+      if (outcome.kind === 'answer') return outcome.answer;
+      const unavailable = new VendorUnavailable(`${call}: ${outcome.reason}`, outcome);
+      if (outcome.kind === 'final' || attempt >= tries) throw unavailable;
+      const backoffMs = timing.random() * (BACKOFF_MS[attempt - 1] ?? 1000);
+      const pauseMs = Math.max(backoffMs, (outcome.retryAfterSeconds ?? 0) * 1000);
+      if (timing.nowMs() + pauseMs + LEAST_MS > endsAtMs) throw unavailable;
+      await timing.sleep(pauseMs);
+    }
+  }
+
+  /** One try: room, then the wire. */
+  async function sendOnce(call: Call, request: Omit<ApiRequest, 'timeoutMs'>, limitMs: number): Promise<Outcome> {
+    const breaker = breakerOf(call);
+    const admission = breaker.admit();
+    if (admission.kind === 'open') {
+      meter?.count('vendor_requests', { call, result: 'held-back' });
+      return {
+        kind: 'final',
+        reason: 'held back after a row of failures',
+        retryAfterSeconds: admission.retryAfterSeconds,
+      };
+    }
+    let full: Awaited<ReturnType<Limiter['take']>>;
+    try {
+      full = await takeRoom(call);
+    } catch (error) {
+      breaker.withdrawn();
+      throw error;
+    }
+    if (full !== undefined) {
+      breaker.withdrawn();
+      meter?.count('vendor_requests', { call, result: 'over-budget' });
+      return { kind: 'final', reason: 'no room in the request budget', ...full };
+    }
+
+    const startedMs = timing.nowMs();
+    const outcome = await talk(call, { ...request, timeoutMs: Math.max(1, Math.floor(limitMs)) });
+    meter?.observe('vendor_request', (timing.nowMs() - startedMs) / 1000, { call });
+    meter?.count('vendor_requests', { call, result: resultOf(outcome) });
+    if (outcome.kind !== 'answer') log?.warn({ call, reason: outcome.reason }, 'vendor call failed');
+    if (outcome.kind === 'again' || outcome.kind === 'broken') breaker.failed();
+    else breaker.succeeded();
+    if (outcome.kind === 'broken') return { ...outcome, kind: 'final' };
+    return admission.probe && outcome.kind === 'again' ? { ...outcome, kind: 'final' } : outcome;
+  }
+
+  /** A decision is counted among reads as well: the documents disagree on which of the two limits it falls under. */
+  async function takeRoom(call: Call): ReturnType<Limiter['take']> {
+    const { budget } = PLANS[call];
+    const full = await limiter.take(budget, call === 'create' ? MOST_PACING_MS : 0);
+    return full ?? (budget === 'decision' ? await limiter.take('read') : undefined);
+  }
+
+  async function talk(call: Call, request: ApiRequest): Promise<Talk> {
+    let answer: Answer;
+    try {
+      answer = await exchange(request);
+    } catch (error) {
+      if (error instanceof NoAnswer) return { kind: 'again', reason: error.reason, cause: error };
+      throw error;
+    }
+    limiter.heed(PLANS[call].budget, answer);
+    const { status } = answer;
+    const retryAfterSeconds = readRetryAfter(answer.headers, timing.nowMs());
+    const wait = retryAfterSeconds === undefined ? {} : { retryAfterSeconds };
+    if (status === 429) return { kind: 'final', reason: 'the vendor answered 429', ...wait };
+    if (status >= 500) return { kind: 'again', reason: `the vendor answered ${status}`, ...wait };
+    if (status < 200 || (status >= 300 && status < 400)) {
+      return { kind: 'broken', reason: `the vendor answered ${status}` };
+    }
+    if (status < 300 && PLANS[call].json && answer.body === undefined) {
+      return { kind: 'broken', reason: 'the vendor answered something else than JSON' };
+    }
+    return { kind: 'answer', answer };
+  }
+
+  return {
+    createSession: (body) => send('create', 'POST', '/v3/session/', body),
+    readDecision: (id) => send('decision', 'GET', `/v3/session/${id}/decision/`),
+    deleteSession: (id) => send('delete', 'DELETE', `/v3/session/${id}/delete/`),
+    readWorkflow: (id) => send('workflow', 'GET', `/v3/workflows/${encodeURIComponent(id)}/`),
+    readDestinations: () => send('destinations', 'GET', '/v3/webhook/destinations/'),
+  };
+}
+
+interface Failure {
+  readonly reason: string;
+  readonly retryAfterSeconds?: number;
+  readonly cause?: unknown;
+}
+
+/** `again`: another try may do. `final`: it will not, for now. */
+type Outcome = { readonly kind: 'answer'; readonly answer: Answer } | ({ readonly kind: 'again' | 'final' } & Failure);
+/** `broken`: an answer nobody can read, a failure of the vendor's that a retry does not mend. */
+type Talk = Outcome | ({ readonly kind: 'broken' } & Failure);
+
+function resultOf(talk: Talk): string {
+  if (talk.kind !== 'answer') return 'unavailable';
+  if (talk.answer.status < 300) return 'ok';
+  return talk.answer.status === 404 ? 'not-found' : 'refused';
+}

@@ -27,8 +27,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   demo: ['app.ts', 'config', 'sandbox'],
 };
 
-/** The only files that read the environment; the stand-in's own guard against production stands where it cannot be left out. */
-const READS_ENVIRONMENT = /^(?:config\/load\.ts|sandbox\/(?:main|sandbox)\.ts|main\.ts|cli\/cli\.ts|demo\/main\.ts)$/;
+/** The only files that read the environment. The stand-in's own guard against production stands where nobody can leave it out. */
+const READS_ENVIRONMENT = /^(?:config\/load\.ts|sandbox\/(?:main|sandbox)\.ts|cli\/cli\.ts)$/;
 
 interface Source {
   /** relative to src/, with forward slashes */

@@ -9,7 +9,7 @@ import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jo
 import type { Fault } from './faults.ts';
 import { readDataKeys } from './secret-readers.ts';
 import { readJwks } from './signing-keys.ts';
-import { readTextFile } from './text-file.ts';
+import { errorCode, readTextFile } from './text-file.ts';
 
 export interface DevSecrets {
   readonly cookieKeys: string[];
@@ -75,7 +75,7 @@ async function writeOnce(dataDir: string, text: string): Promise<void> {
     }
     await link(aside, join(dataDir, DEV_SECRETS_FILE));
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if (errorCode(error) !== 'EEXIST') throw error;
   } finally {
     await rm(aside, { force: true });
   }

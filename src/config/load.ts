@@ -10,7 +10,7 @@ import type { Fault } from './faults.ts';
 import { defaultPolicy, type Policy, readPolicy } from './policy.ts';
 import { judgeSettings } from './rules.ts';
 import { type KeysReading, readJwksFile, SIGNING_ALGORITHMS } from './signing-keys.ts';
-import { readTextFile } from './text-file.ts';
+import { errorCode, readTextFile } from './text-file.ts';
 
 export type ConfigReading =
   | { readonly ok: true; readonly config: Config; readonly warnings: string[] }
@@ -147,10 +147,9 @@ function resolveStorage(url: string, cwd: string): string {
 }
 
 function cannotMakeKeys(dataDir: string, error: unknown): Fault {
-  const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
   return {
     where: dataDir,
-    problem: `keys could not be made and kept here${code}`,
+    problem: `keys could not be made and kept here (${errorCode(error)})`,
     fix: 'make the directory writable, or set COOKIE_KEYS, DATA_KEYS and JWKS_FILE',
   };
 }

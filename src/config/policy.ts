@@ -39,6 +39,7 @@ export type PolicyReading =
   | { readonly ok: false; readonly faults: Fault[] };
 
 const PATHS = Object.keys(POLICY_KEYS) as PolicyPath[];
+const GROUPS = new Set(PATHS.flatMap((path) => (path.includes('.') ? [path.slice(0, path.indexOf('.'))] : [])));
 
 /**
  * Reads policy.yaml. Keys may be nested or written with dots (`attempt.tries: 3`); an empty text is the defaults.
@@ -50,26 +51,20 @@ export function readPolicy(text: string, where: string, { production }: { produc
   const faults: Fault[] = [...yaml.faults];
   const found = new Map<string, number>();
   const values: Partial<Record<PolicyPath, unknown>> = {};
-  for (const leaf of flatten(yaml.root, '', where, faults)) {
-    const at = `${where}:${leaf.line}`;
-    if (!isPath(leaf.path)) {
-      const meant = nearest(leaf.path, PATHS) ?? PATHS.find((path) => path.endsWith(`.${leaf.path}`));
-      faults.push({
-        where: at,
-        problem: `${quote(leaf.path)} is not a policy key`,
-        fix: meant ? `did you mean ${meant}?` : 'remove it',
-      });
-      continue;
+  for (const { path, line, value: located } of flatten(yaml.root, '', where, faults)) {
+    const at = `${where}:${line}`;
+    const value = toValue(located);
+    const earlier = found.get(path);
+    found.set(path, line);
+    if (!isPath(path)) faults.push({ where: at, ...explainUnknown(path) });
+    else if (earlier !== undefined && !yaml.faults.some((fault) => fault.where === at)) {
+      faults.push({ where: at, problem: `${path} stood in line ${earlier} before`, fix: 'write it once' });
+    } else {
+      const key: PolicyKey<unknown> = POLICY_KEYS[path];
+      if (value === null && key.fallback === undefined) continue;
+      if (key.type.safeParse(value).success) values[path] = value;
+      else faults.push({ where: at, problem: `${path} is not ${key.accepts}`, fix: `write ${key.accepts}` });
     }
-    const key: PolicyKey<unknown> = POLICY_KEYS[leaf.path];
-    const earlier = found.get(leaf.path);
-    if (earlier !== undefined)
-      faults.push({ where: at, problem: `${leaf.path} stood in line ${earlier} before`, fix: 'write it once' });
-    found.set(leaf.path, leaf.line);
-    const value = toValue(leaf.value);
-    if (value === null && key.fallback === undefined) continue;
-    if (key.type.safeParse(value).success) values[leaf.path] = value;
-    else faults.push({ where: at, problem: `${leaf.path} is not ${key.accepts}`, fix: `write ${key.accepts}` });
   }
   const complete = withDefaults(values, production);
   const share = 'limits.unknown_devices_per_account_per_hour';
@@ -86,6 +81,11 @@ export function readPolicy(text: string, where: string, { production }: { produc
 /** What holds without a policy file. */
 export function defaultPolicy({ production }: { production: boolean }): Policy {
   return toPolicy(withDefaults({}, production));
+}
+
+function explainUnknown(path: string): { problem: string; fix: string } {
+  const meant = nearest(path, [...PATHS, ...GROUPS]) ?? PATHS.find((known) => known.endsWith(`.${path}`));
+  return { problem: `${quote(path)} is not a policy key`, fix: meant ? `did you mean ${meant}?` : 'remove it' };
 }
 
 function isPath(path: string): path is PolicyPath {
@@ -110,8 +110,7 @@ function flatten(root: Located | undefined, prefix: string, where: string, fault
   }
   return root.entries.flatMap(({ key, line, value }) => {
     const path = `${prefix}${key}`;
-    const isGroup = PATHS.some((known) => known.startsWith(`${path}.`));
-    if (!isGroup) return [{ path, line, value }];
+    if (!GROUPS.has(path)) return [{ path, line, value }];
     // A group that holds nothing but comments.
     if (value.kind === 'scalar' && value.value === null) return [];
     if (value.kind === 'map') return flatten(value, `${path}.`, where, faults);

@@ -18,7 +18,7 @@ export async function readTextFile(path: string, cwd: string): Promise<FileReadi
     if (facts.size > MOST_BYTES) return bad('is larger than 1 MiB', 'name the right file');
     return good(new TextDecoder('utf-8', { fatal: true }).decode(await file.readFile()));
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    const code = errorCode(error);
     if (code === 'ENOENT' || code === 'ENOTDIR')
       return { ...bad('does not exist', 'make the file, or name the right one'), missing: true };
     if (code === 'EACCES' || code === 'EPERM')
@@ -26,4 +26,9 @@ export async function readTextFile(path: string, cwd: string): Promise<FileReadi
     if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return bad('is not UTF-8 text', 'save it as UTF-8');
     return bad(`cannot be read (${code})`, 'name a readable file');
   }
+}
+
+/** The `code` of an error of Node's. Not asked of `instanceof`, which says no to an error of another realm. */
+export function errorCode(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown error';
 }

@@ -51,7 +51,7 @@ export function readYaml(text: string, where: string): YamlReading {
       schema: 'core',
       lineCounter,
       prettyErrors: false,
-      logLevel: 'silent',
+      logLevel: 'error',
     });
     const troubles = [...document.errors, ...document.warnings];
     for (const trouble of troubles) refuse(lineOf(trouble.pos[0]), trouble.code);

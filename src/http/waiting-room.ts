@@ -45,12 +45,19 @@ export interface WaitingRoom {
   readonly rooms: number;
 }
 
+interface Visitor {
+  readonly stream: ServerResponse;
+  /** on the heartbeat wheel */
+  readonly slot: number;
+  /** the version its page shows, if it said so */
+  readonly seen: string | undefined;
+  /** has been told nothing yet */
+  arriving: boolean;
+}
+
 interface Room {
   readonly uid: string;
-  /** each stream, and its slot on the heartbeat wheel */
-  readonly streams: Map<ServerResponse, number>;
-  /** streams that have been told nothing yet, and the version their page shows */
-  readonly arriving: Map<ServerResponse, string | undefined>;
+  readonly visitors: Visitor[];
   readonly slot: number;
   readonly leaveBus: () => void;
   told: WaitingState | undefined;
@@ -83,8 +90,7 @@ export function createWaitingRoom(options: WaitingRoomOptions): WaitingRoom {
     if (present !== undefined) return present;
     const room: Room = {
       uid,
-      streams: new Map(),
-      arriving: new Map(),
+      visitors: [],
       slot: rereads.nextSlot(),
       leaveBus: bus.subscribe(channelOf(uid), () => void look(room)),
       told: undefined,
@@ -95,14 +101,13 @@ export function createWaitingRoom(options: WaitingRoomOptions): WaitingRoom {
     return room;
   }
 
-  function leave(room: Room, stream: ServerResponse): void {
-    const slot = room.streams.get(stream);
-    if (slot === undefined) return;
-    heartbeats.remove(stream, slot);
-    room.streams.delete(stream);
-    room.arriving.delete(stream);
+  function leave(room: Room, visitor: Visitor): void {
+    const place = room.visitors.indexOf(visitor);
+    if (place === -1) return;
+    room.visitors.splice(place, 1);
+    heartbeats.remove(visitor.stream, visitor.slot);
     streams -= 1;
-    if (room.streams.size === 0) {
+    if (room.visitors.length === 0) {
       rereads.remove(room, room.slot);
       rooms.delete(room.uid);
       room.leaveBus();
@@ -127,7 +132,7 @@ export function createWaitingRoom(options: WaitingRoomOptions): WaitingRoom {
         // the store is away: the page keeps its stream, and the next look tells
         options.logger?.warn({ err: fault, uid: room.uid }, 'waiting page could not read state');
       }
-    } while ((room.looking as Room['looking']) === 'once more' && room.streams.size > 0);
+    } while ((room.looking as Room['looking']) === 'once more' && room.visitors.length > 0);
     room.looking = 'no';
   }
 
@@ -137,20 +142,19 @@ export function createWaitingRoom(options: WaitingRoomOptions): WaitingRoom {
     const version = String(now.version);
     const changed = told !== undefined && (told.state !== now.state || String(told.version) !== version);
     // a copy: ending a stream takes it out of the room
-    for (const stream of [...room.streams.keys()]) {
-      const arriving = room.arriving.has(stream);
+    for (const visitor of [...room.visitors]) {
+      const { stream, seen, arriving } = visitor;
       if (!arriving && !changed) continue;
-      const seen = room.arriving.get(stream);
-      const outdated = arriving ? seen !== undefined && seen !== version : true;
+      const outdated = !arriving || (seen !== undefined && seen !== version);
+      visitor.arriving = false;
       send(stream, stateEvent(now.state === 'waiting' && outdated ? 'changed' : now.state, version));
       if (now.state !== 'waiting') stream.end();
     }
-    room.arriving.clear();
   }
 
   return {
     open(ctx, uid, seen) {
-      const full = (rooms.get(uid)?.streams.size ?? 0) >= (options.streamsPerInteraction ?? 6);
+      const full = (rooms.get(uid)?.visitors.length ?? 0) >= (options.streamsPerInteraction ?? 6);
       if (full || streams >= (options.streamsInAll ?? 20_000)) {
         ctx.status = full ? 429 : 503;
         ctx.set('Retry-After', '5');
@@ -166,19 +170,18 @@ export function createWaitingRoom(options: WaitingRoomOptions): WaitingRoom {
       } else {
         stream.write(`retry: ${retryMs}\n\n`);
         const room = enter(uid);
-        const slot = heartbeats.nextSlot();
-        heartbeats.add(stream, slot);
-        room.streams.set(stream, slot);
-        room.arriving.set(stream, lastSeen);
+        const visitor = { stream, slot: heartbeats.nextSlot(), seen: lastSeen, arriving: true };
+        room.visitors.push(visitor);
+        heartbeats.add(stream, visitor.slot);
         streams += 1;
         stopTicking ??= every(tickMs, tick);
-        stream.once('close', () => leave(room, stream));
+        stream.once('close', () => leave(room, visitor));
         void look(room);
       }
     },
     drain() {
       draining = true;
-      for (const room of [...rooms.values()]) for (const stream of [...room.streams.keys()]) endForNow(stream, retryMs);
+      for (const room of [...rooms.values()]) for (const { stream } of [...room.visitors]) endForNow(stream, retryMs);
     },
     get streams() {
       return streams;
@@ -202,6 +205,9 @@ function startStream(ctx: Context): ServerResponse {
   });
   ctx.respond = false;
   ctx.res.flushHeaders();
+  // cookies and all: nobody reads them any more, and a stream may stay open for long
+  ctx.req.headers = {};
+  ctx.req.rawHeaders = [];
   return ctx.res;
 }
 

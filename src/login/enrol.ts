@@ -82,8 +82,9 @@ export function createEnrolment(parts: JourneyParts): Enrolment {
       };
       const again = await accounts.find(account.id);
       if (again) return again;
-      // the invitation is used before the account is made: a crash in between costs an invitation, never a second account
-      if (attempt.claimant.invitation && !(await invitations.use(attempt.claimant.invitation))) return undefined;
+      // one invitation, one account; the same account may ask again after a crash in between (R6)
+      const { invitation } = attempt.claimant;
+      if (invitation && !(await invitations.use(invitation, account.id))) return undefined;
       if (!(await accounts.create(account))) return undefined;
       if (account.portrait.kind === 'local') await accounts.pinPortrait(account.portrait.ref);
       await journal.record({

@@ -1,7 +1,7 @@
 // The poll fallback (R9): a durable job per verification under way, so that a lost webhook, a restart or a crash costs a
 // delay and never a login. Who is back is looked at soon and often; who is not, slowly. A page load never adds a look.
 
-import { currentVerification, isLive, isUnderWay } from '../core/attempt.ts';
+import { currentVerification, isLive, isUnderWay, type Verification } from '../core/attempt.ts';
 import { VendorRefused, VendorUnavailable } from '../core/errors.ts';
 import type { Verdict } from '../core/verdict-types.ts';
 import type { Job } from './ports.ts';
@@ -70,7 +70,7 @@ export function createLooker(parts: LookParts & { settle: (verdict: Verdict) => 
 
   return async function look(job: Job): Promise<void> {
     const verificationId = job.id;
-    if (!(await isWaitedFor(verificationId))) return jobs.cancel(LOOK, verificationId);
+    if (!(await findWaiting(verificationId))) return jobs.cancel(LOOK, verificationId);
     let delaySeconds: number | undefined;
     try {
       const verdict = await vendor.readVerification(verificationId);
@@ -84,16 +84,21 @@ export function createLooker(parts: LookParts & { settle: (verdict: Verdict) => 
         'the decision could not be read; it is looked at again',
       );
     }
-    if (!(await isWaitedFor(verificationId))) return jobs.cancel(LOOK, verificationId);
-    await planNext(verificationId, job.payload as LookPayload, delaySeconds);
+    const waiting = await findWaiting(verificationId);
+    if (!waiting) return jobs.cancel(LOOK, verificationId);
+    const payload = job.payload as LookPayload;
+    // the person came back while this look was under way
+    const isBack = waiting.returnedHereAt !== undefined || waiting.returnedElsewhereAt !== undefined;
+    if (isBack && payload.returnedAtMs === undefined) return scheduleReturnedLooks(parts, verificationId);
+    await planNext(verificationId, payload, delaySeconds);
   };
 
-  async function isWaitedFor(verificationId: string): Promise<boolean> {
+  async function findWaiting(verificationId: string): Promise<Verification | undefined> {
     const uid = await attempts.ownerOf(verificationId);
     const attempt = uid === undefined ? undefined : await attempts.find(uid);
-    if (!attempt || !isLive(attempt, clock.now())) return false;
+    if (!attempt || !isLive(attempt, clock.now())) return undefined;
     const current = currentVerification(attempt);
-    return current?.id === verificationId && isUnderWay(current);
+    return current?.id === verificationId && isUnderWay(current) ? current : undefined;
   }
 
   async function planNext(

@@ -224,14 +224,17 @@ export interface Invitation {
   readonly expiresAt: number;
   /** normalised; when set, the invitation is for this identifier only */
   readonly identifier?: string;
+  /** the account that was made with it */
+  readonly usedBy?: string;
 }
 
 /** Invitations by the hash of their token. */
 export interface InvitationStore {
   create(hash: string, invitation: Invitation): Promise<void>;
+  /** Only one that can still be used. */
   find(hash: string): Promise<Invitation | undefined>;
-  /** @returns true for exactly one caller */
-  use(hash: string): Promise<boolean>;
+  /** @returns true for exactly one account, as often as it asks */
+  use(hash: string, accountId: string): Promise<boolean>;
 }
 
 /** What an accepted verification allowed, so that it can be taken back when the verdict turns (T8). */

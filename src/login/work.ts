@@ -14,7 +14,8 @@ export interface Worker {
   stop(): Promise<void>;
 }
 
-const BATCH = 16;
+/** Jobs under way at once: a vendor that hangs must not hold up a webhook that waits behind it. */
+const MOST_AT_ONCE = 64;
 const LEASE_MS = 30_000;
 const SLOWEST_TICK_MS = 1_000;
 const STORE_DOWN_MS = 1_000;
@@ -44,18 +45,31 @@ export function createWorker(parts: {
     }
   }
 
-  async function runDue(): Promise<void> {
-    for (;;) {
-      const due = await jobs.claimDue({ nowMs: nowMs(), limit: BATCH, leaseMs: LEASE_MS });
+  const underWay = new Set<Promise<void>>();
+
+  /** Starts what is due, as far as there is room. */
+  async function startDue(): Promise<void> {
+    while (underWay.size < MOST_AT_ONCE) {
+      const due = await jobs.claimDue({ nowMs: nowMs(), limit: MOST_AT_ONCE - underWay.size, leaseMs: LEASE_MS });
       if (due.length === 0) return;
-      await Promise.all(due.map(runOne));
+      for (const job of due) {
+        const run = runOne(job).finally(() => underWay.delete(run));
+        underWay.add(run);
+      }
     }
+  }
+
+  async function runDue(): Promise<void> {
+    do {
+      await startDue();
+      await Promise.all(underWay);
+    } while ((await jobs.nextDueAtMs() ?? Number.POSITIVE_INFINITY) <= nowMs());
   }
 
   async function tick(): Promise<void> {
     let waitMs = SLOWEST_TICK_MS;
     try {
-      await runDue();
+      await startDue();
       const nextMs = await jobs.nextDueAtMs();
       if (nextMs !== undefined) waitMs = Math.min(waitMs, Math.max(5, nextMs - nowMs()));
     } catch (error) {
@@ -96,6 +110,7 @@ export function createWorker(parts: {
       isStopped = true;
       if (timer) clearTimeout(timer);
       await running;
+      await Promise.all(underWay);
     },
   };
 }

@@ -2,13 +2,13 @@
 import type { ApiCall } from './call-log.ts';
 import { callbackAddress } from './callback.ts';
 import { presentDecision } from './decisions.ts';
+import type { WebhookOverrides } from './delivery.ts';
 import { type CaptureFacts, describeBrowser } from './devices.ts';
 import type { Engine } from './engine.ts';
 import type { CallName, FaultSpec } from './faults.ts';
 import type { SettleOptions } from './outcomes.ts';
 import { sha256 } from './pictures.ts';
 import type { Delivery, JsonObject, Settings, StoredSession } from './types.ts';
-import type { WebhookOverrides } from './webhooks.ts';
 
 /** A session as it is now; plain JSON, safe to keep. */
 export interface SessionSnapshot {

@@ -13,15 +13,17 @@ import ejs from 'ejs';
 import type { Context } from 'koa';
 import { callbackAddress, isSentBack } from './callback.ts';
 import { CAPTURE_PRESETS, type CaptureFacts, describeBrowser } from './devices.ts';
+import type { Scenario } from './draft.ts';
 import type { Engine } from './engine.ts';
 import { addressOf, readForm } from './http.ts';
 import type { SettleOptions } from './outcomes.ts';
-import { findScenario, SCENARIOS, type Scenario } from './scenarios.ts';
+import { findScenario, SCENARIOS } from './scenarios.ts';
 import { UNFINISHED } from './sessions.ts';
 import { type StoredSession, WEBHOOK_MODES, type WebhookMode } from './types.ts';
 
 /** How long a redirect waits for the delivery to be answered, so that the usual order is webhook first. */
 const WEBHOOK_HEADSTART_MS = 250;
+const RUN_OUT: readonly string[] = ['Expired', 'Abandoned'];
 const COOKIE = 'didit_stand_in_device';
 
 export function addHostedRoutes(router: Router, engine: Engine): void {
@@ -65,6 +67,10 @@ export function addHostedRoutes(router: Router, engine: Engine): void {
     ctx.body = await readFile(fileURLToPath(new URL(`./assets/${ctx.params.file}`, import.meta.url)));
   });
 
+  router.get('/favicon.ico', (ctx) => {
+    ctx.status = 204;
+  });
+
   router.get('/', (ctx) => {
     const rows = sessions.all().slice(-20).reverse();
     return render(ctx, 200, 'index', { title: 'Recent sessions', sessions: rows, settings });
@@ -94,7 +100,7 @@ export function addHostedRoutes(router: Router, engine: Engine): void {
 
   /** A session that is over, for this browser: back to the application, or a word on where it goes on. */
   function leave(ctx: Context, session: StoredSession, device: string): Promise<void> {
-    if (session.completedBy === null) return render(ctx, 410, 'message', ranOut);
+    if (session.completedBy === null && RUN_OUT.includes(session.status)) return render(ctx, 410, 'message', ranOut);
     const address = callbackAddress(session, settings);
     if (address === null) return render(ctx, 200, 'message', { title: 'All done', text: 'You can close this page.' });
     if (!isSentBack(session, device)) return render(ctx, 200, 'message', elsewhere(session));
@@ -131,15 +137,20 @@ function optionsOf(form: URLSearchParams): SettleOptions {
 
 function captureView(session: StoredSession) {
   const armed = session.scenario ?? 'approve';
-  const groups = [
-    { title: 'Ends the vendor documents', scenarios: SCENARIOS.filter(({ group }) => group === 'documented') },
-    { title: 'Other ends', scenarios: SCENARIOS.filter(({ group }) => group === 'outcome') },
-    { title: 'Approved, but …', scenarios: SCENARIOS.filter(({ group }) => group === 'flawed') },
-    { title: 'Approved, delivered oddly', scenarios: SCENARIOS.filter(({ group }) => group === 'delivery') },
-  ];
+  const groups = GROUPS.map(({ name, ...group }) => ({
+    ...group,
+    scenarios: SCENARIOS.filter((scenario) => scenario.group === name),
+  }));
   const title = session.kind === 'enrol' ? 'Document and selfie' : 'Take a selfie';
   return { title, session, armed, groups, captures: CAPTURE_PRESETS, modes: WEBHOOK_MODES };
 }
+
+const GROUPS = [
+  { name: 'documented', title: 'Ends the vendor documents', folded: false },
+  { name: 'outcome', title: 'Other ends', folded: false },
+  { name: 'flawed', title: 'Approved, but …', folded: true },
+  { name: 'delivery', title: 'Approved, delivered oddly', folded: true },
+] as const;
 
 const missing = { title: 'This link leads nowhere', text: 'The session does not exist, or it was deleted.' };
 const ranOut = { title: 'This link has run out', text: 'Go back to where you came from and start again.' };

@@ -29,11 +29,11 @@ try {
       active: text('DIDIT_WORKFLOW_ACTIVE', DEMO_DEFAULTS.workflows.active),
     },
   });
-  console.log(`stand-in ${sandbox.url}`);
-  console.log(`webhooks ${sandbox.settings().webhookUrl}`);
   const stop = (): void => void sandbox.close().then(() => process.exit(0));
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
+  console.log(`stand-in ${sandbox.url}`);
+  console.log(`webhooks ${sandbox.settings().webhookUrl}`);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = error instanceof SandboxInProduction ? 2 : 1;

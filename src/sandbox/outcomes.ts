@@ -3,15 +3,17 @@
  * it. Used by the hosted page, the control routes and tests alike.
  */
 import { iso } from './decisions.ts';
+import type { WebhookOverrides } from './delivery.ts';
 import { CAPTURE_PRESETS, type CaptureFacts, describeBrowser } from './devices.ts';
+import type { Draft, Scenario } from './draft.ts';
 import { asFunction, type Mutation } from './mutations.ts';
 import { makePerson, type Person } from './people.ts';
 import { makePicture, makeVideo, type PictureStyle } from './pictures.ts';
 import { approvedResults } from './results.ts';
-import { type Draft, findScenario, type Scenario } from './scenarios.ts';
+import { findScenario } from './scenarios.ts';
 import type { Sessions } from './sessions.ts';
 import type { Delivery, JsonObject, Settings, StoredSession, WebhookMode } from './types.ts';
-import type { WebhookOverrides, Webhooks } from './webhooks.ts';
+import type { Webhooks } from './webhooks.ts';
 
 export interface SettleOptions {
   /** A mode, `false` for none at all, or the full freedom of one delivery. Default: the scenario's, else the setting's. */

@@ -48,7 +48,7 @@ export function createSessions(parts: {
   const { settings, workflows, now, baseUrl } = parts;
   const byId = new Map<string, StoredSession>();
   const idByToken = new Map<string, string>();
-  /** The newest session of a user and workflow; an older one of them is never unfinished. */
+  /** The session of a user and workflow that was last unfinished. */
   const newestOf = new Map<string, string>();
   const faces = new Map<string, StoredFace>();
   const users = new Map<string, VendorUser>();
@@ -67,6 +67,10 @@ export function createSessions(parts: {
 
   function move(session: StoredSession, status: string, by: string): void {
     session.status = status;
+    // A reviewer may reopen an older one; then that is the one to hand out again.
+    if (session.vendorData !== null && UNFINISHED.includes(status)) {
+      newestOf.set(pairOf(session.workflowId, session.vendorData), session.id);
+    }
     session.history.push({ at: now(), status, by });
   }
 

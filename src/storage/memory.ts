@@ -19,12 +19,11 @@ interface Row {
 export function openMemory({ clock, log }: { clock: Clock; log?: Logger | undefined }): Backend {
   const gate = { open: true };
   const rows = createMemoryRows(gate);
-  const keyv = createKeyv({ rows, clock });
   return {
-    store: createStore({ rows, keyv, clock }),
+    store: createStore({ rows, clock }),
     jobs: createMemoryJobs(gate),
     bus: createLocalBus({ log }),
-    keyv,
+    keyv: createKeyv({ rows, clock }),
     ping: async () => assertOpen(gate),
     sweepExpired: () => sweep(rows, clock),
     close: async () => {

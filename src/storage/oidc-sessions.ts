@@ -35,8 +35,11 @@ export function createSessionAdapter({ store, clock }: { store: Store; clock: Cl
   const uidKeyOf = (uid: string) => `oidc:SessionUid:${uid}`;
   /** What a request read, as JSON, by the very object the library got and hands back: what is gone from it was signed out. */
   const readBefore = new WeakMap<Authorizations, string>();
+  /** Form states as read: one that comes back as the same object was not touched by its request. */
+  const readStates = new WeakSet<object>();
 
   function toPayload(facts: AdapterPayload, authorizations: Authorizations | undefined): AdapterPayload {
+    if (facts.state !== undefined) readStates.add(facts.state);
     if (authorizations === undefined) return facts;
     readBefore.set(authorizations, JSON.stringify(authorizations));
     return { ...facts, authorizations };
@@ -91,7 +94,7 @@ export function createSessionAdapter({ store, clock }: { store: Store; clock: Cl
       const { authorizations: mine, ...facts } = payload;
       const before = mine && readBefore.get(mine);
       const ttlSeconds = lifeOf(expiresIn ?? LONGEST_LIFE_SECONDS);
-      // Asked in one turn, so both are in one commit; in the wrong order a lone id would only be an id of nothing.
+      // Asked in one turn, so both are in one commit where the engine groups; a lone id would only be an id of nothing.
       await Promise.all([
         store.update<SessionUid, void>(uidKeyOf(uidOf(facts)), (stored) => {
           const value = mergeSession({ stored, facts, mine, before });
@@ -99,7 +102,12 @@ export function createSessionAdapter({ store, clock }: { store: Store; clock: Cl
           const restSeconds = (value.latest.exp ?? 0) - clock.now();
           return { kind: 'write', value, ttlSeconds: Math.max(ttlSeconds, restSeconds), result: undefined };
         }),
-        store.set(idKeyOf(id), { facts } satisfies SessionId, ttlSeconds),
+        store.update<SessionId, void>(idKeyOf(id), (cookie) => {
+          const untouched = facts.state === undefined || readStates.has(facts.state);
+          // Else a sign-in in another tab would wipe the secret of the logout form that is on the screen.
+          const state = untouched ? (cookie?.facts.state ?? facts.state) : facts.state;
+          return { kind: 'write', value: { facts: { ...facts, state } }, ttlSeconds, result: undefined };
+        }),
       ]);
     },
     async destroy(id) {

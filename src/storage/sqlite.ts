@@ -77,12 +77,11 @@ export function assembleSqlite(options: {
   const { database, clock, deadlineMs, log, onCommit } = options;
   const batch = createSqliteBatch({ database, deadlineMs, ...(onCommit && { onCommit }) });
   const rows = createSqliteRows(database, batch);
-  const keyv = createKeyv({ rows, clock });
   return {
-    store: createStore({ rows, keyv, clock }),
+    store: createStore({ rows, clock }),
     jobs: createSqliteJobs(database, batch),
     bus: createLocalBus({ log }),
-    keyv,
+    keyv: createKeyv({ rows, clock }),
     ping: () => rows.write('backend:ping', 'true', clock.now() + 60),
     sweepExpired: () => sweep(rows, clock),
     close: async () => {

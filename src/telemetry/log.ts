@@ -33,8 +33,8 @@ export function createLogger(options: {
       base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
-      // our own fields, errors included, are plain data by then
-      serializers: {},
+      // plain data by then: pino's own reader of errors would copy what they carry, and join the messages of causes
+      serializers: { err: (described: unknown) => described },
     },
     options.destination ?? pino.destination({ dest: 1, sync: true }),
   );

@@ -61,7 +61,7 @@ function originOf(url: string): string {
 
 /** Fields fit for a log line: plain JSON values, secrets by name replaced, texts redacted, errors reduced. */
 export function redactFields(fields: object): Record<string, unknown> {
-  return redactObject(fields, 0, new Set());
+  return redactObject(fields instanceof Error ? { err: fields } : fields, 0, new Set());
 }
 
 function redactObject(value: object, depth: number, above: Set<object>): Record<string, unknown> {

@@ -2,6 +2,7 @@
 
 import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { readClients } from '../../src/config/clients.ts';
 import { type DemoClient, demoClients, startDemoClient } from '../../src/demo/client.ts';
 import { freePort } from '../../src/demo/ports.ts';
 import { type BareProvider, GIVES_UP, HELD, startBareProvider } from './bare-provider.ts';
@@ -259,6 +260,19 @@ describe('its pages', () => {
 test('a client that is not on loopback does not start', async () => {
   const settings = { port: 0, issuer: 'http://localhost:1', clientId: 'demo', host: '0.0.0.0' };
   await expect(startDemoClient(settings)).rejects.toThrow('loopback');
+});
+
+test('what it says about itself is a faultless clients file', () => {
+  const entries = JSON.stringify(demoClients({ url: 'http://localhost:3002', clientSecret }));
+  const context = {
+    production: false,
+    hasActiveWorkflow: true,
+    outgoingAllow: ['localhost'],
+    signingAlgorithms: ['RS256'],
+  };
+  const { clients, faults, warnings } = readClients(entries, 'demo', context);
+  expect([...faults, ...warnings]).toEqual([]);
+  expect(clients).toHaveLength(1);
 });
 
 test('a taken port is passed over', async () => {

@@ -9,7 +9,9 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { readEnvironment } from '../../src/config/environment.ts';
+import { SETTING_NAMES } from '../../src/config/schema.ts';
 import { readJwksFile } from '../../src/config/signing-keys.ts';
+import { createMeter } from '../../src/telemetry/metrics.ts';
 
 interface Service {
   readonly command: readonly string[];
@@ -115,4 +117,25 @@ test('what runs in production imports only packages that production installs', a
     }
   }
   expect(strangers).toEqual([]);
+});
+
+describe('the documents', () => {
+  const names = ['README.md', 'docs/operating.md', 'docs/clients.md', 'docs/security.md'];
+
+  test.each(names)('%s names only scripts, settings, metrics and pages that exist', async (name) => {
+    const text = await readText(name);
+    const { scripts } = JSON.parse(await readText('package.json'));
+    for (const [, script = ''] of text.matchAll(/\bnpm run (?:-s )?([a-z]+)/g)) expect(scripts).toHaveProperty(script);
+
+    const others = ['BIND', 'DOMAIN', 'ISSUER', 'NODE_ENV', 'SIGTERM', 'COMMAND'];
+    const known = [...SETTING_NAMES, ...SETTING_NAMES.map((setting) => `${setting}_FILE`), ...others];
+    // Names in capitals with an underscore that stand as code; Didit's own are named in its section.
+    for (const [, setting = ''] of text.matchAll(/`([A-Z]+_[A-Z_]+)[`=]/g)) expect(known).toContain(setting);
+
+    const { text: series } = await createMeter({ processMetrics: false }).exposition();
+    for (const [metric] of text.matchAll(/selfie_oidc_[a-z_]+/g)) expect(series).toContain(`# TYPE ${metric} `);
+
+    const pages = new Set([...text.matchAll(/\]\(([^)#:]+\.md)/g)].map(([, page = '']) => page));
+    for (const page of pages) await expect(stat(new URL(page, new URL(name, root)))).resolves.toBeDefined();
+  });
 });

@@ -1,3 +1,5 @@
+// What every page promises without a browser: escaping, no inline code, stable names of fields and buttons.
+
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -36,9 +38,11 @@ function poisoned<T>(value: T, key = ''): T {
   return typeof value === 'string' && !fixed.includes(key) && !key.endsWith('Uri') ? (HOSTILE as T) : value;
 }
 
-/** The markup alone, without texts and values. */
-const skeleton = (html: string) =>
-  [...html.matchAll(/<\/?[a-z][^\s>]*|\s(?:on\w+|style)=/gi)].map(([token]) => token).join('');
+/** The markup alone: tags and the names of their attributes, without texts and values. */
+function skeleton(html: string): string[] {
+  const tags = html.match(/<\/?[a-z][\w-]*(?:\s+[\w:-]+(?:="[^"]*")?)*\s*\/?>/gi) ?? [];
+  return tags.map((tag) => tag.replace(/="[^"]*"/g, '').replace(/\s+/g, ' '));
+}
 
 describe('every page', () => {
   test.each(everySample())('$path has one heading, one main part, a language and a title', ({ name, data }) => {
@@ -52,7 +56,7 @@ describe('every page', () => {
   });
 
   test.each(everySample())('$path keeps its markup when every text is hostile (T27)', ({ name, data }) => {
-    expect(skeleton(render(name, poisoned(data) as never))).toBe(skeleton(render(name, data as never)));
+    expect(skeleton(render(name, poisoned(data) as never))).toEqual(skeleton(render(name, data as never)));
   });
 
   test.each(everySample())(
@@ -131,7 +135,7 @@ describe('addresses', () => {
 });
 
 describe('the first page', () => {
-  const begin = samples.begin['new'] as Pages['begin'];
+  const begin = samples.begin.new as Pages['begin'];
 
   test('asks for an identifier and consent and offers both cameras', () => {
     expect(controls(render('begin', begin))).toEqual([
@@ -149,7 +153,7 @@ describe('the first page', () => {
   });
 
   test('shows a remembered person, with a form of its own to change', () => {
-    expect(controls(render('begin', samples.begin['remembered'] as Pages['begin']))).toEqual([
+    expect(controls(render('begin', samples.begin.remembered as Pages['begin']))).toEqual([
       'post /interaction/uid-1/begin',
       'csrf=csrf-1',
       'switch_account=yes',
@@ -164,7 +168,7 @@ describe('the first page', () => {
   });
 
   test('shows a fixed person and lets nobody change it', () => {
-    const html = render('begin', samples.begin['fixed'] as Pages['begin']);
+    const html = render('begin', samples.begin.fixed as Pages['begin']);
     expect(html).toContain('ada@example.org');
     expect(html).not.toMatch(/name="(identifier|switch_account)"/);
   });
@@ -191,7 +195,7 @@ describe('the first page', () => {
 });
 
 describe('the live page', () => {
-  const waiting = samples.waiting['settling'] as Pages['waiting'];
+  const waiting = samples.waiting.settling as Pages['waiting'];
 
   test('reloads by itself without script, to its own address', () => {
     expect(render('waiting', waiting)).toContain(
@@ -200,12 +204,12 @@ describe('the live page', () => {
   });
 
   test('does not reload while only the number is missing, and seldom where one may be half typed', () => {
-    expect(render('waiting', samples.waiting['number'] as Pages['waiting'])).not.toContain('http-equiv="refresh"');
-    expect(render('waiting', samples.waiting['phone'] as Pages['waiting'])).toContain('content="45; url=');
+    expect(render('waiting', samples.waiting.number as Pages['waiting'])).not.toContain('http-equiv="refresh"');
+    expect(render('waiting', samples.waiting.phone as Pages['waiting'])).toContain('content="45; url=');
   });
 
   test('asks for the number with a numeric keyboard', () => {
-    const html = render('waiting', samples.waiting['number'] as Pages['waiting']);
+    const html = render('waiting', samples.waiting.number as Pages['waiting']);
     expect(controls(html).slice(0, 4)).toEqual([
       'post /interaction/uid-1/confirm',
       'csrf=csrf-1',
@@ -216,7 +220,7 @@ describe('the live page', () => {
   });
 
   test('shows the QR code as one picture and the way to use this camera instead', () => {
-    const html = render('waiting', samples.waiting['phone'] as Pages['waiting']);
+    const html = render('waiting', samples.waiting.phone as Pages['waiting']);
     expect(html).toMatch(/<div class="qr" role="img" aria-label="[^"]+"><svg/);
     expect(controls(html)).toContain('begin=here');
   });
@@ -227,7 +231,7 @@ describe('the live page', () => {
 });
 
 describe('where the face was shown', () => {
-  const html = render('elsewhere', samples.elsewhere['number'] as Pages['elsewhere']);
+  const html = render('elsewhere', samples.elsewhere.number as Pages['elsewhere']);
 
   test('the number is grouped for people and whole for machines', () => {
     expect(html).toContain('<output name="number" data-number="042917">042 917</output>');
@@ -239,7 +243,7 @@ describe('where the face was shown', () => {
 });
 
 test('scope consent has an allowing and a denying button', () => {
-  expect(controls(render('consent', samples.consent['three'] as Pages['consent'])).slice(0, 4)).toEqual([
+  expect(controls(render('consent', samples.consent.three as Pages['consent'])).slice(0, 4)).toEqual([
     'post /interaction/uid-1/consent',
     'csrf=csrf-1',
     'decision=allow',
@@ -248,7 +252,7 @@ test('scope consent has an allowing and a denying button', () => {
 });
 
 test('logout submits the library’s form, everywhere or for this client alone', () => {
-  const html = render('logout', samples.logout['client'] as Pages['logout']);
+  const html = render('logout', samples.logout.client as Pages['logout']);
   expect(html).toMatch(/<button[^>]*form="op\.logoutForm" name="logout" value="yes">/);
   expect(html).toMatch(
     /<button class="second" type="submit" form="op\.logoutForm">Only sign out of <bdi>Northwind Bank</,
@@ -256,14 +260,14 @@ test('logout submits the library’s form, everywhere or for this client alone',
 });
 
 test('no tries left leaves only going back', () => {
-  const html = render('retry', samples.retry['last'] as Pages['retry']);
+  const html = render('retry', samples.retry.last as Pages['retry']);
   expect(html).not.toContain('/begin"');
   expect(html).toContain('name="abort"');
 });
 
 test('a reference for support stands on pages where something went wrong, and not on the first', () => {
-  expect(render('limited', samples.limited['hour'] as Pages['limited'])).toContain('<code>req-1</code>');
-  expect(render('begin', samples.begin['new'] as Pages['begin'])).not.toContain('req-1');
+  expect(render('limited', samples.limited.hour as Pages['limited'])).toContain('<code>req-1</code>');
+  expect(render('begin', samples.begin.new as Pages['begin'])).not.toContain('req-1');
 });
 
 test.each([
@@ -274,7 +278,7 @@ test.each([
   [1500, '25 minutes'],
   [7200, '2 hours'],
 ])('a wait of %d s is told as %s', (retryAfterSeconds, told) => {
-  const { form, client } = samples.limited['hour'] as Pages['limited'];
+  const { form, client } = samples.limited.hour as Pages['limited'];
   expect(render('limited', { form, client, retryAfterSeconds })).toContain(`about ${told}.`);
 });
 
@@ -292,11 +296,11 @@ test('assets are named by a hash of their content, so they may be cached for eve
 });
 
 test('a changed consent or notice has a new version', () => {
-  const texts = [CONSENT.text];
+  const texts: string[] = [CONSENT.text];
   for (const keepsPortrait of [false, true]) {
     texts.push(...consentNotice({ client: 'C', verifier: { name: 'V', keepsPortrait }, enrolment: true }));
   }
   const hash = createHash('sha256').update(texts.join('\n')).digest('hex').slice(0, 16);
   // When this fails: give `CONSENT.version` the date of the change, then write the new pair here.
-  expect([CONSENT.version, hash]).toEqual(['2026-11-21', 'HASH']);
+  expect([CONSENT.version, hash]).toEqual(['2026-11-21', 'ecb8553f7075bd13']);
 });

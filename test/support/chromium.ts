@@ -31,7 +31,7 @@ const FLAGS = [
 
 /** @returns the path of a browser that can be run; `CHROMIUM_PATH` is believed before all others */
 export function findChromium(): string | undefined {
-  const asked = process.env['CHROMIUM_PATH'];
+  const asked = process.env.CHROMIUM_PATH;
   return (asked === undefined || asked === '' ? PLACES : [asked]).find((path) => {
     try {
       accessSync(path, constants.X_OK);

@@ -29,7 +29,8 @@ const takeText = koaBody({
 /** Reads a posted form, at most 16 kB. A POST without a body is a form without fields. Call it once a request. */
 export async function readForm(ctx: Context): Promise<FormReading> {
   // false: a body of another type; null: no body at all
-  if (ctx.is(FORM_TYPE) === false) return { kind: 'refused', status: 415, reason: 'content-type' };
+  if (ctx.is(FORM_TYPE) === false && ctx.request.length !== 0)
+    return { kind: 'refused', status: 415, reason: 'content-type' };
   // a compressed form is nothing a browser sends
   if (!['', 'identity'].includes(ctx.get('Content-Encoding').toLowerCase())) {
     return { kind: 'refused', status: 415, reason: 'encoding' };

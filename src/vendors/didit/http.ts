@@ -44,6 +44,8 @@ export async function exchange(request: ApiRequest): Promise<Answer> {
     followRedirect: false,
     throwHttpErrors: false,
   });
+  // got keeps a stream of a method that may have a body open until somebody ends it
+  if (request.method === 'DELETE') stream.end();
   const bytes = await collect(stream, MAX_ANSWER_BYTES);
   const response = stream.response;
   if (response === undefined) throw new NoAnswer('no-response');

@@ -65,7 +65,11 @@ function judgeWorkflow(role: keyof Workflows, body: Json | undefined): readonly 
   } else if (role === 'active' && methods.includes('passive')) {
     findings.push({ level: 'fault', subject, message: 'liveness is passive; it must be ACTIVE_3D or FLASHING' });
   } else if (role === 'passive' && !methods.includes('passive')) {
-    findings.push({ level: 'warning', subject, message: `liveness is ${methods.join(', ')}, stronger than needed` });
+    findings.push({
+      level: 'warning',
+      subject,
+      message: `liveness is ${[...new Set(methods)].join(', ')}, stronger than needed`,
+    });
   }
   return findings.length > 0 ? findings : [{ level: 'ok', subject, message: 'is there' }];
 }

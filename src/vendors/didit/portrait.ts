@@ -5,7 +5,7 @@
 import { lookup as resolve } from 'node:dns/promises';
 import http from 'node:http';
 import https from 'node:https';
-import got, { type Progress } from 'got';
+import got from 'got';
 import { isLoopbackAddress, isLoopbackHost, type OutgoingPolicy } from '../../core/outgoing.ts';
 import type { PortraitReading } from '../../login/ports.ts';
 import { collect, NoAnswer } from './http.ts';
@@ -72,9 +72,6 @@ async function download(url: URL, target: ResolvedAddress, timeoutMs: number): P
     dnsLookup: pinned(target),
     // no pooled connection, which may have been opened to another address of that name
     agent: { http: new http.Agent({ keepAlive: false }), https: new https.Agent({ keepAlive: false }) },
-  });
-  stream.on('downloadProgress', ({ total }: Progress) => {
-    if ((total ?? 0) > PORTRAIT_MAX_BYTES) stream.destroy(new NoAnswer('too-large'));
   });
   const bytes = await collect(stream, PORTRAIT_MAX_BYTES);
   const status = stream.response?.statusCode ?? 0;

@@ -48,8 +48,7 @@ export function createOpener({ api, enrolWorkflow, sendWorkflowType }: OpenerOpt
     };
 
     let answer = await api.createSession(body);
-    for (const field of OPTIONAL) {
-      if (body[field] === undefined || !complainsOf(answer, field)) continue;
+    for (let field = tooMuch(answer, body); field !== undefined; field = tooMuch(answer, body)) {
       delete body[field];
       if (field === 'workflow_type') typeTaken = false;
       else if (language !== undefined) languagesRefused.add(language);
@@ -58,6 +57,11 @@ export function createOpener({ api, enrolWorkflow, sendWorkflowType }: OpenerOpt
     if (answer.status >= 300) throw createFault(answer, portrait !== undefined);
     return readOpened(answer, request);
   };
+}
+
+/** The field among what was sent that the vendor complains of and can do without. */
+function tooMuch(answer: Answer, body: Readonly<Record<string, unknown>>): (typeof OPTIONAL)[number] | undefined {
+  return OPTIONAL.find((field) => body[field] !== undefined && complainsOf(answer, field));
 }
 
 /** @throws VendorRefused | VendorUnavailable for an answer that does not fit what was asked */

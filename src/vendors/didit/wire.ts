@@ -76,8 +76,8 @@ function verdict(
     status,
     decidedAt,
     subject: typeof envelope.vendor_data === 'string' ? envelope.vendor_data : null,
-    workflowId: typeof envelope.workflow_id === 'string' ? envelope.workflow_id : null,
-    environment: readEnvironment(envelope.environment),
+    workflowId: readName(envelope.workflow_id),
+    environment: readName(envelope.environment),
     ...readFindings(decision),
     ...(resubmitSteps.length === 0 ? {} : { resubmitSteps }),
     complete,
@@ -108,10 +108,10 @@ function withNames(envelope: JsonObject, decision: JsonObject): JsonObject {
   return { ...Object.fromEntries(names), resubmit_info: envelope.resubmit_info };
 }
 
-/** None named is null; one that is no text must not pass for none, so it reads as an environment nobody has. */
-function readEnvironment(value: Json | undefined): string | null {
+/** None named is null, which a login lets pass; one that is no text must not, so it reads as a name nobody has. */
+function readName(value: Json | undefined): string | null {
   if (value === undefined || value === null) return null;
-  return typeof value === 'string' ? value.slice(0, 40) : 'malformed';
+  return typeof value === 'string' ? value : 'malformed';
 }
 
 function readResubmitSteps(envelope: JsonObject, decision: JsonObject): readonly string[] {

@@ -36,11 +36,12 @@ async function start(last: Middleware): Promise<() => Promise<Line>> {
     accessLog({ logger, redactPath, elapsedMs }),
     last,
   );
-  return () => new Promise((resolve) => {
-    const line = lines.shift();
-    if (line === undefined) readers.push(resolve);
-    else resolve(line);
-  });
+  return () =>
+    new Promise((resolve) => {
+      const line = lines.shift();
+      if (line === undefined) readers.push(resolve);
+      else resolve(line);
+    });
 }
 
 test('T18 a request is one line without query, token, address or header', async () => {

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { readFields, readForm } from '../../../src/http/middleware/form.ts';
 import { type Asking, type Served, serve } from './serve.ts';
 
@@ -33,10 +33,13 @@ describe('readForm', () => {
     expect(await post({ headers: { 'Content-Length': '0' } })).toEqual({ kind: 'fields', fields: {} });
   });
 
-  test.each(['application/json', 'text/plain', 'multipart/form-data; boundary=x'])('%s is refused with 415', async (type) => {
-    const read = await post({ headers: { 'Content-Type': type }, body: 'a=b' });
-    expect(read).toEqual({ kind: 'refused', status: 415, reason: 'content-type' });
-  });
+  test.each(['application/json', 'text/plain', 'multipart/form-data; boundary=x'])(
+    '%s is refused with 415',
+    async (type) => {
+      const read = await post({ headers: { 'Content-Type': type }, body: 'a=b' });
+      expect(read).toEqual({ kind: 'refused', status: 415, reason: 'content-type' });
+    },
+  );
 
   test('a body without a type is refused with 415', async () => {
     expect(await post({ body: 'a=b' })).toMatchObject({ status: 415 });

@@ -1,0 +1,38 @@
+// Accounts as oidc-provider wants them, and the identifier of a person at clients that must not compare notes.
+
+import { createHash, randomBytes } from 'node:crypto';
+import type { Account as OidcAccount } from 'oidc-provider';
+import type { Account } from '../core/account.ts';
+import { claimsOf } from '../core/claims.ts';
+import { type AccountStore, FOREVER, type Sealer, type Store } from '../login/ports.ts';
+
+export function toOidcAccount(account: Account): OidcAccount {
+  return {
+    accountId: account.id,
+    claims: () => ({ sub: account.id, ...claimsOf(account) }),
+  };
+}
+
+export function createFindAccount(accounts: AccountStore) {
+  return async (_ctx: unknown, id: string): Promise<OidcAccount | undefined> => {
+    const account = await accounts.find(id);
+    return account && toOidcAccount(account);
+  };
+}
+
+export type PairwiseSub = (accountId: string, sectorIdentifier: string) => string;
+
+const SALT_KEY = 'pairwise-salt';
+
+/**
+ * A `sub` per sector (OpenID Connect Core §8.1), from a salt made once and kept: it must outlive every rotation of keys.
+ */
+export async function createPairwiseSub(parts: { store: Store; sealer: Sealer }): Promise<PairwiseSub> {
+  const { store, sealer } = parts;
+  await store.putIfAbsent(SALT_KEY, sealer.seal(randomBytes(32), SALT_KEY), FOREVER);
+  const sealed = await store.get<string>(SALT_KEY);
+  if (sealed === undefined) throw new Error('the salt of pairwise identifiers could not be kept');
+  const salt = sealer.open(sealed, SALT_KEY);
+  return (accountId, sectorIdentifier) =>
+    createHash('sha256').update(salt).update(`|${sectorIdentifier}|${accountId}`).digest('base64url');
+}

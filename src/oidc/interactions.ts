@@ -1,0 +1,230 @@
+// oidc-provider's paused request as the journey needs it, and the way back: Interaction → LoginRequest; LoginResult or Refusal →
+// resume. An interaction is only ever found by its cookie (invariant 1): an id in a URL is never enough.
+
+import { decodeJwt } from 'jose';
+import type { Context } from 'koa';
+import type Provider from 'oidc-provider';
+import type { Client, InteractionResults } from 'oidc-provider';
+import { type Requirement, requirementFor, sessionMeets } from '../core/requirement.ts';
+import type { LoginRequest } from '../login/begin.ts';
+import type { LoginResult } from '../login/finish.ts';
+import type { AccountStore, Clock } from '../login/ports.ts';
+import type { PairwiseSub } from './accounts.ts';
+import type { Consents } from './consents.ts';
+import { strengthRequest, wantsNewProof } from './policy.ts';
+import type { Revocation } from './revocation.ts';
+
+/** What the library stores of a paused request; `params` were checked when it was made. */
+interface StoredInteraction {
+  readonly uid: string;
+  readonly exp: number;
+  readonly iat: number;
+  readonly returnTo: string;
+  readonly prompt: {
+    readonly name: string;
+    readonly reasons: readonly string[];
+    readonly details: Record<string, unknown>;
+  };
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly grantId?: string;
+  session?: { readonly accountId: string } | undefined;
+  result?: InteractionResults;
+  lastSubmission?: InteractionResults;
+  save(ttl: number): Promise<string>;
+}
+
+export interface OpenInteraction {
+  readonly uid: string;
+  readonly kind: 'login' | 'consent';
+  readonly client: Client;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly stored: StoredInteraction;
+}
+
+/** Who the page may show without asking. */
+export type KnownPerson =
+  | { readonly kind: 'fixed' | 'remembered'; readonly accountId: string; readonly identifier: string }
+  /** the request names somebody who has no account here */
+  | { readonly kind: 'nobody-known' }
+  | { readonly kind: 'ask'; readonly hint: string };
+
+export interface ConsentDetails {
+  readonly accountId: string;
+  readonly scopes: readonly string[];
+  readonly claims: readonly string[];
+}
+
+export interface Interactions {
+  /** @returns undefined when this browser did not begin it, or it is over */
+  find(ctx: Context, uid: string): Promise<OpenInteraction | undefined>;
+  requirement(interaction: OpenInteraction): Requirement;
+  loginRequest(interaction: OpenInteraction, requirement: Requirement & { kind: 'selfie' }): LoginRequest;
+  knownPerson(ctx: Context, interaction: OpenInteraction, device: readonly string[]): Promise<KnownPerson>;
+  /** A session that another tab made meanwhile already answers this request. */
+  metBySession(ctx: Context, interaction: OpenInteraction): Promise<InteractionResults | undefined>;
+  resumeLogin(ctx: Context, interaction: OpenInteraction, result: LoginResult): Promise<string>;
+  resumeWith(interaction: OpenInteraction, result: InteractionResults): Promise<string>;
+  refuse(interaction: OpenInteraction, error: string, description: string): Promise<string>;
+  consentDetails(interaction: OpenInteraction): ConsentDetails;
+  allow(interaction: OpenInteraction): Promise<string>;
+}
+
+export function createInteractions(parts: {
+  provider: Provider;
+  accounts: AccountStore;
+  consents: Consents;
+  revocation: Revocation;
+  pairwiseSub: PairwiseSub;
+  clock: Clock;
+  activeAvailable: boolean;
+}): Interactions {
+  const { provider, accounts, consents, revocation, pairwiseSub, clock } = parts;
+  const isActiveAvailable = (client: Client) => parts.activeAvailable || typeof client.vendor_workflow === 'string';
+
+  async function save(interaction: OpenInteraction, result: InteractionResults): Promise<string> {
+    const { stored } = interaction;
+    stored.result = 'error' in result ? result : { ...stored.lastSubmission, ...result };
+    await stored.save(stored.exp - clock.now());
+    return stored.returnTo;
+  }
+
+  function subOf(accountId: string, client: Client): string {
+    return client.subjectType === 'pairwise'
+      ? pairwiseSub(accountId, String(client.sectorIdentifier ?? client.clientId))
+      : accountId;
+  }
+
+  /** The subjects the request insists on: `id_token_hint`, or a `sub` value in `claims` (Core §3.1.2.1, §5.5.1). */
+  function namedSubjects({ params }: OpenInteraction): string[] {
+    const named: string[] = [];
+    // its signature was checked at the authorization endpoint
+    if (typeof params.id_token_hint === 'string') named.push(String(decodeJwt(params.id_token_hint).sub));
+    if (typeof params.claims === 'string') {
+      const claims: { id_token?: { sub?: { value?: unknown } | null } } = JSON.parse(params.claims);
+      const value = claims.id_token?.sub?.value;
+      if (value !== undefined) named.push(String(value));
+    }
+    return named;
+  }
+
+  async function allows(interaction: OpenInteraction, accountId: string): Promise<boolean> {
+    const named = namedSubjects(interaction);
+    if (named.length === 0) return true;
+    return accountId !== '' && named.every((sub) => sub === subOf(accountId, interaction.client));
+  }
+
+  const strength = ({ params, client }: OpenInteraction) => strengthRequest(params, client.minimum_acr);
+
+  const interactions: Interactions = {
+    async find(ctx, uid) {
+      const cookie = ctx.cookies.get(provider.cookieName('interaction'), { signed: true });
+      if (cookie !== uid) return undefined;
+      const stored = (await provider.Interaction.find(uid)) as unknown as StoredInteraction | undefined;
+      if (!stored || stored.exp <= clock.now()) return undefined;
+      const client = await provider.Client.find(String(stored.params.client_id));
+      if (!client) return undefined;
+      const kind = stored.prompt.name === 'consent' ? 'consent' : 'login';
+      return { uid, kind, client, params: stored.params, stored };
+    },
+
+    requirement: (interaction) => requirementFor(strength(interaction), isActiveAvailable(interaction.client)),
+
+    loginRequest: (interaction, requirement) => ({
+      uid: interaction.uid,
+      clientId: interaction.client.clientId,
+      required: { method: requirement.method, acr: requirement.acr },
+      ...(typeof interaction.client.vendor_workflow === 'string'
+        ? { vendorWorkflow: interaction.client.vendor_workflow }
+        : {}),
+      allowsAccount: (accountId) => allows(interaction, accountId),
+      interactionExpiresAt: interaction.stored.exp,
+      locales:
+        typeof interaction.params.ui_locales === 'string'
+          ? interaction.params.ui_locales.split(' ').filter(Boolean)
+          : [],
+    }),
+
+    async knownPerson(ctx, interaction, device) {
+      const hint = typeof interaction.params.login_hint === 'string' ? interaction.params.login_hint : '';
+      const session = await provider.Session.get(ctx as never);
+      const remembered = [...(session.accountId ? [session.accountId] : []), ...device];
+      const named = namedSubjects(interaction);
+      if (named.length > 0) {
+        const candidates = interaction.client.subjectType === 'pairwise' ? remembered : [named[0] ?? '', ...remembered];
+        for (const id of candidates) {
+          const account = (await allows(interaction, id)) ? await accounts.find(id) : undefined;
+          if (account) return { kind: 'fixed', accountId: account.id, identifier: account.identifier };
+        }
+        return interaction.client.subjectType === 'pairwise' ? { kind: 'ask', hint } : { kind: 'nobody-known' };
+      }
+      if (interaction.stored.prompt.name === 'select_account') return { kind: 'ask', hint };
+      for (const id of remembered) {
+        const account = await accounts.find(id);
+        // a hint of somebody else is worth more than our memory
+        if (account && (hint === '' || hint.normalize('NFKC').trim().toLowerCase() === account.identifier)) {
+          return { kind: 'remembered', accountId: account.id, identifier: account.identifier };
+        }
+      }
+      return { kind: 'ask', hint };
+    },
+
+    async metBySession(ctx, interaction) {
+      if (interaction.kind !== 'login' || wantsNewProof(interaction.params, interaction.stored.prompt))
+        return undefined;
+      const session = await provider.Session.get(ctx as never);
+      const { accountId, acr, amr, loginTs } = session;
+      if (!accountId || !loginTs || !sessionMeets(acr, strength(interaction), isActiveAvailable(interaction.client)))
+        return undefined;
+      if (!(await allows(interaction, accountId))) return undefined;
+      const account = await accounts.find(accountId);
+      if (account?.standing !== 'good') return undefined;
+      return { login: { accountId, ts: loginTs, remember: true, ...(acr ? { acr } : {}), ...(amr ? { amr } : {}) } };
+    },
+
+    async resumeLogin(ctx, interaction, result) {
+      const session = await provider.Session.get(ctx as never);
+      // another person's session in this browser ends first: the library would do so by a form with inline script
+      if (session.accountId && session.accountId !== result.accountId) await revocation.endSession(session as never);
+      const { accountId, acr, amr, authTime, verificationId } = result;
+      return interactions.resumeWith(interaction, {
+        login: { accountId, acr, amr: [...amr], ts: authTime, remember: true, verificationId },
+        ...(interaction.stored.prompt.name === 'select_account' ? { select_account: {} } : {}),
+      });
+    },
+
+    resumeWith(interaction, result) {
+      // the session it began with may be gone or another's by now; the result names the account
+      if ('login' in result) interaction.stored.session = undefined;
+      return save(interaction, result);
+    },
+
+    refuse: (interaction, error, description) => save(interaction, { error, error_description: description }),
+
+    consentDetails(interaction) {
+      const { details } = interaction.stored.prompt;
+      const scopes = (details.missingOIDCScope as string[] | undefined) ?? [];
+      const asked = typeof interaction.params.scope === 'string' ? interaction.params.scope.split(' ') : [];
+      const claims = (details.missingOIDCClaims as string[] | undefined) ?? [];
+      return {
+        accountId: interaction.stored.session?.accountId ?? '',
+        scopes: [...new Set([...asked, ...scopes])],
+        claims,
+      };
+    },
+
+    async allow(interaction) {
+      const { accountId, scopes, claims } = interactions.consentDetails(interaction);
+      const { clientId } = interaction.client;
+      const earlier = interaction.stored.grantId ? await provider.Grant.find(interaction.stored.grantId) : undefined;
+      const grant = earlier ?? new provider.Grant({ accountId, clientId });
+      if (scopes.length > 0) grant.addOIDCScope(scopes.join(' '));
+      if (claims.length > 0) grant.addOIDCClaims([...claims]);
+      const resources = (interaction.stored.prompt.details.missingResourceScopes ?? {}) as Record<string, string[]>;
+      for (const [resource, missing] of Object.entries(resources)) grant.addResourceScope(resource, missing.join(' '));
+      const grantId = await grant.save();
+      await consents.record(accountId, clientId, { scopes, claims, at: clock.now() });
+      return save(interaction, { consent: { grantId } });
+    },
+  };
+  return interactions;
+}

@@ -1,0 +1,71 @@
+// Back-channel logout: the person's logout is answered at once, clients are told by durable jobs, again and again until they
+// answer or a day has passed (R12). OpenID Connect Back-Channel Logout 1.0.
+
+import { randomUUID } from 'node:crypto';
+import type Provider from 'oidc-provider';
+import type { Job, JobQueue, Logger } from '../login/ports.ts';
+
+export const LOGOUT = 'logout';
+
+/** Waits between tries, in seconds. */
+const RETRY_AFTER = [5, 30, 120, 600, 3600, 6 * 3600, 12 * 3600];
+
+interface LogoutPayload {
+  readonly clientId: string;
+  readonly accountId: string;
+  readonly sid: string;
+  readonly tries: number;
+}
+
+type LibraryClient = { clientId: string; backchannelLogout(accountId: string, sid: string): Promise<void> };
+
+export interface LogoutDelivery {
+  schedule(clientId: string, accountId: string, sid: string): Promise<void>;
+  deliver(job: Job): Promise<void>;
+}
+
+/** Takes over the library's own delivery, which would wait for every client inside the person's request. */
+export function createLogoutDelivery(parts: {
+  provider: Provider;
+  jobs: JobQueue;
+  log: Logger;
+  nowMs: () => number;
+  poke: () => void;
+}): LogoutDelivery {
+  const { provider, jobs, log, nowMs, poke } = parts;
+  const prototype = provider.Client.prototype as unknown as LibraryClient;
+  const send = prototype.backchannelLogout;
+
+  const delivery: LogoutDelivery = {
+    async schedule(clientId, accountId, sid) {
+      const payload: LogoutPayload = { clientId, accountId, sid, tries: 0 };
+      await jobs.schedule({ kind: LOGOUT, id: randomUUID(), dueAtMs: nowMs(), payload });
+      poke();
+    },
+
+    async deliver(job) {
+      const { clientId, accountId, sid, tries } = job.payload as LogoutPayload;
+      const client = await provider.Client.find(clientId).catch(() => undefined);
+      if (!client) return jobs.cancel(LOGOUT, job.id);
+      try {
+        await send.call(client as unknown as LibraryClient, accountId, sid);
+        await jobs.cancel(LOGOUT, job.id);
+      } catch (error) {
+        const seconds = RETRY_AFTER[tries];
+        const code = error instanceof Error ? error.name : 'unknown';
+        if (seconds === undefined) {
+          log.error({ client: clientId, code }, 'a client could not be told of a logout');
+          return jobs.cancel(LOGOUT, job.id);
+        }
+        log.warn({ client: clientId, code, tries: tries + 1 }, 'a client did not take a logout; it is told again');
+        const payload: LogoutPayload = { clientId, accountId, sid, tries: tries + 1 };
+        await jobs.schedule({ kind: LOGOUT, id: job.id, dueAtMs: nowMs() + seconds * 1000, payload });
+      }
+    },
+  };
+
+  prototype.backchannelLogout = function (this: LibraryClient, accountId, sid) {
+    return delivery.schedule(this.clientId, accountId, sid);
+  };
+  return delivery;
+}

@@ -1,0 +1,98 @@
+// Is a login needed, and how strong? The library's own checks stay (session, `prompt=login`, `max_age`, hints); those for `acr` are
+// replaced, as ours is a ladder and not a list of equals. OpenID Connect Core §3.1.2.1, §5.5.1.1; RFC 9470.
+
+import type { Configuration, InteractionResults, KoaContextWithOIDC } from 'oidc-provider';
+import { interactionPolicy } from 'oidc-provider';
+import type { Account } from '../core/account.ts';
+import { isAcr } from '../core/assurance.ts';
+import { type StrengthRequest, sessionMeets } from '../core/requirement.ts';
+
+const { Check, Prompt, base } = interactionPolicy;
+
+/** What the request and the client's entry ask of the strength of a login. */
+export function strengthRequest(params: Readonly<Record<string, unknown>>, minimumAcr: unknown): StrengthRequest {
+  const claim = acrClaim(params.claims);
+  const named = claim ? [...(claim.values ?? []), ...(claim.value === undefined ? [] : [claim.value])] : [];
+  const voluntary = typeof params.acr_values === 'string' ? params.acr_values.split(' ').filter(Boolean) : [];
+  const isEssential = claim?.essential === true && named.length > 0;
+  return {
+    voluntary: isEssential ? [] : [...voluntary, ...named],
+    essential: isEssential ? named : undefined,
+    minimum: isAcr(minimumAcr) ? minimumAcr : undefined,
+  };
+}
+
+interface AcrClaim {
+  readonly essential?: boolean;
+  readonly value?: string;
+  readonly values?: readonly string[];
+}
+
+/** `claims` arrives as JSON text, checked by the library to be an object; members are still anything. */
+function acrClaim(claims: unknown): AcrClaim | undefined {
+  if (typeof claims !== 'string') return undefined;
+  const parsed: { id_token?: { acr?: unknown } } = JSON.parse(claims);
+  const acr = parsed.id_token?.acr;
+  if (acr === null || typeof acr !== 'object') return undefined;
+  const { essential, value, values } = acr as Record<string, unknown>;
+  return {
+    ...(essential === true ? { essential } : {}),
+    ...(typeof value === 'string' ? { value } : {}),
+    ...(Array.isArray(values) ? { values: values.filter((each) => typeof each === 'string') } : {}),
+  };
+}
+
+export interface PolicyParts {
+  /** can this client have an active selfie? */
+  isActiveAvailable(client: { readonly [key: string]: unknown }): boolean;
+  findAccount(id: string): Promise<Account | undefined>;
+}
+
+export function createInteractionPolicy(
+  parts: PolicyParts,
+): NonNullable<NonNullable<Configuration['interactions']>['policy']> {
+  const policy = base();
+  const login = policy.get('login');
+  if (!login) throw new Error('the library has no login prompt');
+  login.checks.remove('essential_acrs');
+  login.checks.remove('essential_acr');
+
+  const isTooWeak = (ctx: KoaContextWithOIDC) => {
+    const { client, session, params } = ctx.oidc;
+    if (!session?.accountId) return undefined;
+    const request = strengthRequest({ ...params }, client?.minimum_acr);
+    return sessionMeets(session.acr, request, parts.isActiveAvailable(client ?? {})) ? undefined : request;
+  };
+  login.checks.add(
+    new Check('strength', 'a stronger proof is needed than this session holds', 'login_required', (ctx) => {
+      const request = isTooWeak(ctx);
+      return request !== undefined && !request.essential ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT;
+    }),
+  );
+  login.checks.add(
+    new Check('essential_strength', 'the requested strength is not met', 'unmet_authentication_requirements', (ctx) => {
+      const request = isTooWeak(ctx);
+      return request?.essential ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT;
+    }),
+  );
+  login.checks.add(
+    new Check('account_standing', 'the account must be proven again', 'login_required', async (ctx) => {
+      const { session } = ctx.oidc;
+      if (!session?.accountId) return Check.NO_NEED_TO_PROMPT;
+      const account = await parts.findAccount(session.accountId);
+      return account?.standing === 'good' ? Check.NO_NEED_TO_PROMPT : Check.REQUEST_PROMPT;
+    }),
+  );
+  policy.add(new Prompt({ name: 'select_account', requestable: true }), 0);
+  return policy;
+}
+
+/** May a session made meanwhile answer this interaction? Never where a new proof was asked for. */
+export function wantsNewProof(params: Readonly<Record<string, unknown>>, prompt: { readonly name: string }): boolean {
+  const prompts = typeof params.prompt === 'string' ? params.prompt.split(' ') : [];
+  return params.max_age !== undefined || prompts.includes('login') || prompt.name === 'select_account';
+}
+
+export type LoginInteractionResult = InteractionResults & {
+  login: NonNullable<InteractionResults['login']> & { verificationId?: string };
+};

@@ -1,0 +1,188 @@
+// The assembled Provider: what is switched on, how long things live, which claims go where. Only what works is configured, so
+// that discovery tells the truth.
+
+import Provider, {
+  type AdapterFactory,
+  type Configuration,
+  errors,
+  type JWKS,
+  type KoaContextWithOIDC,
+} from 'oidc-provider';
+import { ACR_LADDER, type Acr, methodFor } from '../core/assurance.ts';
+import { CLAIMS_BY_SCOPE } from '../core/claims.ts';
+import { isLoopbackHost } from '../core/outgoing.ts';
+import type { AccountStore } from '../login/ports.ts';
+import { createFindAccount, type PairwiseSub } from './accounts.ts';
+import type { Consents } from './consents.ts';
+import { createInteractionPolicy } from './policy.ts';
+
+const MINUTE = 60;
+const DAY = 86_400;
+const REFRESH_TOKEN_SECONDS = 30 * DAY;
+const SESSION_SECONDS = 14 * DAY;
+const SESSION_IDLE_SECONDS = DAY;
+
+/** Keys of our own in a client's entry (design section 2). */
+const OWN_CLIENT_KEYS = ['first_party', 'minimum_acr', 'vendor_workflow', 'pkce'];
+
+export interface ProviderParts {
+  readonly issuer: string;
+  readonly adapter: AdapterFactory;
+  readonly jwks: JWKS;
+  readonly cookieKeys: readonly string[];
+  readonly clients: readonly object[];
+  readonly accounts: AccountStore;
+  readonly consents: Consents;
+  readonly pairwiseSub: PairwiseSub;
+  /** the second workflow is configured: an active selfie can be had */
+  readonly activeAvailable: boolean;
+  /** how long an interaction lives, in seconds: longer than the attempt in it */
+  readonly interactionSeconds: number;
+  /** sends a request whose address somebody else named; refuses special-use addresses (T20) */
+  readonly fetch: NonNullable<Configuration['fetch']>;
+  readonly pages: {
+    error(ctx: KoaContextWithOIDC, out: { error: string; error_description?: string }, status: number): void;
+    logout(ctx: KoaContextWithOIDC, form: string): void;
+    loggedOut(ctx: KoaContextWithOIDC): void;
+  };
+}
+
+export function createProvider(parts: ProviderParts): Provider {
+  const algorithms = [...new Set(parts.jwks.keys.map((key) => key.alg).filter((alg) => alg !== undefined))];
+  const isActiveAvailable = (client: { readonly [key: string]: unknown }) =>
+    parts.activeAvailable || typeof client.vendor_workflow === 'string';
+
+  const configuration: Configuration = {
+    adapter: parts.adapter,
+    clients: parts.clients as NonNullable<Configuration['clients']>,
+    jwks: parts.jwks,
+    cookies: {
+      keys: [...parts.cookieKeys],
+      long: { signed: true, httpOnly: true, sameSite: 'lax', path: '/' },
+      short: { signed: true, httpOnly: true, sameSite: 'lax' },
+    },
+    findAccount: createFindAccount(parts.accounts),
+    scopes: ['openid', 'profile', 'email', 'offline_access'],
+    claims: {
+      ...CLAIMS_BY_SCOPE,
+      openid: ['sub', 'acr', 'amr', 'auth_time'],
+    } as NonNullable<Configuration['claims']>,
+    acrValues: reachableAcrs(parts.activeAvailable),
+    subjectTypes: ['public', 'pairwise'],
+    pairwiseIdentifier: async (_ctx, accountId, client) =>
+      parts.pairwiseSub(accountId, String(client.sectorIdentifier ?? client.clientId)),
+    responseTypes: ['code'],
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt', 'none'],
+    enabledJWA: {
+      idTokenSigningAlgValues: algorithms as never,
+      userinfoSigningAlgValues: algorithms as never,
+      introspectionSigningAlgValues: algorithms as never,
+      authorizationSigningAlgValues: algorithms as never,
+    },
+    features: {
+      devInteractions: { enabled: false },
+      pushedAuthorizationRequests: { enabled: true },
+      introspection: {
+        enabled: true,
+        allowedPolicy: (_ctx, client, token) =>
+          client.clientAuthMethod !== 'none' || token.clientId === client.clientId,
+      },
+      revocation: { enabled: true },
+      userinfo: { enabled: true },
+      jwtUserinfo: { enabled: true },
+      claimsParameter: { enabled: true },
+      clientCredentials: { enabled: true },
+      dPoP: { enabled: true },
+      backchannelLogout: { enabled: true },
+      rpInitiatedLogout: {
+        enabled: true,
+        logoutSource: (ctx, form) => parts.pages.logout(ctx, form),
+        postLogoutSuccessSource: (ctx) => parts.pages.loggedOut(ctx),
+      },
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: (_ctx, indicator, client) =>
+          resourceServer(indicator, String(client.idTokenSignedResponseAlg ?? 'RS256')),
+        // RFC 8707 §2.2: a token request that names none is for what was granted
+        useGrantedResource: () => true,
+      },
+    },
+    interactions: {
+      url: (_ctx, interaction) => `/interaction/${interaction.uid}`,
+      policy: createInteractionPolicy({ isActiveAvailable, findAccount: (id) => parts.accounts.find(id) }),
+    },
+    pkce: { required: (_ctx, client) => client.clientAuthMethod === 'none' || client.pkce !== 'optional' },
+    extraClientMetadata: { properties: OWN_CLIENT_KEYS, validator: () => undefined },
+    extraTokenClaims: (ctx) => strengthClaims(ctx),
+    loadExistingGrant: (ctx) => parts.consents.loadGrant(ctx),
+    rotateRefreshToken: true,
+    allowOmittingSingleRegisteredRedirectUri: false,
+    clientBasedCORS: (_ctx, origin, client) => redirectOrigins(client.redirectUris ?? []).has(origin),
+    clockTolerance: 15,
+    renderError: (ctx, out) => parts.pages.error(ctx, out as { error: string; error_description?: string }, ctx.status),
+    fetch: parts.fetch,
+    ttl: {
+      AuthorizationCode: MINUTE,
+      AccessToken: 10 * MINUTE,
+      ClientCredentials: 10 * MINUTE,
+      IdToken: 10 * MINUTE,
+      RefreshToken: (_ctx, token) => Math.max(1, REFRESH_TOKEN_SECONDS - lifetimeSoFar(token)),
+      Session: (_ctx, session) => sessionLife(session),
+      Grant: REFRESH_TOKEN_SECONDS,
+      Interaction: parts.interactionSeconds,
+    },
+  };
+  return new Provider(parts.issuer, configuration);
+}
+
+/** Only what a login here can earn stands in discovery. */
+function reachableAcrs(activeAvailable: boolean): Acr[] {
+  const earned: readonly Acr[] = ['urn:selfie-oidc:acr:selfie', 'urn:selfie-oidc:acr:selfie-active'];
+  return ACR_LADDER.filter((acr) => earned.includes(acr) && (activeAvailable || methodFor(acr) === 'passive'));
+}
+
+/** `acr`, `amr`, `auth_time` of the login behind a token: RFC 9068 §2.2.1, RFC 9470 §6. */
+function strengthClaims(ctx: KoaContextWithOIDC | undefined): Record<string, string | number | string[]> | undefined {
+  const source = ctx?.oidc.entities.AuthorizationCode ?? ctx?.oidc.entities.RefreshToken;
+  if (!source) return undefined;
+  const { acr, amr, authTime } = source;
+  return {
+    ...(acr ? { acr } : {}),
+    ...(amr ? { amr } : {}),
+    ...(authTime ? { auth_time: authTime } : {}),
+  };
+}
+
+/** A resource is any absolute https address; its tokens are JWTs (RFC 9068) that carry no scope of ours. */
+function resourceServer(indicator: string, alg: string) {
+  const url = URL.parse(indicator);
+  const isUsable =
+    url !== null && (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname)));
+  if (!isUsable || url.hash !== '')
+    throw new errors.InvalidTarget('a resource is an absolute https address without a fragment');
+  return {
+    scope: '',
+    audience: indicator,
+    accessTokenTTL: 10 * MINUTE,
+    accessTokenFormat: 'jwt' as const,
+    jwt: { sign: { alg: (alg.startsWith('HS') || alg === 'none' ? 'RS256' : alg) as never } },
+  };
+}
+
+/** 14 days from the login at most, and a day without use. */
+function sessionLife(session: { loginTs?: number | undefined }): number {
+  const age = session.loginTs === undefined ? 0 : Math.floor(Date.now() / 1000) - session.loginTs;
+  return Math.max(1, Math.min(SESSION_IDLE_SECONDS, SESSION_SECONDS - age));
+}
+
+/** A rotated refresh token keeps the time its first ancestor was issued. */
+function lifetimeSoFar(token: { iiat?: number | undefined; iat?: number | undefined }): number {
+  const first = token.iiat ?? token.iat;
+  return first === undefined ? 0 : Math.max(0, Math.floor(Date.now() / 1000) - first);
+}
+
+function redirectOrigins(uris: readonly string[]): Set<string> {
+  return new Set(
+    uris.map((uri) => URL.parse(uri)?.origin).filter((origin) => origin !== undefined && origin !== 'null') as string[],
+  );
+}

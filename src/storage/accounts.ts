@@ -1,0 +1,150 @@
+// Accounts, faces, known devices and invitations. All that is personal is sealed with the record's key as context, so that a
+// row cannot be put in another's place; index keys are keyed hashes and reveal nothing (invariant 11).
+
+import { createHash, randomUUID } from 'node:crypto';
+import type { Account } from '../core/account.ts';
+import {
+  type AccountStore,
+  type Clock,
+  type DeviceStore,
+  FOREVER,
+  type Invitation,
+  type InvitationStore,
+  type Sealer,
+  type Store,
+} from '../login/ports.ts';
+
+/** A face that no account pins is gone after this: its enrolment came to nothing. */
+const UNPINNED_SECONDS = 7200;
+const DEVICE_SECONDS = 400 * 86_400;
+const ACCOUNTS_PER_DEVICE = 8;
+
+export function createAccountStore(parts: { store: Store; sealer: Sealer }): AccountStore {
+  const { store, sealer } = parts;
+  const accountKey = (id: string) => `account:${id}`;
+  const portraitKey = (ref: string) => `portrait:${ref}`;
+  const identifierKeys = (identifier: string) =>
+    sealer.keyedHashes(identifier, 'identifier').map((hash) => `identifier:${hash}`);
+  const seal = (account: Account) => sealer.seal(JSON.stringify(account), accountKey(account.id));
+  const open = (id: string, sealed: string): Account => JSON.parse(sealer.openText(sealed, accountKey(id)));
+
+  async function find(id: string): Promise<Account | undefined> {
+    const sealed = await store.get<string>(accountKey(id));
+    return sealed === undefined ? undefined : open(id, sealed);
+  }
+
+  async function findId(identifier: string): Promise<string | undefined> {
+    for (const key of identifierKeys(identifier)) {
+      const id = await store.get<string>(key);
+      if (id !== undefined) return id;
+    }
+    return undefined;
+  }
+
+  return {
+    find,
+
+    async findByIdentifier(identifier) {
+      const id = await findId(identifier);
+      return id === undefined ? undefined : find(id);
+    },
+
+    async create(account) {
+      const taken = await findId(account.identifier);
+      if (taken !== undefined && taken !== account.id) return false;
+      const [key = ''] = identifierKeys(account.identifier);
+      // the record first: a crash in between leaves a record that nobody finds, never an identifier that leads nowhere
+      await store.set(accountKey(account.id), seal(account), FOREVER);
+      if (taken === account.id || (await store.putIfAbsent(key, account.id, FOREVER))) return true;
+      if ((await store.get<string>(key)) === account.id) return true;
+      await store.delete(accountKey(account.id));
+      return false;
+    },
+
+    change: (id, change) =>
+      store.update<string, Account | undefined>(accountKey(id), (sealed) => {
+        if (sealed === undefined) return { kind: 'keep', result: undefined };
+        const current = open(id, sealed);
+        const next = change(current);
+        if (next === current) return { kind: 'keep', result: current };
+        return { kind: 'write', value: seal(next), ttlSeconds: FOREVER, result: next };
+      }),
+
+    async list() {
+      const ids: string[] = [];
+      let after: string | undefined;
+      for (;;) {
+        const keys = await store.keys('account:', after === undefined ? {} : { after });
+        if (keys.length === 0) return ids;
+        ids.push(...keys.map((key) => key.slice('account:'.length)));
+        after = keys.at(-1);
+      }
+    },
+
+    async keepPortrait(jpeg) {
+      const ref = randomUUID();
+      await store.set(portraitKey(ref), sealer.seal(jpeg, portraitKey(ref)), UNPINNED_SECONDS);
+      return { ref, sha256: createHash('sha256').update(jpeg).digest('hex') };
+    },
+
+    pinPortrait: (ref) =>
+      store.update<string, void>(portraitKey(ref), (sealed) =>
+        sealed === undefined
+          ? { kind: 'keep', result: undefined }
+          : { kind: 'write', value: sealed, ttlSeconds: FOREVER, result: undefined },
+      ),
+
+    async loadPortrait(ref, sha256) {
+      const sealed = await store.get<string>(portraitKey(ref));
+      if (sealed === undefined) return undefined;
+      const jpeg = sealer.open(sealed, portraitKey(ref));
+      return createHash('sha256').update(jpeg).digest('hex') === sha256 ? jpeg : undefined;
+    },
+
+    dropPortrait: (ref) => store.delete(portraitKey(ref)),
+  };
+}
+
+export function createDeviceStore(parts: { store: Store }): DeviceStore {
+  const { store } = parts;
+  const deviceKey = (hash: string) => `device:${hash}`;
+  return {
+    async accountsOf(hash) {
+      return (await store.get<readonly string[]>(deviceKey(hash))) ?? [];
+    },
+    remember: (hash, accountId) =>
+      store.update<readonly string[], void>(deviceKey(hash), (accounts = []) => {
+        const value = [accountId, ...accounts.filter((id) => id !== accountId)].slice(0, ACCOUNTS_PER_DEVICE);
+        return { kind: 'write', value, ttlSeconds: DEVICE_SECONDS, result: undefined };
+      }),
+    forget: (hash) => store.delete(deviceKey(hash)),
+  };
+}
+
+export function createInvitationStore(parts: { store: Store; sealer: Sealer; clock: Clock }): InvitationStore {
+  const { store, sealer, clock } = parts;
+  const invitationKey = (hash: string) => `invitation:${hash}`;
+  const open = (hash: string, sealed: string): Invitation => JSON.parse(sealer.openText(sealed, invitationKey(hash)));
+  const isOver = (invitation: Invitation) => invitation.expiresAt <= clock.now();
+  return {
+    create: (hash, invitation) =>
+      store.set(
+        invitationKey(hash),
+        sealer.seal(JSON.stringify(invitation), invitationKey(hash)),
+        Math.max(1, invitation.expiresAt - clock.now()),
+      ),
+    async find(hash) {
+      const sealed = await store.get<string>(invitationKey(hash));
+      const invitation = sealed === undefined ? undefined : open(hash, sealed);
+      return invitation && !isOver(invitation) && !invitation.usedBy ? invitation : undefined;
+    },
+    use: (hash, accountId) =>
+      store.update<string, boolean>(invitationKey(hash), (sealed) => {
+        const invitation = sealed === undefined ? undefined : open(hash, sealed);
+        if (!invitation || isOver(invitation)) return { kind: 'keep', result: false };
+        if (invitation.usedBy) return { kind: 'keep', result: invitation.usedBy === accountId };
+        const value = sealer.seal(JSON.stringify({ ...invitation, usedBy: accountId }), invitationKey(hash));
+        return { kind: 'write', value, ttlSeconds: Math.max(1, invitation.expiresAt - clock.now()), result: true };
+      }),
+  };
+}

@@ -1,0 +1,72 @@
+// Login attempts, the claims on accounts and the ownership of verifications, on the atomic store. What an attempt may become is
+// decided in `core/`; here it only becomes it, all or nothing.
+
+import type { LoginAttempt, Step } from '../core/attempt.ts';
+import { type Claim, type Contest, contest } from '../core/claim.ts';
+import { type AttemptStore, type Change, type Clock, FOREVER, type HeldReview, type Store } from '../login/ports.ts';
+
+/** How long an attempt that is over can still be told apart from one that never was (410, not 403). */
+const AFTERLIFE_SECONDS = 86_400;
+const HELD_SECONDS = 30 * 86_400;
+
+interface Owner {
+  readonly uid: string;
+  /** it had two owners: its verdict counts for nobody, for ever */
+  readonly burnt?: true;
+}
+
+export function createAttemptStore(parts: { store: Store; clock: Clock }): AttemptStore {
+  const { store, clock } = parts;
+  const attemptKey = (uid: string) => `attempt:${uid}`;
+  const claimKey = (key: string) => `claim:${key}`;
+  const ownerKey = (verificationId: string) => `owner:${verificationId}`;
+  const heldKey = (verificationId: string) => `held:${verificationId}`;
+  const lifeOf = (attempt: LoginAttempt) => Math.max(1, attempt.latestEnd - clock.now()) + AFTERLIFE_SECONDS;
+
+  return {
+    find: (uid) => store.get<LoginAttempt>(attemptKey(uid)),
+
+    create: (attempt) => store.putIfAbsent(attemptKey(attempt.uid), attempt, lifeOf(attempt)),
+
+    change: (uid, step) =>
+      store.update<LoginAttempt, Step | undefined>(attemptKey(uid), (current) => {
+        if (!current) return { kind: 'keep', result: undefined };
+        const result = step(current);
+        if (result.kind !== 'moved') return { kind: 'keep', result };
+        return { kind: 'write', value: result.attempt, ttlSeconds: lifeOf(result.attempt), result };
+      }),
+
+    claim: (key, challenger, contestedAfterSeconds) =>
+      store.update<Claim, Contest>(claimKey(key), (holder): Change<Claim, Contest> => {
+        const result = contest(holder, challenger, clock.now(), contestedAfterSeconds);
+        if (result.kind === 'held' || result.kind === 'own') return { kind: 'keep', result };
+        return { kind: 'write', value: challenger, ttlSeconds: Math.max(1, challenger.until - clock.now()), result };
+      }),
+
+    release: (key, uid) =>
+      store.update<Claim, void>(claimKey(key), (holder) =>
+        holder?.uid === uid ? { kind: 'remove', result: undefined } : { kind: 'keep', result: undefined },
+      ),
+
+    own: (verificationId, uid) =>
+      store.update<Owner, boolean>(ownerKey(verificationId), (owner) => {
+        if (!owner) return { kind: 'write', value: { uid }, ttlSeconds: FOREVER, result: true };
+        if (owner.uid === uid) return { kind: 'keep', result: !owner.burnt };
+        return { kind: 'write', value: { ...owner, burnt: true }, ttlSeconds: FOREVER, result: false };
+      }),
+
+    async ownerOf(verificationId) {
+      const owner = await store.get<Owner>(ownerKey(verificationId));
+      return owner && !owner.burnt ? owner.uid : undefined;
+    },
+
+    hold: (verificationId, held) => store.set(heldKey(verificationId), held, HELD_SECONDS),
+    letGo: (verificationId) => store.delete(heldKey(verificationId)),
+
+    async held() {
+      const keys = await store.keys('held:');
+      const reviews = await Promise.all(keys.map((key) => store.get<HeldReview>(key)));
+      return reviews.filter((review) => review !== undefined);
+    },
+  };
+}

@@ -1,0 +1,216 @@
+// SQLite when something is wrong with the file (R7): every failure is StorageUnavailable, in time, with nothing half done,
+// and the next operation works as soon as the file does. The errors are SQLite's own.
+
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { StorageUnavailable } from '../../src/core/errors.ts';
+import type { Backend } from '../../src/storage/backend.ts';
+import { openBackend } from '../../src/storage/backends.ts';
+import { assembleSqlite } from '../../src/storage/sqlite.ts';
+import { movableClock } from '../contract/store.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'selfie-oidc-'));
+const clock = movableClock();
+let serial = 0;
+let path: string;
+
+beforeEach(() => {
+  serial += 1;
+  path = join(folder, `${serial}.sqlite`);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const open = (options = {}) => openBackend(`sqlite:${path}`, { clock, ...options });
+
+describe('opening', () => {
+  test('makes a folder and files that only their owner reads', async () => {
+    path = join(folder, 'made/by/us/store.sqlite');
+    const backend = await open();
+    await backend.store.set('a', 1, 60);
+    expect(statSync(join(folder, 'made/by/us')).mode & 0o777).toBe(0o700);
+    for (const suffix of ['', '-wal', '-shm']) expect(statSync(`${path}${suffix}`).mode & 0o777).toBe(0o600);
+    await backend.close();
+  });
+
+  test('takes a file that others may read away from them', async () => {
+    writeFileSync(path, '');
+    chmodSync(path, 0o644);
+    await (await open()).close();
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  test('finds what was there before, relative to the working directory', async () => {
+    const first = await open();
+    await first.store.set('a', { kept: true }, 60);
+    await first.jobs.schedule({ kind: 'poll', id: 'a', dueAtMs: 5 });
+    await first.close();
+    const relative = `sqlite:./${join('../'.repeat(20), path)}`;
+    const second = await openBackend(relative, { clock });
+    expect(await second.store.get('a')).toEqual({ kept: true });
+    expect(await second.jobs.nextDueAtMs()).toBe(5);
+    await second.close();
+  });
+
+  test('two at once on a new file both get it', async () => {
+    const backends = await Promise.all([open(), open(), open()]);
+    await backends[0]?.store.set('a', 1, 60);
+    expect(await backends[2]?.store.get('a')).toBe(1);
+    await Promise.all(backends.map((backend) => backend.close()));
+  });
+
+  test('refuses a file of a newer program, a file that is no database, and a folder', async () => {
+    const newer = new DatabaseSync(path);
+    newer.exec('PRAGMA user_version = 99');
+    newer.close();
+    await expect(open()).rejects.toThrow(/schema 99/);
+    path = join(folder, 'text');
+    writeFileSync(path, 'not a database, but long enough to look at '.repeat(100));
+    await expect(open()).rejects.toThrow(StorageUnavailable);
+    path = join(folder, 'folder');
+    mkdirSync(path);
+    await expect(open()).rejects.toThrow(StorageUnavailable);
+  });
+
+  test.each(['redis://u:secret@h', 'rediss://h', 'postgres://u:secret@h/d'])(
+    '%s is told to be unsupported, without its password',
+    async (url) => {
+      const failure = await openBackend(url, { clock }).catch((error: Error) => error.message);
+      expect(failure).toMatch(/does not support (redis|rediss|postgres): yet/);
+      expect(failure).not.toContain('secret');
+    },
+  );
+
+  test.each(['sqlite:', 'sqlite::memory:', 'mysql://h', 'store.sqlite', ''])('"%s" is no storage URL', async (url) => {
+    await expect(openBackend(url, { clock })).rejects.toThrow(/sqlite:/);
+  });
+});
+
+describe('a file held by another process', () => {
+  test('a write fails within the deadline, is never written, and the next one works when the file is free', async () => {
+    const backend = await open({ deadlineMs: 400 });
+    await backend.store.set('a', 'before', 60);
+    const holder = fork(join(import.meta.dirname, 'fixtures/store-process.ts'), ['hold', path], {
+      execArgv: ['--no-warnings'],
+    });
+    await once(holder, 'message');
+
+    let turns = 0;
+    const turning = setInterval(() => {
+      turns += 1;
+    }, 5);
+    const begunAt = performance.now();
+    const results = await Promise.allSettled([
+      backend.store.set('a', 'stale', 60),
+      backend.store.putIfAbsent('b', 1, 60),
+      backend.store.take('a'),
+      backend.jobs.claimDue({ nowMs: 1, limit: 1, leaseMs: 1 }),
+      backend.ping(),
+    ]);
+    const tookMs = performance.now() - begunAt;
+    clearInterval(turning);
+    expect(results.map((result) => (result.status === 'rejected' ? result.reason.code : 'done'))).toEqual(
+      Array.from({ length: 5 }, () => 'storage_unavailable'),
+    );
+    expect(tookMs).toBeLessThan(450);
+    // The event loop went on turning while it waited.
+    expect(turns).toBeGreaterThan(10);
+    expect(await backend.store.get('a')).toBe('before');
+
+    const late = backend.store.update<string, string>('a', (value = '') => {
+      return { kind: 'write', value: `${value}, after`, ttlSeconds: 60, result: value };
+    });
+    holder.send('let go');
+    expect(await late).toBe('before');
+    await once(holder, 'exit');
+    expect(await backend.store.get('a')).toBe('before, after');
+    await backend.close();
+  });
+});
+
+describe('a file that cannot be written', () => {
+  let backend: Backend;
+  let database: DatabaseSync;
+
+  beforeEach(async () => {
+    await (await open()).close();
+    database = new DatabaseSync(path);
+    backend = assembleSqlite({ database, clock, deadlineMs: 400 });
+    await backend.store.set('a', 'before', 60);
+  });
+  afterEach(() => backend.close());
+
+  const big = 'x'.repeat(100_000);
+  const faults = {
+    'read-only': { begin: 'PRAGMA query_only = 1', end: 'PRAGMA query_only = 0' },
+    // SQLITE_FULL, as from a full disk: it rolls the whole transaction back by itself.
+    full: { begin: 'PRAGMA max_page_count = 1', end: 'PRAGMA max_page_count = 1000000' },
+  };
+
+  test.each(Object.entries(faults))(
+    '%s: nothing half done, reads go on, and it recovers by itself',
+    async (_name, fault) => {
+      database.exec(fault.begin);
+      const results = await Promise.allSettled([
+        backend.store.set('a', 'after', 60),
+        backend.store.set('big', big, 60),
+        backend.store.increment('count', 60),
+        backend.jobs.schedule({ kind: 'poll', id: 'a', dueAtMs: 1 }),
+      ]);
+      for (const result of results) {
+        expect(result).toMatchObject({ status: 'rejected', reason: { code: 'storage_unavailable' } });
+      }
+      expect(await backend.store.get('a')).toBe('before');
+      expect(await backend.store.get('count')).toBeUndefined();
+      expect(await backend.jobs.nextDueAtMs()).toBeUndefined();
+
+      database.exec(fault.end);
+      await backend.store.set('big', big, 60);
+      expect(await backend.store.increment('count', 60)).toBe(1);
+      await backend.ping();
+    },
+  );
+
+  test('a broken table is never "not there"', async () => {
+    database.exec('ALTER TABLE records RENAME TO gone');
+    await expect(backend.store.get('a')).rejects.toThrow(StorageUnavailable);
+    await expect(backend.store.take('a')).rejects.toThrow(StorageUnavailable);
+    await expect(backend.keyv.get('a')).rejects.toThrow(StorageUnavailable);
+    await expect(backend.keyv.getMany(['a'])).rejects.toThrow(StorageUnavailable);
+    await expect(backend.keyv.set('a', 1, 1000)).rejects.toThrow(StorageUnavailable);
+    await expect(backend.keyv.has('a')).rejects.toThrow(StorageUnavailable);
+    await expect(backend.keyv.delete('a')).rejects.toThrow(StorageUnavailable);
+  });
+});
+
+describe('closing', () => {
+  test('what was asked before is written, what is asked after is refused', async () => {
+    const backend = await open();
+    const writing = backend.store.set('a', 1, 60);
+    await backend.close();
+    await writing;
+    for (const asking of [
+      backend.store.get('a'),
+      backend.store.set('a', 2, 60),
+      backend.ping(),
+      backend.jobs.nextDueAtMs(),
+    ]) {
+      await expect(asking).rejects.toThrow(StorageUnavailable);
+    }
+    const again = await open();
+    expect(await again.store.get('a')).toBe(1);
+    await again.close();
+  });
+
+  test('memory refuses too', async () => {
+    const backend = await openBackend('memory:', { clock });
+    await backend.close();
+    await expect(backend.store.get('a')).rejects.toThrow(StorageUnavailable);
+    await expect(backend.store.set('a', 1, 60)).rejects.toThrow(StorageUnavailable);
+    await expect(backend.jobs.nextDueAtMs()).rejects.toThrow(StorageUnavailable);
+  });
+});

@@ -27,8 +27,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   demo: ['app.ts', 'config', 'sandbox'],
 };
 
-/** The only files that read the environment. The stand-in's own guard against production stands where nobody can leave it out. */
-const READS_ENVIRONMENT = /^(?:config\/load\.ts|sandbox\/(?:main|sandbox)\.ts|cli\/cli\.ts)$/;
+/** The only files that look into the environment. The stand-in's own guard against production stands where nobody can leave it out. */
+const READS_ENVIRONMENT = /^(?:config\/load\.ts|sandbox\/(?:main|sandbox)\.ts)$/;
+/** Entry points hand it to `config/load.ts` whole, and look at no variable themselves. */
+const HANDS_ENVIRONMENT_ON = /^(?:main\.ts|cli\/cli\.ts)$/;
 
 interface Source {
   /** relative to src/, with forward slashes */
@@ -132,9 +134,14 @@ describe('core is pure', () => {
 });
 
 describe('the environment', () => {
-  test('only the reader of settings and the entry points read it', () => {
-    const readers = sources.filter(({ code }) => /\bprocess\s*\.\s*env\b|\bprocess\s*\[\s*['"]env/.test(code));
-    expect(readers.map(({ file }) => file).filter((file) => !READS_ENVIRONMENT.test(file))).toEqual([]);
+  const MENTIONS = /\bprocess\s*(?:\?\.|\.)\s*env\b|\bprocess\s*\[\s*['"]env|\{[^}]*\benv\b[^}]*\}\s*=\s*process\b/;
+  const LOOKS_INTO = /\bprocess\s*\.\s*env\s*(?:\?\.|\.|\[)|\}\s*=\s*process\b/;
+
+  test('only the reader of settings looks into it', () => {
+    const readers = sources
+      .filter(({ file }) => !READS_ENVIRONMENT.test(file))
+      .filter(({ file, code }) => (HANDS_ENVIRONMENT_ON.test(file) ? LOOKS_INTO : MENTIONS).test(code));
+    expect(readers.map(({ file }) => file)).toEqual([]);
   });
 
   test('nobody takes it from node:process by another name', () => {

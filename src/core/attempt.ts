@@ -184,7 +184,9 @@ export function currentVerification(attempt: LoginAttempt): Verification | undef
 }
 
 /** Is a hosted page still open to the person, so that another begin leads back to it instead of paying for a new one? */
-export function isUnderWay(verification: Verification | undefined): verification is Verification {
+export function isUnderWay(
+  verification: Verification | undefined,
+): verification is Verification & { readonly conclusion?: never } {
   return verification !== undefined && verification.conclusion === undefined;
 }
 

@@ -18,7 +18,7 @@ export interface WaitingRoomOptions {
   readonly bus: Bus;
   /** undefined: nothing is known of it, which a page is told as `lapsed` */
   readonly readState: (uid: string) => Promise<WaitingState | undefined>;
-  /** the bus channel that is published to when an attempt moves */
+  /** the bus channel that is published to when an attempt moves; the uid itself unless told otherwise */
   readonly channelOf?: (uid: string) => string;
   readonly logger?: Logger;
   readonly heartbeatMs?: number;
@@ -70,7 +70,7 @@ const MAX_UNREAD_BYTES = 16_384;
 /** Makes the room; it keeps a timer only while streams are open. */
 export function createWaitingRoom(options: WaitingRoomOptions): WaitingRoom {
   const { bus, readState, heartbeatMs = 15_000, rereadMs = 5_000, retryMs = 2_000 } = options;
-  const channelOf = options.channelOf ?? ((uid: string) => `interaction:${uid}`);
+  const channelOf = options.channelOf ?? ((uid: string) => uid);
   const every = options.every ?? everyInterval;
   const tickMs = Math.min(1_000, heartbeatMs, rereadMs);
   const heartbeats = createWheel<ServerResponse>(Math.round(heartbeatMs / tickMs));
@@ -139,8 +139,8 @@ export function createWaitingRoom(options: WaitingRoomOptions): WaitingRoom {
   function tell(room: Room, now: WaitingState): void {
     const { told } = room;
     room.told = now;
-    const version = String(now.version);
-    const changed = told !== undefined && (told.state !== now.state || String(told.version) !== version);
+    const version = eventId(now.version);
+    const changed = told !== undefined && (told.state !== now.state || eventId(told.version) !== version);
     // a copy: ending a stream takes it out of the room
     for (const visitor of [...room.visitors]) {
       const { stream, seen, arriving } = visitor;
@@ -161,7 +161,7 @@ export function createWaitingRoom(options: WaitingRoomOptions): WaitingRoom {
         ctx.body = { error: 'too_many_streams' };
         return;
       }
-      const lastSeen = ctx.get('Last-Event-ID') || seen;
+      const lastSeen = eventId(ctx.get('Last-Event-ID') || seen || '') || undefined;
       const stream = startStream(ctx);
       if (ctx.method === 'HEAD' || stream.destroyed) {
         stream.end();
@@ -212,8 +212,13 @@ function startStream(ctx: Context): ServerResponse {
 }
 
 /** `changed` asks for a reload. The id comes back as Last-Event-ID, so that a change while away is not missed. */
-function stateEvent(state: WaitingState['state'] | 'changed', version: string): string {
-  return `id: ${version.replace(/[^\w.-]/g, '')}\nevent: state\ndata: {"state":"${state}"}\n\n`;
+function stateEvent(state: WaitingState['state'] | 'changed', id: string): string {
+  return `id: ${id}\nevent: state\ndata: {"state":"${state}"}\n\n`;
+}
+
+/** A version as it may stand in a stream: line ends in it would write events of their own (T27). */
+function eventId(version: string | number): string {
+  return String(version).replace(/[^\w.-]/g, '');
 }
 
 /** Browsers come back spread over a while, not all in the second after a restart. */

@@ -63,7 +63,7 @@ export function createWorker(parts: {
     do {
       await startDue();
       await Promise.all(underWay);
-    } while ((await jobs.nextDueAtMs() ?? Number.POSITIVE_INFINITY) <= nowMs());
+    } while (((await jobs.nextDueAtMs()) ?? Number.POSITIVE_INFINITY) <= nowMs());
   }
 
   async function tick(): Promise<void> {

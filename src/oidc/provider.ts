@@ -67,7 +67,7 @@ export function createProvider(parts: ProviderParts): Provider {
       ...CLAIMS_BY_SCOPE,
       openid: ['sub', 'acr', 'amr', 'auth_time'],
     } as NonNullable<Configuration['claims']>,
-    acrValues: reachableAcrs(parts.activeAvailable),
+    acrValues: reachableAcrs(parts.activeAvailable || parts.clients.some((client) => 'vendor_workflow' in client)),
     subjectTypes: ['public', 'pairwise'],
     pairwiseIdentifier: async (_ctx, accountId, client) =>
       parts.pairwiseSub(accountId, String(client.sectorIdentifier ?? client.clientId)),
@@ -91,7 +91,6 @@ export function createProvider(parts: ProviderParts): Provider {
       userinfo: { enabled: true },
       jwtUserinfo: { enabled: true },
       claimsParameter: { enabled: true },
-      clientCredentials: { enabled: true },
       dPoP: { enabled: true },
       backchannelLogout: { enabled: true },
       rpInitiatedLogout: {
@@ -124,7 +123,6 @@ export function createProvider(parts: ProviderParts): Provider {
     ttl: {
       AuthorizationCode: MINUTE,
       AccessToken: 10 * MINUTE,
-      ClientCredentials: 10 * MINUTE,
       IdToken: 10 * MINUTE,
       RefreshToken: (_ctx, token) => Math.max(1, REFRESH_TOKEN_SECONDS - lifetimeSoFar(token)),
       Session: (_ctx, session) => sessionLife(session),

@@ -2,7 +2,7 @@
 // `costs --json` prints the lines as they are. The account is a keyed hash, made by the caller: whoever sees the bill can
 // add up, and learns nobody's name (T18).
 
-import { type Clock, FOREVER, type Store } from '../login/ports.ts';
+import { type Clock, FOREVER, type Ledger, type Store } from '../login/ports.ts';
 
 /** One line as it is stored and printed. */
 export interface LedgerLine {
@@ -21,43 +21,33 @@ export interface LedgerLine {
   readonly billed: boolean;
 }
 
-export interface LedgerEntry {
-  readonly verificationId: string;
-  readonly client: string;
-  readonly account: string;
-  readonly reason: string;
-  readonly price?: number | undefined;
-  /** known at the start, as for a session the vendor handed out again; otherwise it counts as billed when settled */
-  readonly billed?: boolean | undefined;
-}
-
-export interface Ledger {
-  /** Writes the line of a verification. Safe to repeat: one line a verification. @returns the line's id */
-  open(entry: LedgerEntry): Promise<string>;
+export interface KeptLedger extends Ledger {
+  /** Writes the line of a verification. Safe to repeat: one line a verification. */
+  open(entry: { verificationId: string; client: string; account: string; reason: string }): Promise<void>;
   /**
-   * Writes how a verification ended. Safe to repeat; an unknown verification is left alone, the last word counts.
-   *
-   * @param billed when absent: billed unless nobody ever showed a face (`BILLED_UNLESS`)
+   * Writes how a verification ended. Safe to repeat: the last word counts, and what was billed once stays so. An unknown
+   * verification is left alone.
    */
-  settle(verificationId: string, outcome: string, billed?: boolean): Promise<void>;
+  settle(verificationId: string, outcome: string): Promise<void>;
   /** Every line, by the time it was opened. */
   entries(): AsyncIterable<LedgerLine>;
 }
 
-/** Outcomes of a session that ended before its first check ran. */
-const NOT_BILLED: ReadonlySet<string> = new Set([
-  'not-started',
-  'not-finished',
-  'abandoned',
-  'expired',
-  'deleted',
-  'failed',
-]);
+/** Outcomes of a verification that ended before its checks ran: taken as not billed. */
+const NOT_BILLED: ReadonlySet<string> = new Set(['not-started', 'not-finished', 'abandoned', 'expired', 'dropped']);
 const PAGE = 500;
 
-/** A ledger kept in `store`, for ever. */
-export function createLedger(options: { readonly store: Store; readonly clock: Clock }): Ledger {
-  const { store, clock } = options;
+/**
+ * A ledger kept in `store`, for ever.
+ *
+ * @param options.price of one verification, in the currency of the operator's bill; a line keeps the price of its day
+ */
+export function createLedger(options: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly price?: number | undefined;
+}): KeptLedger {
+  const { store, clock, price = null } = options;
 
   async function* entries(): AsyncGenerator<LedgerLine> {
     let after: string | undefined;
@@ -71,26 +61,17 @@ export function createLedger(options: { readonly store: Store; readonly clock: C
   }
 
   return {
-    async open({ verificationId, client, account, reason, price, billed }) {
+    async open({ verificationId, client, account, reason }) {
       const at = clock.now();
       const id = `${String(at).padStart(10, '0')}:${verificationId}`;
-      const line: LedgerLine = {
-        at,
-        client,
-        account,
-        reason,
-        outcome: null,
-        price: price ?? null,
-        billed: billed ?? false,
-      };
+      const line: LedgerLine = { at, client, account, reason, outcome: null, price, billed: false };
       // the line before its index: a crash between the two leaves a cost counted, not one forgotten
       await store.putIfAbsent(lineKey(id), line, FOREVER);
-      if (await store.putIfAbsent(indexKey(verificationId), id, FOREVER)) return id;
-      const first = (await store.get<string>(indexKey(verificationId))) ?? id;
-      if (first !== id) await store.delete(lineKey(id));
-      return first;
+      if (await store.putIfAbsent(indexKey(verificationId), id, FOREVER)) return;
+      const first = await store.get<string>(indexKey(verificationId));
+      if (first !== undefined && first !== id) await store.delete(lineKey(id));
     },
-    async settle(verificationId, outcome, billed) {
+    async settle(verificationId, outcome) {
       const id = await store.get<string>(indexKey(verificationId));
       if (id === undefined) return;
       await store.update<LedgerLine, void>(lineKey(id), (line) =>
@@ -98,7 +79,7 @@ export function createLedger(options: { readonly store: Store; readonly clock: C
           ? { kind: 'keep', result: undefined }
           : {
               kind: 'write',
-              value: { ...line, outcome, billed: billed ?? (line.billed || !NOT_BILLED.has(outcome)) },
+              value: { ...line, outcome, billed: line.billed || !NOT_BILLED.has(outcome) },
               ttlSeconds: FOREVER,
               result: undefined,
             },

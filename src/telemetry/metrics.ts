@@ -10,18 +10,16 @@ type Labels = Readonly<Record<string, readonly string[]>>;
 
 /** What a label may say; anything else is counted as `other`. */
 const VALUES = {
-  loginOutcome:
-    words(`success skipped declined denied aborted lapsed preempted refused wrong-numbers held limited conflict
-    vendor-down failed access_denied temporarily_unavailable server_error unmet_authentication_requirements`),
-  verificationReason: words('login enrol re-enrol step-up retry recovery ciba device'),
-  verificationOutcome:
-    words(`opened reused approved declined in-review awaiting-user resubmitted not-started in-progress
-    not-finished abandoned expired kyc-expired deleted refused lapsed conflict limited failed unknown`),
-  webhookResult: words(`accepted believed repeated ignored unknown-session unsigned bad-signature stale syntax
-    duplicate-keys no-session too-large content-type encoding not-stored`),
-  vendorCall: words('create decision delete image inspect'),
-  vendorResult: words(`ok not-found bad-request unauthorized forbidden credit portrait-missing blocked limited throttled
-    server-error timeout network malformed breaker-open unavailable refused failed`),
+  loginOutcome: words(`signed-in skipped aborted denied preempted lapsed refused wrong-numbers revoked limited conflict
+    vendor-down failed`),
+  verificationReason: words('login enrol re-enrol step-up'),
+  verificationOutcome: words(`accepted check-failed approved declined in-review awaiting-user resubmitted not-started
+    in-progress not-finished abandoned expired kyc-expired unknown dropped burnt vendor_unavailable vendor_refused`),
+  webhookResult: words(`accepted replay ignored unknown-session unsigned bad-signature stale syntax duplicate-keys
+    not-a-number number-range lone-surrogate too-deep not-utf8 not-an-object no-session content-type content-encoding
+    too-large not-stored`),
+  vendorCall: words('create decision delete workflow destinations image'),
+  vendorResult: words('ok not-found refused unavailable held-back over-budget'),
 };
 
 function words(text: string): readonly string[] {

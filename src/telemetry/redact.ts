@@ -7,9 +7,14 @@ const REDACTED = '[redacted]';
 
 /** Names whose values never belong in a log, wherever they stand. */
 const SECRET_NAME =
-  /token|cookie|authori[sz]ation|secret|passw|api_?-?key|private_?-?key|verifier|assertion|dpop|csrf|signature|portrait|image|identifier|(?:^|_)(?:jwk|jwks|code|otp|pin|body|payload|headers|email|address|ip)$/i;
+  /token|cookie|authori[sz]ation|secret|passw|api_?-?key|private_?-?key|verifier|assertion|dpop|csrf|signature|portrait|image|identifier|(?:^|_)(?:jwk|jwks|code|otp|pin|body|payload|headers|email|address|ip|number)$/i;
 /** Names like those above that are harmless: an error's or a finding's code, a status. */
 const PLAIN_NAME = /^(?:code|token_type|status_code|error_code)$/;
+
+function namesSecret(name: string): boolean {
+  const snake = name.replace(/([a-z])([A-Z])/g, '$1_$2').replaceAll('-', '_');
+  return SECRET_NAME.test(snake) && !PLAIN_NAME.test(snake);
+}
 
 /** Segments after which the rest of a path is a bearer secret: return token, phone hand-off, invitation. */
 const TOKEN_FOLLOWS = new Set(['return', 'phone', 'invite']);
@@ -70,7 +75,7 @@ function redactObject(value: object, depth: number, above: Set<object>): Record<
   for (const [name, item] of Object.entries(value)) {
     if (item === undefined || typeof item === 'function' || typeof item === 'symbol') continue;
     if (name === 'path' || name === 'url') kept[name] = typeof item === 'string' ? redactPath(item) : REDACTED;
-    else if (SECRET_NAME.test(name) && !PLAIN_NAME.test(name)) kept[name] = REDACTED;
+    else if (namesSecret(name)) kept[name] = REDACTED;
     else kept[name] = redactValue(item, depth + 1, within);
   }
   return kept;

@@ -24,7 +24,7 @@ function fakeBus(): Bus & { listeners(channel: string): number } {
   };
 }
 
-const CHANNEL = 'interaction:u1';
+const CHANNEL = 'u1';
 
 class Scene {
   readonly bus = fakeBus();
@@ -194,6 +194,13 @@ describe('what a page is told', () => {
     scene = new Scene();
     scene.state = { state: 'waiting', version: 5 };
     expect(await (await scene.open('/u1?seen=5', { 'Last-Event-ID': '4' })).state()).toBe('changed');
+  });
+
+  test('a version that is no plain word does not make pages reload for ever', async () => {
+    scene = new Scene();
+    scene.state = { state: 'waiting', version: 'a:1' };
+    expect(await (await scene.open('/u1?seen=a:1')).state()).toBe('waiting');
+    expect(await (await scene.open('/u1', { 'Last-Event-ID': 'a1' })).state()).toBe('waiting');
   });
 
   test('T27 a version cannot write lines into the stream', async () => {

@@ -350,11 +350,11 @@ describe('R4: a revocation among ten refreshes', () => {
   };
 
   test('nothing is usable afterwards: user info, introspection, refresh', async () => {
-    for (const usable of await rounds(() => play(ours), 5)) expect(usable).not.toContain(true);
+    for (const usable of await rounds(() => play(ours), 3)) expect(usable).not.toContain(true);
   });
 
   test('control: with the textbook adapter something survives', async () => {
-    const results = await rounds(() => play(textbook), 5);
+    const results = await rounds(() => play(textbook), 3);
     expect(results.filter((usable) => usable.includes(true)).length).toBeGreaterThan(0);
   });
 

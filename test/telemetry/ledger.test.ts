@@ -1,24 +1,18 @@
 import { beforeEach, expect, test } from '@jest/globals';
-import { createLedger, type Ledger, type LedgerLine } from '../../src/telemetry/ledger.ts';
+import { createLedger, type KeptLedger, type LedgerLine } from '../../src/telemetry/ledger.ts';
 import { createFakeStore, type FakeStore } from './fake-store.ts';
 
 let store: FakeStore;
-let ledger: Ledger;
+let ledger: KeptLedger;
 let now: number;
 
 beforeEach(() => {
   store = createFakeStore();
   now = 1_700_000_000;
-  ledger = createLedger({ store, clock: { now: () => now } });
+  ledger = createLedger({ store, clock: { now: () => now }, price: 0.1 });
 });
 
-const entry = (verificationId: string) => ({
-  verificationId,
-  client: 'shop',
-  account: 'h4sh',
-  reason: 'login',
-  price: 0.1,
-});
+const entry = (verificationId: string) => ({ verificationId, client: 'shop', account: 'h4sh', reason: 'login' });
 
 async function lines(): Promise<LedgerLine[]> {
   const all: LedgerLine[] = [];
@@ -43,15 +37,14 @@ test('invariant 10: each opened verification is one line of the published form',
 });
 
 test('opening twice, also later, is one line', async () => {
-  const first = await ledger.open(entry('v1'));
+  await ledger.open(entry('v1'));
   now += 60;
-  expect(await ledger.open(entry('v1'))).toBe(first);
+  await ledger.open(entry('v1'));
   expect(await lines()).toHaveLength(1);
 });
 
 test('opening twice at once is one line', async () => {
-  const ids = await Promise.all([ledger.open(entry('v1')), ledger.open(entry('v1'))]);
-  expect(new Set(ids).size).toBe(1);
+  await Promise.all([ledger.open(entry('v1')), ledger.open(entry('v1'))]);
   expect(await lines()).toHaveLength(1);
 });
 
@@ -76,10 +69,8 @@ test('the last word counts, and what was billed once stays billed', async () => 
   await ledger.settle('v1', 'approved');
   await ledger.settle('v1', 'declined');
   expect((await lines())[0]).toMatchObject({ outcome: 'declined', billed: true });
-  await ledger.settle('v1', 'deleted');
-  expect((await lines())[0]).toMatchObject({ outcome: 'deleted', billed: true });
-  await ledger.settle('v1', 'deleted', false);
-  expect((await lines())[0]).toMatchObject({ billed: false });
+  await ledger.settle('v1', 'dropped');
+  expect((await lines())[0]).toMatchObject({ outcome: 'dropped', billed: true });
 });
 
 test('settling what was never opened changes nothing', async () => {
@@ -88,8 +79,8 @@ test('settling what was never opened changes nothing', async () => {
 });
 
 test('a price nobody knows is null', async () => {
-  const { price: _price, ...unpriced } = entry('v1');
-  await ledger.open(unpriced);
+  ledger = createLedger({ store, clock: { now: () => now } });
+  await ledger.open(entry('v1'));
   expect((await lines())[0]).toMatchObject({ price: null });
 });
 

@@ -167,6 +167,17 @@ describe('the breaker', () => {
     expect(asked()).toBe(1);
   });
 
+  test('a probe that finds no room in the budget does not keep the next one from going', async () => {
+    didit = diditAt(server.url, { limits: { createsPerMinute: 5, decisionsPerMinute: 100 } });
+    await fail(2);
+    didit.timing.advance(10_000);
+    await expect(open()).rejects.toMatchObject({ code: 'vendor_unavailable' });
+    expect(didit.meter.counted.at(-1)).toBe('vendor_requests create over-budget');
+    didit.timing.advance(120_000);
+    server.answer(created);
+    await expect(open()).resolves.toMatchObject({ verificationId: SESSION });
+  });
+
   test('a refusal is an answer: it closes the row of failures', async () => {
     await fail(1);
     server.answer({ status: 400, body: { detail: 'x' } });

@@ -2,8 +2,9 @@
 
 import { describe, expect, test } from '@jest/globals';
 import { VendorUnavailable } from '../../src/core/errors.ts';
-import { type Json, readJson } from '../../src/vendors/didit/canonical.ts';
+import { readJson } from '../../src/vendors/didit/canonical.ts';
 import { inspectVendor } from '../../src/vendors/didit/inspect.ts';
+import type { Json } from '../../src/vendors/didit/json.ts';
 import { OTHER_SECRET, SECRET } from './deliveries.ts';
 import { WORKFLOWS } from './didit.ts';
 

@@ -26,6 +26,8 @@ export interface LocalServer {
   readonly url: string;
   readonly port: number;
   readonly asked: readonly Asked[];
+  /** how often anybody connected, whether or not a request came of it */
+  connections(): number;
   /** Answers for the next requests, in order; the last one stays. */
   answer(...replies: readonly Reply[]): void;
   close(): Promise<void>;
@@ -48,12 +50,15 @@ export async function startLocalServer(): Promise<LocalServer> {
     response.writeHead(status, { 'content-type': raw ? 'text/html' : 'application/json', ...reply.headers });
     response.end(raw ? body : JSON.stringify(body));
   });
+  let connections = 0;
+  server.on('connection', () => connections++);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}`,
     port,
     asked,
+    connections: () => connections,
     answer(...next) {
       replies = [...next];
     },

@@ -126,8 +126,10 @@ describe('addresses', () => {
 
   test('an operator may allow what runs inside; it stays https', async () => {
     const rules = { ...live, outgoing: createOutgoingPolicy(['media.internal']), ...resolving('127.0.0.1') };
+    const connected = server.connections();
     const reading = await fetchPortrait(`https://media.internal:${server.port}/p.jpg`, rules);
-    // admitted, and then no TLS there
+    // admitted, and connected to where the name was judged to lead; then no TLS there
+    expect(server.connections()).toBe(connected + 1);
     expect(reading).toMatchObject({ kind: 'unusable', reason: expect.not.stringContaining('forbidden') });
     expect(await fetchPortrait(`http://media.internal:${server.port}/p.jpg`, rules)).toMatchObject({
       reason: 'not-https',

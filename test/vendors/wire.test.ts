@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from '@jest/globals';
 import type { Verdict } from '../../src/core/verdict-types.ts';
-import { type JsonObject, readJson } from '../../src/vendors/didit/canonical.ts';
+import { readJson } from '../../src/vendors/didit/canonical.ts';
+import type { JsonObject } from '../../src/vendors/didit/json.ts';
 import { isSessionId, readStatus, verdictOfDecision, verdictOfDelivery } from '../../src/vendors/didit/wire.ts';
 import { decision, event, NOW, SESSION } from './deliveries.ts';
 

@@ -8,6 +8,8 @@ const field = document.querySelector('input[name="number"]');
 
 const REOPEN_MS = 60_000;
 const LONGEST_PAUSE_MS = 30_000;
+/** how long a form that was sent may take; to load the page meanwhile would take the answer away */
+const ANSWER_MS = 15_000;
 /** reloads within this time are spaced out, so that a server that always says "changed" is not hammered */
 const RELOAD_MEMORY_MS = 30_000;
 
@@ -33,12 +35,18 @@ const page = live?.dataset.page ?? location.pathname;
 let source;
 let failures = 0;
 let leaving = false;
+let sentAt = 0;
 let retryTimer;
 let hiddenSince = document.hidden ? Date.now() : undefined;
 
 /** Loads the page again: at once the first time, then less and less often while reloads follow one another. */
 function reload() {
   if (leaving) return;
+  const answerDueMs = sentAt + ANSWER_MS - Date.now();
+  if (answerDueMs > 0) {
+    setTimeout(look, answerDueMs);
+    return;
+  }
   leaving = true;
   source?.close();
   const [count, at] = (memory.read(`reloads ${page}`) ?? '0 0').split(' ').map(Number);
@@ -123,11 +131,15 @@ if (live !== null && 'EventSource' in window) {
     listen();
     if (away > 10_000) look();
   });
+  document.addEventListener('submit', () => {
+    sentAt = Date.now();
+  });
   window.addEventListener('online', listen);
   window.addEventListener('pagehide', () => source?.close());
   window.addEventListener('pageshow', (event) => {
     if (event.persisted) {
       leaving = false;
+      sentAt = 0;
       reload();
     }
   });

@@ -10,7 +10,10 @@ import type { Middleware } from 'koa';
 import { addressWithin, normaliseAddress } from '../../core/address.ts';
 import { requestState } from './request-state.ts';
 
-/** `TRUST_PROXY`: how many proxies stand in front, or which networks they are in; undefined means none. */
+/**
+ * `TRUST_PROXY`: how many proxies stand in front, or which networks they are in; undefined means none. A number believes
+ * whoever connects, so nobody but the proxy may reach the port; networks check who connects.
+ */
 export type TrustProxy = { readonly hops: number } | { readonly cidrs: readonly string[] } | undefined;
 
 /** Headers that say where a request came from, or what was asked for before a proxy rewrote it. */

@@ -1,7 +1,6 @@
 // The pages of a login, all below `/interaction/:uid`, where the library's interaction cookie reaches. A route parses, asks the
 // journey, and shows what it says; who may come here at all is decided by that cookie (invariant 1).
 
-import { createHash } from 'node:crypto';
 import type { Context } from 'koa';
 import type { InteractionResults } from 'oidc-provider';
 import { renderSVG } from 'uqr';
@@ -545,28 +544,32 @@ export function createInteractionRoutes(parts: InteractionRouteParts) {
     return { state: isBound || isConcluded ? 'settled' : 'waiting', version };
   }
 
+  /** Changes whenever the page would look different; keyed, so that it says nothing else to whoever tries to guess the result. */
+  function versionOf(attempt: LoginAttempt): string {
+    const current = currentVerification(attempt);
+    return sealer
+      .keyedHash(
+        JSON.stringify([
+          attempt.uid,
+          attempt.state,
+          attempt.verifications.length,
+          attempt.wrongNumbers,
+          current?.status,
+          current?.conclusion,
+          current?.returnedHereAt,
+          current?.returnedElsewhereAt,
+          current?.confirmedAt,
+          current?.phoneToken,
+        ]),
+        'page-version',
+      )
+      .slice(0, 12);
+  }
+
   return { first, begin, waiting, events, returned, confirm, deny, phone, phoneGo, finish, abort, consent, readState };
 }
 
 export type InteractionRoutes = ReturnType<typeof createInteractionRoutes>;
-
-/** Changes whenever the page would look different, and says nothing else. */
-function versionOf(attempt: LoginAttempt): string {
-  const current = currentVerification(attempt);
-  const seen = [
-    attempt.uid,
-    attempt.state,
-    attempt.verifications.length,
-    attempt.wrongNumbers,
-    current?.status,
-    current?.conclusion,
-    current?.returnedHereAt,
-    current?.returnedElsewhereAt,
-    current?.confirmedAt,
-    current?.phoneToken,
-  ];
-  return createHash('sha256').update(JSON.stringify(seen)).digest('base64url').slice(0, 12);
-}
 
 function pageState(current: Verification, isSettled: boolean): PageState {
   if (isSettled) return 'settling';

@@ -2,13 +2,8 @@
 // not the bytes but a canonical form made by Python, whose numbers JavaScript would print differently. `JSON.parse` has
 // forgotten a number's source text and a repeated key by the time it returns, hence a parser of our own.
 
+import { compareCodePoints, type Json } from './json.ts';
 import { pythonNumber } from './python-number.ts';
-
-export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
-/** Without a prototype: a key named `__proto__` or `constructor` is a key and nothing else. */
-export interface JsonObject {
-  readonly [key: string]: Json | undefined;
-}
 
 export type JsonFault = 'syntax' | 'not-a-number' | 'number-range' | 'lone-surrogate' | 'too-deep';
 
@@ -195,19 +190,4 @@ function unescaped(source: string): string {
   } catch {
     throw new Fault('syntax');
   }
-}
-
-/** UTF-16 order puts U+FF61 behind an emoji, code point order before it: surrogates are lifted above the rest. */
-function compareCodePoints(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const left = a.charCodeAt(i);
-    const right = b.charCodeAt(i);
-    if (left !== right) return lifted(left) - lifted(right);
-  }
-  return a.length - b.length;
-}
-
-function lifted(unit: number): number {
-  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }

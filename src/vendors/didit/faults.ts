@@ -3,7 +3,7 @@
 
 import { type AppError, VendorPortraitMissing, VendorRefused, VendorSubjectBlocked } from '../../core/errors.ts';
 import type { Answer } from './http.ts';
-import { isObject } from './wire-findings.ts';
+import { isObject } from './json.ts';
 
 /** The names a 400 is keyed by; none for a bare list, text, or a page. */
 export function faultFields(answer: Answer): readonly string[] {

@@ -2,7 +2,8 @@
 // What the answer means is decided elsewhere; that there was none is `NoAnswer`.
 
 import got from 'got';
-import { type Json, readJson } from './canonical.ts';
+import { readJson } from './canonical.ts';
+import type { Json } from './json.ts';
 
 export interface ApiRequest {
   readonly method: 'GET' | 'POST' | 'DELETE';

@@ -4,9 +4,8 @@
 import { AppError } from '../../core/errors.ts';
 import type { VendorFinding } from '../../login/ports.ts';
 import type { Api } from './api.ts';
-import type { Json, JsonObject } from './canonical.ts';
 import type { Answer } from './http.ts';
-import { isObject } from './wire-findings.ts';
+import { isObject, type Json, type JsonObject } from './json.ts';
 
 export interface Workflows {
   readonly enrol: string;

@@ -7,9 +7,9 @@ import type { OpenedVerification, VerificationRequest } from '../../login/ports.
 import type { Api } from './api.ts';
 import { complainsOf, createFault } from './faults.ts';
 import type { Answer } from './http.ts';
+import { isObject } from './json.ts';
 import { PORTRAIT_MAX_BYTES } from './portrait.ts';
 import { isSessionId, readStatus } from './wire.ts';
-import { isObject } from './wire-findings.ts';
 
 export interface OpenerOptions {
   readonly api: Pick<Api, 'createSession'>;

@@ -4,9 +4,9 @@
 
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { DeliveryReading, RawDelivery, VendorEvent } from '../../login/ports.ts';
-import { type Json, type JsonFault, type JsonObject, readJson } from './canonical.ts';
+import { type JsonFault, readJson } from './canonical.ts';
+import { isObject, type Json, type JsonObject } from './json.ts';
 import { isSessionId, readMetadata, verdictOfDelivery } from './wire.ts';
-import { isObject } from './wire-findings.ts';
 
 const MAX_BYTES = 1_048_576;
 const MAX_AGE_SECONDS = 300;

@@ -2,18 +2,16 @@
 // and its own announcements). Tolerant about which shape it is, strict about what it says: a field out of contract makes
 // its check `unknown`, which no login passes, and nothing in here throws.
 
-import { isIP } from 'node:net';
 import type {
-  CaptureAnalysis,
   CheckStatus,
   DocumentCheck,
   FaceMatchCheck,
-  Identity,
   LivenessCheck,
   LivenessMethod,
   Verdict,
 } from '../../core/verdict-types.ts';
-import type { Json, JsonObject } from './canonical.ts';
+import { isObject, type Json, type JsonObject } from './json.ts';
+import { readAnalysis, readIdentity } from './wire-details.ts';
 
 export type Findings = Pick<
   Verdict,
@@ -56,7 +54,8 @@ export function readFindings(decision: JsonObject): Findings {
   const faces = ran(items(decision, FACE_MATCH));
   const documents = ran(items(decision, DOCUMENT));
   const chips = ran(items(decision, CHIP));
-  const identity = readIdentity(documents);
+  const document = documents.findLast((item) => statusOf(item) === 'approved');
+  const identity = isObject(document) ? readIdentity(document) : undefined;
   return {
     liveness: liveness.map(readLiveness),
     faceMatches: faces.map(readFaceMatch),
@@ -80,10 +79,6 @@ export function featuresToResubmit(decision: JsonObject): readonly string[] {
   return Object.entries(named)
     .filter(([, names]) => ran(items(decision, names)).some((item) => statusOf(item) === 'resubmit'))
     .map(([feature]) => feature);
-}
-
-export function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The first of the names that is there; the vendor sends null until a feature ran. */
@@ -157,25 +152,6 @@ function readScore(value: Json | undefined, top = 100): number | 'malformed' | u
   return Math.round(value * (100 / top) * 1e6) / 1e6;
 }
 
-function readAnalysis(item: JsonObject): CaptureAnalysis {
-  const { ip_address: address, ip_country_code: country, platform, browser_family: browserFamily } = item;
-  const anonymising = readFlag(item.is_vpn_or_tor);
-  const dataCentre = readFlag(item.is_data_center);
-  return {
-    ...(typeof address === 'string' && isIP(address) !== 0 ? { address } : {}),
-    ...(typeof country === 'string' && /^[A-Za-z]{2}$/.test(country) ? { country: country.toUpperCase() } : {}),
-    ...(platform === 'mobile' || platform === 'tablet' || platform === 'desktop' ? { platform } : {}),
-    ...(typeof browserFamily === 'string' && browserFamily !== '' ? { browserFamily: browserFamily.slice(0, 80) } : {}),
-    ...(anonymising === undefined ? {} : { anonymising }),
-    ...(dataCentre === undefined ? {} : { dataCentre }),
-  };
-}
-
-/** A flag out of contract is taken for raised: it is there to warn. */
-function readFlag(value: Json | undefined): boolean | undefined {
-  return value === undefined || value === null ? undefined : value !== false;
-}
-
 /** Every risk of every try: that a blocklisted face showed up once matters even when a later try went well. */
 function readWarnings(decision: JsonObject): readonly string[] {
   const features: (readonly string[])[] = [
@@ -208,27 +184,4 @@ function pictures(list: readonly Json[], field: string): readonly string[] {
     .map((item) => (isObject(item) ? item[field] : undefined))
     .filter((url) => typeof url === 'string')
     .filter((url) => url.length <= 8192 && /^https?:\/\//.test(url) && URL.canParse(url));
-}
-
-function readIdentity(documents: readonly Json[]): Identity | undefined {
-  const document = documents.findLast((item) => statusOf(item) === 'approved');
-  if (!isObject(document)) return undefined;
-  const birthDate = readText(document.date_of_birth, /^\d{4}-\d{2}-\d{2}$/);
-  const fields = {
-    givenName: readText(document.first_name),
-    familyName: readText(document.last_name),
-    fullName: readText(document.full_name),
-    birthDate,
-    gender: readText(document.gender),
-    documentNumber: readText(document.document_number),
-    documentIssuer: readText(document.issuing_state, /^[A-Z]{3}$/),
-  };
-  const known = Object.entries(fields).filter(([, value]) => value !== undefined);
-  return known.length === 0 ? undefined : (Object.fromEntries(known) as Identity);
-}
-
-function readText(value: Json | undefined, form = /\S/): string | undefined {
-  if (typeof value !== 'string') return undefined;
-  const text = value.trim();
-  return text.length <= 300 && form.test(text) ? text : undefined;
 }

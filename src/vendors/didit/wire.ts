@@ -3,8 +3,9 @@
 // "unknown, nobody, nothing found, incomplete": a hold, and a reason to ask again.
 
 import type { Verdict, VerificationStatus } from '../../core/verdict-types.ts';
-import { type Json, type JsonObject, readJson } from './canonical.ts';
-import { featuresToResubmit, hasFindings, isObject, readFindings } from './wire-findings.ts';
+import { readJson } from './canonical.ts';
+import { isObject, type Json, type JsonObject } from './json.ts';
+import { featuresToResubmit, hasFindings, readFindings } from './wire-findings.ts';
 
 const STATUSES: Readonly<Record<string, VerificationStatus>> = {
   'Not Started': 'not-started',

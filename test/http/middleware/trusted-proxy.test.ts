@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, describe, expect, jest, test } from '@jest/globals';
 import type { Middleware } from 'koa';
+import Provider from 'oidc-provider';
 import { requestState } from '../../../src/http/middleware/request-state.ts';
 import { clientAddress, type TrustProxy, trustedProxy } from '../../../src/http/middleware/trusted-proxy.ts';
 import { type Served, serve } from './serve.ts';
@@ -125,6 +126,44 @@ describe('T22 forged X-Forwarded-*', () => {
     const app = await start(undefined);
     const seen = JSON.parse((await app.ask('//evil.example/x')).text);
     expect(new URL(seen.href).host).toBe('idp.example:8443');
+  });
+});
+
+describe('T22 oidc-provider behind it', () => {
+  const silent = jest.spyOn(console, 'info').mockImplementation(() => {});
+  const silentToo = jest.spyOn(console, 'warn').mockImplementation(() => {});
+  afterAll(() => {
+    silent.mockRestore();
+    silentToo.mockRestore();
+  });
+
+  test('discovery names ISSUER only, and cookies are Secure, whatever was forged', async () => {
+    const provider = new Provider(ISSUER, {
+      clients: [{ client_id: 'shop', client_secret: 's'.repeat(32), redirect_uris: ['https://shop.example/cb'] }],
+      pkce: { required: () => false },
+    });
+    provider.proxy = true;
+    const callback = provider.callback();
+    const handOn: Middleware = async (ctx) => {
+      ctx.respond = false;
+      await callback(ctx.req, ctx.res);
+    };
+    served = await serve(trustedProxy({ issuer: ISSUER, trust: undefined }), handOn);
+    for (const target of [
+      '/.well-known/openid-configuration',
+      'http://evil.example/.well-known/openid-configuration',
+    ]) {
+      const discovery = await served.ask(target, { headers: FORGED });
+      expect(discovery.text).not.toMatch(/evil|http:/);
+      expect(JSON.parse(discovery.text).token_endpoint).toBe(`${ISSUER}/token`);
+    }
+    const target = '/auth?client_id=shop&response_type=code&scope=openid&redirect_uri=https%3A%2F%2Fshop.example%2Fcb';
+    const auth = await served.ask(target, { headers: FORGED });
+    expect(auth.status).toBe(303);
+    expect(auth.headers.location).not.toContain('evil');
+    const cookies = auth.headers['set-cookie'] ?? [];
+    expect(cookies.length).toBeGreaterThan(0);
+    for (const cookie of cookies) expect(cookie).toMatch(/; secure/i);
   });
 });
 

@@ -1,0 +1,69 @@
+// The demo: provider, stand-in for the vendor and client in one process, each on its own loopback port, printed when all answer.
+
+import { randomBytes } from 'node:crypto';
+import { type App, createApp } from '../app.ts';
+import { readClients } from '../config/clients.ts';
+import type { Config } from '../config/config.ts';
+import { startSandbox } from '../sandbox/sandbox.ts';
+import { demoClients, startDemoClient } from './client.ts';
+import { freePort } from './ports.ts';
+
+export interface RunningDemo extends Pick<App, 'close'> {
+  readonly provider: string;
+  readonly standIn: string;
+  readonly client: string;
+}
+
+/** Starts all three, or none. A taken port is not fatal here: the next free one is used. */
+export async function startDemo(
+  config: Config,
+  print: (line: string) => void = (line) => process.stdout.write(`${line}\n`),
+): Promise<RunningDemo> {
+  const port = config.portIsExplicit ? config.port : await freePort(config.port);
+  const vendorPort = await freePort(config.demoVendorPort);
+  const clientPort = await freePort(config.demoClientPort);
+  const issuer = port === config.port ? config.issuer : `http://localhost:${port}`;
+  const client = `http://localhost:${clientPort}`;
+  const clientSecret = randomBytes(24).toString('base64url');
+  const entries = readClients(JSON.stringify(demoClients({ url: client, clientSecret })), 'the demo client', {
+    production: false,
+    hasActiveWorkflow: true,
+    outgoingAllow: ['localhost'],
+    signingAlgorithms: config.jwks.keys.map((key) => String(key.alg)),
+  });
+  const closers: (() => Promise<void>)[] = [];
+  const close = async () => {
+    for (const each of closers.reverse()) await each();
+  };
+  try {
+    const standIn = await startSandbox({
+      port: vendorPort,
+      apiKey: config.didit.apiKey,
+      webhookSecrets: config.didit.webhookSecrets,
+      webhookUrl: `${issuer}/webhooks/didit`,
+      environment: config.didit.environment,
+      workflows: config.didit.workflows as { enrol: string; passive: string; active: string },
+    });
+    closers.push(() => standIn.close());
+    const app = await createApp(
+      {
+        ...config,
+        issuer,
+        clients: [...config.clients, ...entries.clients],
+        outgoingAllow: [...config.outgoingAllow, 'localhost'],
+      },
+      { vendorBaseUrl: standIn.url },
+    );
+    closers.push(() => app.close());
+    await app.listen(port, config.host);
+    const demoClient = await startDemoClient({ port: clientPort, issuer, clientId: 'demo', clientSecret });
+    closers.push(() => demoClient.close());
+    print(`provider ${issuer}`);
+    print(`stand-in ${standIn.url}`);
+    print(`client ${demoClient.url}`);
+    return { provider: issuer, standIn: standIn.url, client: demoClient.url, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,85 @@
+// Which path leads to which route, around oidc-provider's own. Storage that cannot be reached is a 503 everywhere, also where the
+// library would call it a server error (R7).
+
+import type Router from '@koa/router';
+import type { Context, Middleware } from 'koa';
+import type Provider from 'oidc-provider';
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import type { Logger } from '../login/ports.ts';
+import { rowFor } from './errors.ts';
+import { requestState } from './middleware/request-state.ts';
+import type { Reply } from './reply.ts';
+import type { InteractionRoutes } from './routes/interaction.ts';
+import type { Asset } from './views.ts';
+
+const YEAR_SECONDS = 31_536_000;
+
+export interface MountParts {
+  readonly router: Router;
+  readonly routes: InteractionRoutes;
+  webhook(ctx: Context): Promise<void>;
+  invite(ctx: Context, token: string): Promise<void>;
+  readonly assets: ReadonlyMap<string, Asset>;
+  readonly reply: Reply;
+  readonly log: Logger;
+  track(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void>;
+}
+
+export function mountRoutes(provider: Provider, parts: MountParts): void {
+  const { router, routes, reply, log } = parts;
+  const failed = new WeakMap<object, unknown>();
+
+  provider.on('server_error', (ctx: KoaContextWithOIDC, error: unknown) => {
+    failed.set(ctx.req, error);
+  });
+
+  provider.use(async (ctx, next) => {
+    try {
+      await next();
+    } catch (error) {
+      failed.set(ctx.req, error);
+      reply.failure(ctx as unknown as Context, error);
+    }
+    const error = failed.get(ctx.req);
+    if (error === undefined) return;
+    const row = rowFor(error);
+    log.error({ request_id: requestState(ctx).requestId, code: row.error, err: error }, 'a request failed');
+    if (row.status === 503 && ctx.status !== 503) {
+      // the library's answer may be a redirect that tells the client it was our fault for good
+      ctx.remove('Location');
+      reply.failure(ctx as unknown as Context, error);
+    }
+  });
+
+  const page = (handler: (ctx: Context, uid: string, token: string) => Promise<void>): Middleware => {
+    return (ctx) => handler(ctx as Context, String(ctx.params.uid), String(ctx.params.token));
+  };
+  router
+    .get('/interaction/:uid', page(routes.first))
+    .post('/interaction/:uid/begin', page(routes.begin))
+    .get('/interaction/:uid/waiting', page(routes.waiting))
+    .get('/interaction/:uid/events', page(routes.events))
+    .get('/interaction/:uid/return/:token', page(routes.returned))
+    .post('/interaction/:uid/confirm', page(routes.confirm))
+    .post('/interaction/:uid/deny', page(routes.deny))
+    .get('/interaction/:uid/phone/:token', page(routes.phone))
+    .post('/interaction/:uid/phone/:token', page(routes.phoneGo))
+    .get('/interaction/:uid/finish', page(routes.finish))
+    .post('/interaction/:uid/abort', page(routes.abort))
+    .post('/interaction/:uid/consent', page(routes.consent))
+    .post('/webhooks/didit', (ctx) => parts.webhook(ctx as Context))
+    .get('/invite/:token', (ctx) => parts.invite(ctx as Context, String(ctx.params.token)))
+    .get('/assets/:name', (ctx) => {
+      const asset = parts.assets.get(ctx.path);
+      if (!asset) return reply.refusal(ctx as Context, 404, 'not_found', 'There is no such file.');
+      ctx.type = asset.type;
+      ctx.set('ETag', asset.etag);
+      const isNamedByContent = ctx.query.v === asset.etag.slice(1, -1);
+      ctx.set('Cache-Control', isNamedByContent ? `public, max-age=${YEAR_SECONDS}, immutable` : 'no-cache');
+      if (ctx.fresh) ctx.status = 304;
+      else ctx.body = asset.body;
+    });
+  provider.use(router.routes() as Parameters<typeof provider.use>[0]);
+  provider.use(router.allowedMethods() as Parameters<typeof provider.use>[0]);
+  provider.use((ctx, next) => parts.track(ctx as unknown as KoaContextWithOIDC, next as () => Promise<void>));
+}

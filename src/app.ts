@@ -183,6 +183,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     cookies,
     csrf: createCsrf(config.cookieKeys),
     waitingRoom,
+    verifier: parts.vendor.about,
     clientView,
   });
 

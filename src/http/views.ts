@@ -105,7 +105,7 @@ const about: { [N in PageName]: { title: (data: Pages[N]) => string; support?: b
 
 /** The heading of the live page, which is also its title: what a tab says while the person looks elsewhere. */
 function waitingTitle(page: Pages['waiting']): string {
-  if (page.numberNeeded) return page.number?.kept === true ? 'Checking the number' : 'Enter the number';
+  if (page.numberNeeded && page.number?.kept !== true) return 'Enter the number';
   switch (page.state) {
     case 'not-started':
       return page.phone === undefined ? 'Waiting for your selfie' : 'Take the selfie with your phone';
@@ -132,7 +132,7 @@ function errorTitle(status: number): string {
  */
 function refresh(page: Pages['waiting']): string | undefined {
   const typing = page.number !== undefined && !page.number.kept;
-  if (page.numberNeeded && typing) return undefined;
+  if (typing && page.numberNeeded && page.state === 'settling') return undefined;
   const seconds = typing ? Math.max(page.refreshSeconds, 45) : page.refreshSeconds;
   return `${seconds}; url=${page.form.base}/waiting`;
 }

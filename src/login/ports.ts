@@ -70,6 +70,8 @@ export interface VendorFinding {
 }
 
 export interface IdentityVendor {
+  /** as people are told who looks at their face */
+  readonly about: { readonly name: string; readonly privacyUri?: string };
   /**
    * Opens a verification and says where to send the browser. May return one that already existed (the vendor hands an
    * unfinished one of the same subject and workflow out again): the caller must claim the id before trusting it.

@@ -20,7 +20,7 @@ export type ReturnOutcome =
   /** the starting browser: on to the waiting page */
   | { readonly kind: 'on' }
   /** the capturing device, with the right token: it gets the number and may deny */
-  | { readonly kind: 'elsewhere'; readonly attempt: LoginAttempt; readonly number: string }
+  | { readonly kind: 'elsewhere'; readonly attempt: LoginAttempt; readonly number: string; readonly shownAt: number }
   /** a token that is not, or no longer, of use; nothing changed */
   | { readonly kind: 'nothing' };
 
@@ -69,7 +69,8 @@ export function createVisits(parts: JourneyParts & { ending: Ending }): Visits {
       }
       if (here) return { kind: 'on' };
       const secrets = openVerificationSecrets(sealer, attempt);
-      return secrets ? { kind: 'elsewhere', attempt, number: secrets.number } : { kind: 'nothing' };
+      const shownAt = current.returnedElsewhereAt ?? clock.now();
+      return secrets ? { kind: 'elsewhere', attempt, number: secrets.number, shownAt } : { kind: 'nothing' };
     },
 
     async phoneArrived(uid, phoneToken) {

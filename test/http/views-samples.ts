@@ -84,6 +84,7 @@ export const samples: { readonly [N in PageName]: Readonly<Record<string, Pages[
     },
     'old-number': { ...waiting, number: { fault: 'expired', triesLeft: 2, kept: false }, numberNeeded: true },
     'kept-number': { ...waiting, number: { triesLeft: 3, kept: true } },
+    'kept-in-review': { ...waiting, state: 'in-review', number: { triesLeft: 3, kept: true }, numberNeeded: true },
   },
   retry: {
     declined: { form, client, kind: 'declined', triesLeft: 2, offerPhone: true },

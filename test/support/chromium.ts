@@ -49,9 +49,10 @@ export async function launchChromium(): Promise<Browser> {
   return chromium.launch({ executablePath, args: FLAGS, headless: true });
 }
 
-/** `test`, where there is a browser; else a skipped test whose name says why. */
+/** `test`, where there is a browser; else a skipped test whose name says why, unless `REQUIRE_CHROMIUM` wants it to fail. */
 export function chromiumTest(name: string, run: () => Promise<void>, timeoutMs = 60_000): void {
-  if (findChromium() === undefined) {
+  const isRequired = Boolean(process.env.REQUIRE_CHROMIUM);
+  if (findChromium() === undefined && !isRequired) {
     test.skip(`${name} (skipped: no Chromium found, set CHROMIUM_PATH)`, run);
   } else {
     test(name, run, timeoutMs);

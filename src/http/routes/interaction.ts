@@ -9,6 +9,7 @@ import {
   hasLapsed,
   isUnderWay,
   type LoginAttempt,
+  NUMBER_LIFE_SECONDS,
   triesLeft,
   type Verification,
   WRONG_NUMBERS_ALLOWED,
@@ -18,7 +19,7 @@ import { meaningOf } from '../../core/verdict.ts';
 import type { BeginOutcome } from '../../login/begin.ts';
 import { bindingOf } from '../../login/bind.ts';
 import type { Journey } from '../../login/journey.ts';
-import type { AccountStore, AttemptStore, Clock, DeviceStore, Sealer } from '../../login/ports.ts';
+import type { AccountStore, AttemptStore, Clock, DeviceStore, IdentityVendor, Sealer } from '../../login/ports.ts';
 import type { JourneyRules } from '../../login/rules.ts';
 import { openPerson, openVerificationSecrets } from '../../login/secrets.ts';
 import type { Interactions, OpenInteraction } from '../../oidc/interactions.ts';
@@ -46,6 +47,8 @@ export interface InteractionRouteParts {
   readonly cookies: Cookies;
   readonly csrf: Csrf;
   readonly waitingRoom: WaitingRoom;
+  /** who looks at the faces, for the notice */
+  readonly verifier: IdentityVendor['about'];
   /** how a client is called, for pages in browsers that have no interaction */
   clientView(clientId: string): Promise<ClientView | undefined>;
 }
@@ -53,7 +56,8 @@ export interface InteractionRouteParts {
 /** After this long without an end, the way out is made prominent. */
 const WAY_OUT_AFTER_SECONDS = 90;
 const REFRESH_SECONDS = 4;
-const NUMBER_MINUTES = 5;
+/** Modules of white around a QR code that cameras need (ISO/IEC 18004). */
+const QUIET_ZONE = 4;
 
 type Fields = Readonly<Record<string, string>>;
 
@@ -218,11 +222,7 @@ export function createInteractionRoutes(parts: InteractionRouteParts) {
     });
   }
 
-  const verifier = () => ({
-    name: 'Didit',
-    privacyUri: 'https://didit.me/terms/privacy-policy',
-    keepsPortrait: rules.portrait === 'vendor',
-  });
+  const verifier = () => ({ ...parts.verifier, keepsPortrait: rules.portrait === 'vendor' });
 
   async function deviceAccounts(ctx: Context): Promise<readonly string[]> {
     const device = cookies.device(ctx);
@@ -348,7 +348,8 @@ export function createInteractionRoutes(parts: InteractionRouteParts) {
       state: pageState(current, isSettled),
       eventsUrl: `/interaction/${uid}/events?seen=${version}`,
       refreshSeconds: REFRESH_SECONDS,
-      canCapture: !isPhone && binding.kind !== 'elsewhere',
+      // a face that was shown elsewhere can be given up for one shown here, as long as there is a try for it
+      canCapture: !isSettled || binding.kind === 'unproven' || triesLeft(attempt, rules.attempt) > 0,
       steps: current.resubmitSteps ?? [],
       ...(mayBeElsewhere
         ? {
@@ -361,7 +362,13 @@ export function createInteractionRoutes(parts: InteractionRouteParts) {
         : {}),
       numberNeeded: isSettled || binding.kind === 'elsewhere' || current.returnedElsewhereAt !== undefined,
       ...(isPhone
-        ? { phone: { qrSvg: renderSVG(`${rules.issuer}/interaction/${uid}/phone/${secrets.phoneToken}`) } }
+        ? {
+            phone: {
+              qrSvg: renderSVG(`${rules.issuer}/interaction/${uid}/phone/${secrets.phoneToken}`, {
+                border: QUIET_ZONE,
+              }),
+            },
+          }
         : {}),
       lapsesAt: new Date(attempt.expiresAt * 1000),
       showWayOut: clock.now() - current.openedAt > WAY_OUT_AFTER_SECONDS,
@@ -400,14 +407,14 @@ export function createInteractionRoutes(parts: InteractionRouteParts) {
       const client = outcome.kind === 'elsewhere' && attempt ? await parts.clientView(attempt.clientId) : undefined;
       return reply.page(ctx, 403, 'wrong-browser', client ? { client } : {});
     }
-    const { attempt, number } = outcome;
+    const { attempt, number, shownAt } = outcome;
     reply.page(ctx, 403, 'elsewhere', {
       denyAction: `/interaction/${uid}/deny`,
       token,
       number,
       client: (await parts.clientView(attempt.clientId)) ?? { name: attempt.clientId },
       origin: viewOfOrigin(attempt.origin),
-      minutes: NUMBER_MINUTES,
+      minutes: Math.max(1, Math.ceil((shownAt + NUMBER_LIFE_SECONDS - clock.now()) / 60)),
     });
   }
 

@@ -36,6 +36,8 @@ export interface DiditOptions {
   readonly timeoutMs?: number;
 }
 
+const ABOUT = { name: 'Didit', privacyUri: 'https://didit.me/terms/privacy-policy' } as const;
+
 /** Documented for the whole key, beside those of create and decision. */
 const READS_PER_MINUTE = 300;
 const WRITES_PER_MINUTE = 300;
@@ -76,6 +78,7 @@ export function createDiditVendor(options: DiditOptions): IdentityVendor {
   };
 
   return {
+    about: ABOUT,
     openVerification: createOpener({
       api,
       enrolWorkflow: workflows.enrol,

@@ -328,7 +328,7 @@ export function createBeginning(parts: JourneyParts & { limiter: Limiter; ending
       return { kind: 'conflict', retryAfterSeconds: result.retryAfterSeconds };
     }
     // the loser's session goes first: the vendor would hand it out again (T1)
-    if (result.kind === 'preempt') await ending.end(result.loser, 'preempted', { deleteNow: true, keepClaim: key });
+    if (result.kind === 'preempt') await ending.end(result.loser, 'preempted', { keepClaim: key });
     return { kind: 'taken' };
   }
 

@@ -1,6 +1,7 @@
 // How an attempt ends other than well: given up, denied, pre-empted, lapsed. The claim goes back, the vendor's session is
 // deleted so that a hosted link that lives for days opens nothing (T12), and the client is told why.
 
+import { setTimeout } from 'node:timers/promises';
 import { advance, currentVerification, type EndReason, hasLapsed, isLive, type LoginAttempt } from '../core/attempt.ts';
 import { meaningOf } from '../core/verdict.ts';
 import type { Job } from './ports.ts';
@@ -18,19 +19,17 @@ export interface Refusal {
 type Obstacle = 'limited' | 'vendor-down';
 
 const OBSTACLE_SECONDS = 3600;
+/** How long a person waits for the vendor to delete a session. */
+const DELETE_PATIENCE_MS = 2_000;
 const DELETE_RETRY_MS = [5_000, 30_000, 120_000, 600_000, 3_600_000];
 
 export interface Ending {
   /** @returns the attempt as it ended; undefined when it was over already, or never was */
-  end(
-    uid: string,
-    reason: EndReason,
-    options?: { deleteNow?: boolean; keepClaim?: string },
-  ): Promise<LoginAttempt | undefined>;
+  end(uid: string, reason: EndReason, options?: { keepClaim?: string }): Promise<LoginAttempt | undefined>;
   scheduleLapse(attempt: LoginAttempt): Promise<void>;
-  scheduleDelete(verificationId: string): Promise<void>;
+  scheduleDelete(verificationId: string, afterMs?: number): Promise<void>;
   /** Claims and open sessions of an attempt that is over or done. */
-  cleanUp(attempt: LoginAttempt, options?: { deleteNow?: boolean; keepClaim?: string }): Promise<void>;
+  cleanUp(attempt: LoginAttempt, options?: { keepClaim?: string }): Promise<void>;
   rememberObstacle(uid: string, obstacle: Obstacle): Promise<void>;
   forgetObstacle(uid: string): Promise<void>;
   refusalFor(uid: string): Promise<Refusal>;
@@ -64,7 +63,7 @@ export function createEnding(parts: JourneyParts): Ending {
         await attempts.letGo(current.id);
         if (current.conclusion === undefined) {
           await parts.ledger.settle(current.id, 'dropped');
-          await remove(current.id, options.deleteNow ?? false);
+          await remove(current.id);
         }
       }
       const released = attempt.claims.filter((key) => key !== options.keepClaim);
@@ -75,8 +74,8 @@ export function createEnding(parts: JourneyParts): Ending {
       await jobs.schedule({ kind: LAPSE, id: attempt.uid, dueAtMs: attempt.expiresAt * 1000 });
     },
 
-    async scheduleDelete(verificationId) {
-      await jobs.schedule({ kind: DELETE, id: verificationId, dueAtMs: nowMs() });
+    async scheduleDelete(verificationId, afterMs = 0) {
+      await jobs.schedule({ kind: DELETE, id: verificationId, dueAtMs: nowMs() + afterMs });
     },
 
     rememberObstacle: (uid, obstacle) => store.set(obstacleKey(uid), obstacle, OBSTACLE_SECONDS),
@@ -121,15 +120,17 @@ export function createEnding(parts: JourneyParts): Ending {
     },
   };
 
-  /** @param now awaited and at once where a new session of the same person is opened next */
-  async function remove(verificationId: string, now: boolean): Promise<void> {
-    if (!now) return ending.scheduleDelete(verificationId);
-    try {
-      await vendor.deleteVerification(verificationId);
-    } catch (error) {
+  /**
+   * Deletes at the vendor before the claim goes back, or the next attempt would be handed the same session (T1). A vendor that does
+   * not answer soon is asked again in the background.
+   */
+  async function remove(verificationId: string): Promise<void> {
+    await ending.scheduleDelete(verificationId, DELETE_PATIENCE_MS);
+    const deletion = vendor.deleteVerification(verificationId).then(() => jobs.cancel(DELETE, verificationId));
+    deletion.catch((error: unknown) => {
       log.warn({ verification: verificationId, err: error }, 'the vendor did not delete a session; it is tried again');
-      await ending.scheduleDelete(verificationId);
-    }
+    });
+    await Promise.race([deletion, setTimeout(DELETE_PATIENCE_MS, undefined, { ref: false })]).catch(() => undefined);
   }
 
   return ending;

@@ -73,7 +73,8 @@ export function createLooker(parts: LookParts & { settle: (verdict: Verdict) => 
     if (!(await findWaiting(verificationId))) return jobs.cancel(LOOK, verificationId);
     let delaySeconds: number | undefined;
     try {
-      const verdict = await vendor.readVerification(verificationId);
+      const patient = (job.payload as LookPayload).returnedAtMs === undefined;
+      const verdict = await vendor.readVerification(verificationId, { patient });
       await parts.settle(verdict ?? goneAtVendor(verificationId, clock.now()));
     } catch (error) {
       if (error instanceof VendorUnavailable) delaySeconds = error.retryAfterSeconds;

@@ -82,10 +82,11 @@ export interface IdentityVendor {
   /**
    * Asks how a verification stands. `undefined`: the vendor does not know it (deleted, expired away).
    *
+   * @param options.patient nobody is at the screen: leave part of the shared budget to those who are
    * @throws VendorUnavailable also when the shared budget has no room now; `retryAfterSeconds` says when it will
    * @throws VendorRefused
    */
-  readVerification(verificationId: string): Promise<Verdict | undefined>;
+  readVerification(verificationId: string, options?: { readonly patient?: boolean }): Promise<Verdict | undefined>;
   /** Safe to repeat. @throws VendorUnavailable | VendorRefused */
   deleteVerification(verificationId: string): Promise<void>;
   /** Downloads a picture named by a verdict: no redirects, no private addresses, 1 MB at most, JPEG only. Never throws. */

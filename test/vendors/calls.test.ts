@@ -139,27 +139,27 @@ describe('the breaker', () => {
     for (let i = 0; i < times; i++) await open().catch(() => {});
   };
 
-  test('after five failures in a row calls fail at once, then one probe decides', async () => {
-    await fail(2);
-    expect(asked()).toBe(5);
-    await expect(open()).rejects.toMatchObject({ code: 'vendor_unavailable', retryAfterSeconds: 10 });
-    expect(asked()).toBe(5);
+  test('after nine failures in a row, those of three whole calls, calls fail at once, then one probe decides', async () => {
+    await fail(3);
+    expect(asked()).toBe(9);
+    await expect(open()).rejects.toMatchObject({ code: 'vendor_unavailable', retryAfterSeconds: 3 });
+    expect(asked()).toBe(9);
 
-    didit.timing.advance(10_000);
+    didit.timing.advance(3_000);
     await expect(open()).rejects.toMatchObject({ code: 'vendor_unavailable' });
-    expect(asked()).toBe(6);
-    await expect(open()).rejects.toMatchObject({ retryAfterSeconds: 10 });
+    expect(asked()).toBe(10);
+    await expect(open()).rejects.toMatchObject({ retryAfterSeconds: 3 });
 
-    didit.timing.advance(10_000);
+    didit.timing.advance(3_000);
     server.answer(created);
     await open();
     await open();
-    expect(asked()).toBe(8);
+    expect(asked()).toBe(12);
   });
 
   test('only one of many goes out as the probe', async () => {
-    await fail(2);
-    didit.timing.advance(10_000);
+    await fail(3);
+    didit.timing.advance(3_000);
     server.answer(created);
     before = server.asked.length;
     const results = await Promise.allSettled([open(), open(), open(), open()]);
@@ -168,9 +168,9 @@ describe('the breaker', () => {
   });
 
   test('a probe that finds no room in the budget does not keep the next one from going', async () => {
-    didit = diditAt(server.url, { limits: { createsPerMinute: 5, decisionsPerMinute: 100 } });
-    await fail(2);
-    didit.timing.advance(10_000);
+    didit = diditAt(server.url, { limits: { createsPerMinute: 9, decisionsPerMinute: 100 } });
+    await fail(3);
+    didit.timing.advance(3_000);
     await expect(open()).rejects.toMatchObject({ code: 'vendor_unavailable' });
     expect(didit.meter.counted.at(-1)).toBe('vendor_requests create over-budget');
     didit.timing.advance(120_000);
@@ -179,17 +179,17 @@ describe('the breaker', () => {
   });
 
   test('a refusal is an answer: it closes the row of failures', async () => {
-    await fail(1);
+    await fail(2);
     server.answer({ status: 400, body: { detail: 'x' } });
     await open().catch(() => {});
-    await fail(1);
+    await fail(2);
     server.answer(created);
     await expect(open()).resolves.toMatchObject({ verificationId: SESSION });
   });
 
   test('a dead decision endpoint does not stop creates', async () => {
     server.answer({ status: 500 });
-    for (let i = 0; i < 4; i++) await read().catch(() => {});
+    for (let i = 0; i < 5; i++) await read().catch(() => {});
     expect(didit.meter.counted).toContain('vendor_requests decision held-back');
     server.answer(created);
     await expect(open()).resolves.toMatchObject({ verificationId: SESSION });

@@ -11,7 +11,7 @@ export type Call = 'create' | 'decision' | 'delete' | 'workflow' | 'destinations
 
 export interface Api {
   createSession(body: Readonly<Record<string, unknown>>): Promise<Answer>;
-  readDecision(sessionId: string): Promise<Answer>;
+  readDecision(sessionId: string, patient: boolean): Promise<Answer>;
   deleteSession(sessionId: string): Promise<Answer>;
   readWorkflow(workflowId: string): Promise<Answer>;
   readDestinations(): Promise<Answer>;
@@ -51,6 +51,10 @@ const TIMEOUT_MS = 5000;
 const BACKOFF_MS: readonly number[] = [400, 1000];
 /** How long a create waits when the vendor runs low and wants a slower pace; a poll just comes again later. */
 const MOST_PACING_MS = 2000;
+/** Three whole logins that found nobody, and then only a short while: people are waiting. */
+const BREAKER = { failuresToOpen: 9, openMs: 3000 };
+/** What a look at a login whose person is away may use of the decision budget. */
+const PATIENT_SHARE = 0.5;
 /** With less than this left before the deadline a further try only costs. */
 const LEAST_MS = 250;
 
@@ -61,7 +65,7 @@ export function createApi(options: ApiOptions): Api {
 
   function breakerOf(call: Call): Breaker {
     // one for each call: a login needs no decision endpoint as long as webhooks come
-    const breaker = breakers.get(call) ?? createBreaker({ nowMs: timing.nowMs });
+    const breaker = breakers.get(call) ?? createBreaker({ nowMs: timing.nowMs, ...BREAKER });
     breakers.set(call, breaker);
     return breaker;
   }
@@ -70,13 +74,13 @@ export function createApi(options: ApiOptions): Api {
     call: Call,
     method: ApiRequest['method'],
     path: string,
-    json?: ApiRequest['json'],
+    { json, share = 1 }: { json?: ApiRequest['json']; share?: number } = {},
   ): Promise<Answer> {
     const { tries, deadlineMs } = PLANS[call];
     const endsAtMs = timing.nowMs() + deadlineMs;
     const request = { method, url: `${base}${path}`, headers: { 'x-api-key': apiKey }, ...(json && { json }) };
     for (let attempt = 1; ; attempt++) {
-      const outcome = await sendOnce(call, request, Math.min(timeoutMs, endsAtMs - timing.nowMs()));
+      const outcome = await sendOnce(call, request, Math.min(timeoutMs, endsAtMs - timing.nowMs()), share);
       if (outcome.kind === 'answer') return outcome.answer;
       const unavailable = new VendorUnavailable(`${call}: ${outcome.reason}`, outcome);
       if (outcome.kind === 'final' || attempt >= tries) throw unavailable;
@@ -88,7 +92,12 @@ export function createApi(options: ApiOptions): Api {
   }
 
   /** One try: room, then the wire. */
-  async function sendOnce(call: Call, request: Omit<ApiRequest, 'timeoutMs'>, limitMs: number): Promise<Outcome> {
+  async function sendOnce(
+    call: Call,
+    request: Omit<ApiRequest, 'timeoutMs'>,
+    limitMs: number,
+    share: number,
+  ): Promise<Outcome> {
     const breaker = breakerOf(call);
     const admission = breaker.admit();
     if (admission.kind === 'open') {
@@ -101,7 +110,7 @@ export function createApi(options: ApiOptions): Api {
     }
     let full: Awaited<ReturnType<Limiter['take']>>;
     try {
-      full = await takeRoom(call);
+      full = await takeRoom(call, share);
     } catch (error) {
       breaker.withdrawn();
       throw error;
@@ -124,9 +133,9 @@ export function createApi(options: ApiOptions): Api {
   }
 
   /** A decision is counted among reads as well: the documents disagree on which of the two limits it falls under. */
-  async function takeRoom(call: Call): ReturnType<Limiter['take']> {
+  async function takeRoom(call: Call, share: number): ReturnType<Limiter['take']> {
     const { budget } = PLANS[call];
-    const full = await limiter.take(budget, call === 'create' ? MOST_PACING_MS : 0);
+    const full = await limiter.take(budget, call === 'create' ? MOST_PACING_MS : 0, share);
     return full ?? (budget === 'decision' ? await limiter.take('read') : undefined);
   }
 
@@ -154,8 +163,9 @@ export function createApi(options: ApiOptions): Api {
   }
 
   return {
-    createSession: (body) => send('create', 'POST', '/v3/session/', body),
-    readDecision: (id) => send('decision', 'GET', `/v3/session/${id}/decision/`),
+    createSession: (body) => send('create', 'POST', '/v3/session/', { json: body }),
+    readDecision: (id, patient) =>
+      send('decision', 'GET', `/v3/session/${id}/decision/`, { share: patient ? PATIENT_SHARE : 1 }),
     deleteSession: (id) => send('delete', 'DELETE', `/v3/session/${id}/delete/`),
     readWorkflow: (id) => send('workflow', 'GET', `/v3/workflows/${encodeURIComponent(id)}/`),
     readDestinations: () => send('destinations', 'GET', '/v3/webhook/destinations/'),

@@ -26,9 +26,10 @@ export interface Limiter {
    * Takes room for one call.
    *
    * @param maxWaitMs how long it may sleep when the vendor only wants a slower pace
+   * @param share     what part of the budget this call may use up: the rest is for those in a hurry
    * @returns undefined, or after how many seconds to ask again
    */
-  take(budget: Budget, maxWaitMs?: number): Promise<{ readonly retryAfterSeconds: number } | undefined>;
+  take(budget: Budget, maxWaitMs?: number, share?: number): Promise<{ readonly retryAfterSeconds: number } | undefined>;
   /** Learns from an answer's status and rate headers. */
   heed(budget: Budget, answer: Pick<Answer, 'status' | 'headers'>): void;
 }
@@ -78,7 +79,7 @@ export function createLimiter({ perMinute, counters, timing }: LimiterOptions): 
   }
 
   return {
-    async take(budget, maxWaitMs = 0) {
+    async take(budget, maxWaitMs = 0, share = 1) {
       const lane = laneOf(budget);
       const askedMs = timing.nowMs();
       const startMs = Math.max(askedMs, lane.pausedUntilMs, lane.gapMs > 0 ? lane.nextAtMs : 0);
@@ -89,7 +90,7 @@ export function createLimiter({ perMinute, counters, timing }: LimiterOptions): 
       lane.nextAtMs = startMs + lane.gapMs;
       if (waitMs > 0) await timing.sleep(waitMs);
 
-      const limit = perMinute[budget];
+      const limit = perMinute[budget] * share;
       const now = timing.nowMs();
       const window = Math.floor(now / WINDOW_MS);
       if (lane.window !== window) {

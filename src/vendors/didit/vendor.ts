@@ -85,10 +85,10 @@ export function createDiditVendor(options: DiditOptions): IdentityVendor {
       sendWorkflowType: options.sendWorkflowType ?? true,
     }),
 
-    async readVerification(verificationId) {
+    async readVerification(verificationId, { patient = false } = {}) {
       // an id of another form is unknown by definition, and must not reach a path
       if (!isSessionId(verificationId)) return undefined;
-      const answer = await api.readDecision(verificationId);
+      const answer = await api.readDecision(verificationId, patient);
       if (answer.status === 404) return undefined;
       if (answer.status >= 300) throw refusal('decision', answer);
       const verdict = verdictOfDecision(answer.body, verificationId, clock.now());

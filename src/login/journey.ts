@@ -3,7 +3,7 @@
 // Each step reads the stored attempt, moves it with `advance()`, and stops; none calls another. So a webhook, a poll and a page
 // reload may come in any order, on any replica, and mean the same.
 //
-//   begin    who is claimed and what must be proven → one verification at the vendor        begin.ts
+//   begin    who is claimed and what must be proven → one verification at the vendor        begin.ts, identify.ts, open.ts
 //   (visits  the person is back, a number is typed, a stranger denies)                      visits.ts
 //   settle   a verdict, by webhook or poll → accepted or refused; late ones take back       inbox.ts, look.ts, settle.ts, late.ts
 //   finish   the same browser, a verdict, the same face → account and login result          finish.ts, enrol.ts

@@ -1,0 +1,140 @@
+// Who may come to a page of a login, and with what: the library's interaction cookie decides (invariant 1), forms must be our own (T23),
+// and whoever has no business here is told so without learning anything (T3, T24).
+
+import type { Context } from 'koa';
+import type { InteractionResults } from 'oidc-provider';
+import { hasLapsed, type LoginAttempt } from '../../core/attempt.ts';
+import type { LoginOrigin } from '../../core/binding.ts';
+import type { Journey } from '../../login/journey.ts';
+import type { AccountStore, AttemptStore, Clock, DeviceStore, IdentityVendor, Sealer } from '../../login/ports.ts';
+import type { JourneyRules } from '../../login/rules.ts';
+import type { Interactions, OpenInteraction } from '../../oidc/interactions.ts';
+import { readBrowser } from '../browser.ts';
+import { viewOfClient } from '../client-view.ts';
+import type { Cookies } from '../cookies.ts';
+import { type Csrf, readSite } from '../middleware/csrf.ts';
+import { readForm } from '../middleware/form.ts';
+import { requestState } from '../middleware/request-state.ts';
+import type { ClientView, InteractionForm, Pages } from '../pages.ts';
+import type { Reply } from '../reply.ts';
+import type { WaitingRoom } from '../waiting-room.ts';
+
+export interface InteractionRouteParts {
+  readonly journey: Journey;
+  readonly interactions: Interactions;
+  readonly attempts: AttemptStore;
+  readonly accounts: AccountStore;
+  readonly devices: DeviceStore;
+  readonly sealer: Sealer;
+  readonly rules: JourneyRules;
+  readonly clock: Clock;
+  readonly reply: Reply;
+  readonly cookies: Cookies;
+  readonly csrf: Csrf;
+  readonly waitingRoom: WaitingRoom;
+  /** who looks at the faces, for the notice */
+  readonly verifier: IdentityVendor['about'];
+  /** how a client is called, for pages in browsers that have no interaction */
+  clientView(clientId: string): Promise<ClientView | undefined>;
+}
+
+export type Fields = Readonly<Record<string, string>>;
+
+export type Access = ReturnType<typeof createAccess>;
+
+export function createAccess(parts: InteractionRouteParts) {
+  const { journey, interactions, attempts, reply, cookies, csrf, clock, rules } = parts;
+
+  /** The interaction, or an answer that explains why there is none for this browser. */
+  async function open(ctx: Context, uid: string): Promise<OpenInteraction | undefined> {
+    const interaction = await interactions.find(ctx, uid);
+    if (!interaction) await explainAbsence(ctx, uid);
+    return interaction;
+  }
+
+  /** T3, T24: another browser, a lost cookie, or a login that is over. */
+  async function explainAbsence(ctx: Context, uid: string): Promise<void> {
+    const attempt = await attempts.find(uid);
+    const client = attempt ? await parts.clientView(attempt.clientId) : undefined;
+    if (attempt && isOver(attempt)) {
+      return reply.page(ctx, 410, 'ended', { reason: endReason(attempt), ...(client ? { client } : {}) });
+    }
+    reply.page(ctx, 403, 'wrong-browser', {});
+  }
+
+  /** A form of ours, sent by our own page (T23). */
+  async function readPost(ctx: Context, uid: string): Promise<Fields | undefined> {
+    const fields = await readFields(ctx);
+    if (!fields) return undefined;
+    if (csrf.check(uid, cookies.browser(ctx).value, fields.csrf)) return fields;
+    reply.refusal(
+      ctx,
+      403,
+      'form_not_ours',
+      'This form is out of date, or did not come from our page. Go back and try again.',
+    );
+    return undefined;
+  }
+
+  async function readFields(ctx: Context): Promise<Fields | undefined> {
+    const site = readSite(ctx.req.headers, rules.issuer);
+    if (site.kind === 'refused') {
+      reply.refusal(ctx, site.status, site.reason, 'This form was not sent from our own page.');
+      return undefined;
+    }
+    const form = await readForm(ctx);
+    if (form.kind === 'fields') return form.fields;
+    reply.refusal(ctx, form.status, form.reason, 'This form could not be read.');
+    return undefined;
+  }
+
+  function isOver(attempt: LoginAttempt): boolean {
+    return attempt.state === 'ended' || attempt.state === 'spent' || hasLapsed(attempt, clock.now());
+  }
+
+  function formOf(ctx: Context, uid: string): InteractionForm {
+    return { base: `/interaction/${uid}`, csrf: csrf.issue(uid, cookies.browser(ctx).value) };
+  }
+
+  function originOf(ctx: Context): LoginOrigin {
+    const browser = readBrowser(ctx.get('User-Agent'));
+    return {
+      address: requestState(ctx).clientAddress,
+      browserFamily: browser.family,
+      platform: browser.platform,
+      label: browser.label,
+      startedAt: clock.now(),
+    };
+  }
+
+  /** A desktop may leave the capture to a phone, where policy allows it. */
+  const offersPhone = (origin: LoginOrigin) => origin.platform === 'desktop' && rules.crossDevice === 'confirm';
+
+  async function resumeIfMet(ctx: Context, interaction: OpenInteraction): Promise<boolean> {
+    const met: InteractionResults | undefined = await interactions.metBySession(ctx, interaction);
+    if (!met) return false;
+    await journey.ending.end(interaction.uid, 'aborted');
+    reply.onTo(ctx, await interactions.resumeWith(interaction, met));
+    return true;
+  }
+
+  async function showEnded(ctx: Context, interaction: OpenInteraction, attempt: LoginAttempt): Promise<void> {
+    if (await resumeIfMet(ctx, interaction)) return;
+    reply.page(ctx, 410, 'ended', {
+      reason: endReason(attempt),
+      client: viewOfClient(interaction.client),
+      form: formOf(ctx, interaction.uid),
+    });
+  }
+
+  async function refuse(ctx: Context, interaction: OpenInteraction, error: string, description: string): Promise<void> {
+    reply.onTo(ctx, await interactions.refuse(interaction, error, description));
+  }
+
+  return { open, readPost, readFields, isOver, formOf, originOf, offersPhone, resumeIfMet, showEnded, refuse };
+}
+
+function endReason(attempt: LoginAttempt): Pages['ended']['reason'] {
+  if (attempt.state === 'spent') return 'finished';
+  return attempt.endReason ?? 'lapsed';
+}

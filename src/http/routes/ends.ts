@@ -1,0 +1,46 @@
+// The two ends of a login: resume oidc-provider with the result, or give up.
+
+import type { Context } from 'koa';
+import type { Access, InteractionRouteParts } from './access.ts';
+
+export function createEnds(parts: InteractionRouteParts, access: Access) {
+  const { journey, interactions, attempts, reply, cookies } = parts;
+  const { open, readPost, showEnded, refuse } = access;
+
+  async function finish(ctx: Context, uid: string): Promise<void> {
+    const interaction = await open(ctx, uid);
+    if (!interaction) return;
+    const requirement = interactions.requirement(interaction);
+    if (interaction.kind !== 'login' || requirement.kind === 'unmet') return reply.onTo(ctx, `/interaction/${uid}`);
+    const device = cookies.device(ctx);
+    const outcome = await journey.finish({
+      uid,
+      ...(device === undefined ? {} : { device }),
+      allowsAccount: interactions.loginRequest(interaction, requirement).allowsAccount,
+    });
+    switch (outcome.kind) {
+      case 'login':
+        if (outcome.deviceToken) cookies.setDevice(ctx, outcome.deviceToken);
+        return reply.onTo(ctx, await interactions.resumeLogin(ctx, interaction, outcome.result));
+      case 'step-up':
+        return reply.onTo(ctx, `/interaction/${uid}`);
+      case 'not-yet':
+        return reply.onTo(ctx, `/interaction/${uid}/waiting`);
+      case 'over': {
+        const attempt = await attempts.find(uid);
+        return attempt ? showEnded(ctx, interaction, attempt) : reply.onTo(ctx, `/interaction/${uid}`);
+      }
+    }
+  }
+
+  async function abort(ctx: Context, uid: string): Promise<void> {
+    const interaction = await open(ctx, uid);
+    if (!interaction) return;
+    if (!(await readPost(ctx, uid))) return;
+    const { error, description } = await journey.ending.refusalFor(uid);
+    await journey.ending.end(uid, 'aborted');
+    await refuse(ctx, interaction, error, description);
+  }
+
+  return { finish, abort };
+}

@@ -1,0 +1,189 @@
+// The first page of a login and the press of its button: which client asks, for whom, from where, what happens to the face.
+
+import type { Context } from 'koa';
+import { currentVerification, isUnderWay, type LoginAttempt } from '../../core/attempt.ts';
+import type { BeginOutcome } from '../../login/begin.ts';
+import { openPerson } from '../../login/secrets.ts';
+import type { OpenInteraction } from '../../oidc/interactions.ts';
+import { viewOfClient, viewOfOrigin } from '../client-view.ts';
+import { CONSENT } from '../consent-text.ts';
+import type { Pages } from '../pages.ts';
+import type { Access, Fields, InteractionRouteParts } from './access.ts';
+import type { ConsentRoutes } from './consent.ts';
+import type { WaitingRoutes } from './waiting.ts';
+
+export function createFirstPage(
+  parts: InteractionRouteParts,
+  access: Access,
+  others: Pick<ConsentRoutes, 'showConsent'> & Pick<WaitingRoutes, 'showRetry'>,
+) {
+  const { journey, interactions, attempts, reply, cookies, rules, sealer } = parts;
+  const { open, readPost, isOver, formOf, originOf, offersPhone, resumeIfMet, showEnded, refuse } = access;
+  const { showConsent, showRetry } = others;
+
+  async function first(ctx: Context, uid: string): Promise<void> {
+    const interaction = await open(ctx, uid);
+    if (!interaction) return;
+    if (interaction.kind === 'consent') return showConsent(ctx, interaction);
+    if (await resumeIfMet(ctx, interaction)) return;
+    const attempt = await attempts.find(uid);
+    if (attempt) return showAttempt(ctx, interaction, attempt);
+    await showBegin(ctx, interaction, { isSwitching: ctx.query.switch !== undefined });
+  }
+
+  async function showAttempt(ctx: Context, interaction: OpenInteraction, attempt: LoginAttempt): Promise<void> {
+    if (isOver(attempt)) return showEnded(ctx, interaction, attempt);
+    const current = currentVerification(attempt);
+    if (attempt.state === 'settled' || isUnderWay(current))
+      return reply.onTo(ctx, `/interaction/${attempt.uid}/waiting`);
+    if (current?.conclusion === 'refused') return showRetry(ctx, interaction, attempt, current);
+    // nothing opened yet, or a stronger selfie is still owed after the enrolment
+    reply.page(ctx, 200, 'begin', {
+      form: formOf(ctx, attempt.uid),
+      client: viewOfClient(interaction.client),
+      origin: viewOfOrigin(attempt.origin),
+      identifier: { kind: 'fixed', value: openPerson(sealer, attempt).identifier },
+      askConsent: false,
+      enrolmentOpen: attempt.next === 'enrol',
+      method: attempt.required.method,
+      offerPhone: offersPhone(attempt.origin),
+      verifier: verifier(),
+    });
+  }
+
+  async function showBegin(
+    ctx: Context,
+    interaction: OpenInteraction,
+    options: {
+      isSwitching?: boolean;
+      typed?: string;
+      invitation?: string;
+      fault?: Pages['begin']['fault'];
+      status?: number;
+    },
+  ): Promise<void> {
+    const requirement = interactions.requirement(interaction);
+    if (requirement.kind === 'unmet')
+      return refuse(ctx, interaction, 'unmet_authentication_requirements', 'the requested strength cannot be had here');
+    const known = await interactions.knownPerson(ctx, interaction, await deviceAccounts(ctx));
+    if (known.kind === 'nobody-known')
+      return refuse(ctx, interaction, 'login_required', 'the person who was asked for is not known here');
+    const shown =
+      known.kind === 'remembered' && (options.isSwitching || options.typed !== undefined) ? undefined : known;
+    const identifier: Pages['begin']['identifier'] =
+      shown && shown.kind !== 'ask'
+        ? { kind: shown.kind, value: shown.identifier }
+        : { kind: 'typed', value: options.typed ?? (known.kind === 'ask' ? known.hint : '') };
+    const hasConsent =
+      shown !== undefined && shown.kind !== 'ask' && (await parts.accounts.find(shown.accountId))?.consent;
+    const origin = originOf(ctx);
+    reply.page(ctx, options.status ?? 200, 'begin', {
+      form: formOf(ctx, interaction.uid),
+      client: viewOfClient(interaction.client),
+      origin: viewOfOrigin(origin),
+      identifier,
+      askConsent: !hasConsent,
+      ...(rules.enrolment === 'invite' && identifier.kind === 'typed'
+        ? { invitation: { value: options.invitation ?? cookies.invitation(ctx) ?? '' } }
+        : {}),
+      enrolmentOpen: rules.enrolment !== 'closed' && identifier.kind === 'typed',
+      method: requirement.method,
+      offerPhone: offersPhone(origin),
+      verifier: verifier(),
+      ...(options.fault ? { fault: options.fault } : {}),
+    });
+  }
+
+  const verifier = () => ({ ...parts.verifier, keepsPortrait: rules.portrait === 'vendor' });
+
+  async function deviceAccounts(ctx: Context): Promise<readonly string[]> {
+    const device = cookies.device(ctx);
+    return device === undefined ? [] : parts.devices.accountsOf(device);
+  }
+
+  async function begin(ctx: Context, uid: string): Promise<void> {
+    const interaction = await open(ctx, uid);
+    if (!interaction) return;
+    const fields = await readPost(ctx, uid);
+    if (!fields) return;
+    if (fields.switch_account !== undefined) return reply.onTo(ctx, `/interaction/${uid}?switch=1`);
+    const requirement = interactions.requirement(interaction);
+    if (interaction.kind !== 'login' || requirement.kind === 'unmet') return reply.onTo(ctx, `/interaction/${uid}`);
+    const known = await interactions.knownPerson(ctx, interaction, await deviceAccounts(ctx));
+    if (known.kind === 'nobody-known') return reply.onTo(ctx, `/interaction/${uid}`);
+    // a fixed person cannot be typed over (invariant 6)
+    const typed = known.kind === 'fixed' ? undefined : fields.identifier;
+    const invitation = fields.invitation || cookies.invitation(ctx);
+    const device = cookies.device(ctx);
+    const outcome = await journey.begin({
+      request: interactions.loginRequest(interaction, requirement),
+      ...(typed === undefined ? {} : { typed }),
+      ...(known.kind === 'ask' ? {} : { knownAccountId: known.accountId }),
+      ...(fields.biometric_consent ? { consentVersion: CONSENT.version } : {}),
+      ...(invitation ? { invitation } : {}),
+      phone: fields.begin === 'phone' && rules.crossDevice === 'confirm',
+      browser: cookies.browser(ctx).hash,
+      ...(device === undefined ? {} : { device }),
+      origin: originOf(ctx),
+    });
+    await showBegun(ctx, interaction, outcome, fields);
+  }
+
+  async function showBegun(
+    ctx: Context,
+    interaction: OpenInteraction,
+    outcome: BeginOutcome,
+    fields: Fields,
+  ): Promise<void> {
+    const { uid } = interaction;
+    const page = { form: formOf(ctx, uid), client: viewOfClient(interaction.client) };
+    const later = (seconds: number) => {
+      ctx.set('Retry-After', String(seconds));
+      return { ...page, retryAfterSeconds: seconds };
+    };
+    switch (outcome.kind) {
+      case 'to-vendor':
+        return reply.onTo(ctx, outcome.url);
+      case 'to-waiting':
+        return reply.onTo(ctx, `/interaction/${uid}/waiting`);
+      case 'to-finish':
+        return reply.onTo(ctx, `/interaction/${uid}/finish`);
+      case 'fault': {
+        const { field, message } = outcome;
+        const { identifier, invitation } = fields;
+        return showBegin(ctx, interaction, {
+          status: 422,
+          fault: { field, message },
+          ...(identifier === undefined ? {} : { typed: identifier }),
+          ...(invitation === undefined ? {} : { invitation }),
+        });
+      }
+      case 'enrolment-refused':
+        return reply.page(ctx, 403, 'enrolment-refused', { ...page, reason: outcome.reason });
+      case 'conflict':
+        return reply.page(ctx, 409, 'conflict', later(outcome.retryAfterSeconds));
+      case 'limited':
+        return reply.page(ctx, 429, 'limited', later(outcome.retryAfterSeconds));
+      case 'vendor-down':
+        return reply.page(ctx, 503, 'vendor-down', later(outcome.retryAfterSeconds));
+      case 'blocked':
+        return reply.page(ctx, 403, 'retry', { ...page, kind: 'declined', triesLeft: 0, offerPhone: false });
+      case 'no-portrait':
+        return reply.page(ctx, 200, 'retry', {
+          ...page,
+          kind: 'no-portrait',
+          triesLeft: 1,
+          offerPhone: offersPhone(originOf(ctx)),
+        });
+      case 'no-tries-left':
+        return reply.page(ctx, 200, 'retry', { ...page, kind: 'declined', triesLeft: 0, offerPhone: false });
+      case 'over': {
+        const attempt = await attempts.find(uid);
+        if (attempt) return showEnded(ctx, interaction, attempt);
+        return reply.page(ctx, 410, 'ended', { ...page, reason: 'lapsed' });
+      }
+    }
+  }
+
+  return { first, begin };
+}

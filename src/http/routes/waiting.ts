@@ -1,0 +1,194 @@
+// The live page: it waits for the verdict, offers the number and the way back to the camera, and says that it is over, never how.
+
+import type { Context } from 'koa';
+import { renderSVG } from 'uqr';
+import {
+  currentVerification,
+  type LoginAttempt,
+  triesLeft,
+  type Verification,
+  WRONG_NUMBERS_ALLOWED,
+} from '../../core/attempt.ts';
+import { meaningOf } from '../../core/verdict.ts';
+import { bindingOf } from '../../login/bind.ts';
+import { openVerificationSecrets } from '../../login/secrets.ts';
+import type { OpenInteraction } from '../../oidc/interactions.ts';
+import { viewOfClient } from '../client-view.ts';
+import type { WaitingState as PageState, RetryKind } from '../pages.ts';
+import type { WaitingState } from '../waiting-room.ts';
+import type { Access, InteractionRouteParts } from './access.ts';
+
+/** After this long without an end, the way out is made prominent. */
+const WAY_OUT_AFTER_SECONDS = 90;
+const REFRESH_SECONDS = 4;
+/** Modules of white around a QR code that cameras need (ISO/IEC 18004). */
+const QUIET_ZONE = 4;
+
+export type WaitingRoutes = ReturnType<typeof createWaiting>;
+
+export function createWaiting(parts: InteractionRouteParts, access: Access) {
+  const { journey, attempts, reply, clock, rules, sealer } = parts;
+  const { open, readPost, isOver, formOf, offersPhone, showEnded } = access;
+
+  async function waiting(ctx: Context, uid: string): Promise<void> {
+    const interaction = await open(ctx, uid);
+    if (!interaction) return;
+    await showWaiting(ctx, interaction, {});
+  }
+
+  async function showWaiting(
+    ctx: Context,
+    interaction: OpenInteraction,
+    shown: { fault?: 'wrong' | 'expired'; status?: number },
+  ): Promise<void> {
+    const { uid } = interaction;
+    const attempt = await attempts.find(uid);
+    if (!attempt) return reply.onTo(ctx, `/interaction/${uid}`);
+    if (isOver(attempt)) return showEnded(ctx, interaction, attempt);
+    const current = currentVerification(attempt);
+    if (current?.conclusion === 'refused') return showRetry(ctx, interaction, attempt, current);
+    if (!current || (attempt.state === 'open' && current.conclusion === 'accepted'))
+      return reply.onTo(ctx, `/interaction/${uid}`);
+    const binding = bindingOf(attempt, rules.crossDevice);
+    const isSettled = attempt.state === 'settled';
+    if (isSettled && (binding.kind === 'bound' || binding.kind === 'refused'))
+      return reply.onTo(ctx, `/interaction/${uid}/finish`);
+    const secrets = openVerificationSecrets(sealer, attempt);
+    const isPhone = secrets?.phoneToken !== undefined && current.phoneToken !== undefined;
+    const mayBeElsewhere = rules.crossDevice === 'confirm';
+    const version = versionOf(attempt);
+    reply.page(ctx, shown.status ?? 200, 'waiting', {
+      form: formOf(ctx, uid),
+      client: viewOfClient(interaction.client),
+      state: pageState(current, isSettled),
+      eventsUrl: `/interaction/${uid}/events?seen=${version}`,
+      refreshSeconds: REFRESH_SECONDS,
+      // a face that was shown elsewhere can be given up for one shown here, as long as there is a try for it
+      canCapture: !isSettled || binding.kind === 'unproven' || triesLeft(attempt, rules.attempt) > 0,
+      steps: current.resubmitSteps ?? [],
+      ...(mayBeElsewhere
+        ? {
+            number: {
+              ...(shown.fault ? { fault: shown.fault } : {}),
+              triesLeft: WRONG_NUMBERS_ALLOWED - attempt.wrongNumbers,
+              kept: current.confirmedAt !== undefined,
+            },
+          }
+        : {}),
+      numberNeeded: isSettled || binding.kind === 'elsewhere' || current.returnedElsewhereAt !== undefined,
+      ...(isPhone
+        ? {
+            phone: {
+              qrSvg: renderSVG(`${rules.issuer}/interaction/${uid}/phone/${secrets.phoneToken}`, {
+                border: QUIET_ZONE,
+              }),
+            },
+          }
+        : {}),
+      lapsesAt: new Date(attempt.expiresAt * 1000),
+      showWayOut: clock.now() - current.openedAt > WAY_OUT_AFTER_SECONDS,
+    });
+  }
+
+  async function showRetry(
+    ctx: Context,
+    interaction: OpenInteraction,
+    attempt: LoginAttempt,
+    current: Verification,
+  ): Promise<void> {
+    reply.page(ctx, 200, 'retry', {
+      form: formOf(ctx, attempt.uid),
+      client: viewOfClient(interaction.client),
+      kind: retryKind(current),
+      triesLeft: triesLeft(attempt, rules.attempt),
+      offerPhone: offersPhone(attempt.origin),
+    });
+  }
+
+  async function events(ctx: Context, uid: string): Promise<void> {
+    const interaction = await open(ctx, uid);
+    if (!interaction) return;
+    parts.waitingRoom.open(ctx, uid, typeof ctx.query.seen === 'string' ? ctx.query.seen : undefined);
+  }
+
+  async function confirm(ctx: Context, uid: string): Promise<void> {
+    const interaction = await open(ctx, uid);
+    if (!interaction) return;
+    const fields = await readPost(ctx, uid);
+    if (!fields) return;
+    const outcome =
+      rules.crossDevice === 'off'
+        ? { kind: 'expired' as const }
+        : await journey.visits.confirm(uid, fields.number ?? '');
+    switch (outcome.kind) {
+      case 'right':
+        return reply.onTo(ctx, `/interaction/${uid}/waiting`);
+      case 'wrong':
+      case 'expired':
+        return showWaiting(ctx, interaction, { fault: outcome.kind, status: 422 });
+      case 'over': {
+        const attempt = await attempts.find(uid);
+        return attempt ? showEnded(ctx, interaction, attempt) : reply.onTo(ctx, `/interaction/${uid}`);
+      }
+    }
+  }
+
+  /** What the event stream tells: that it is over, never how. */
+  async function readState(uid: string): Promise<WaitingState | undefined> {
+    const attempt = await attempts.find(uid);
+    if (!attempt) return undefined;
+    const version = versionOf(attempt);
+    if (attempt.state === 'spent') return { state: 'settled', version };
+    if (isOver(attempt)) return { state: 'lapsed', version };
+    const current = currentVerification(attempt);
+    const isBound =
+      attempt.state === 'settled' && ['bound', 'refused'].includes(bindingOf(attempt, rules.crossDevice).kind);
+    const isConcluded = attempt.state === 'open' && current?.conclusion !== undefined;
+    return { state: isBound || isConcluded ? 'settled' : 'waiting', version };
+  }
+
+  /** Changes whenever the page would look different; keyed, so that it says nothing else to whoever tries to guess the result. */
+  function versionOf(attempt: LoginAttempt): string {
+    const current = currentVerification(attempt);
+    return sealer
+      .keyedHash(
+        JSON.stringify([
+          attempt.uid,
+          attempt.state,
+          attempt.verifications.length,
+          attempt.wrongNumbers,
+          current?.status,
+          current?.conclusion,
+          current?.returnedHereAt,
+          current?.returnedElsewhereAt,
+          current?.confirmedAt,
+          current?.phoneToken,
+        ]),
+        'page-version',
+      )
+      .slice(0, 12);
+  }
+
+  return { waiting, events, confirm, readState, showRetry };
+}
+
+function pageState(current: Verification, isSettled: boolean): PageState {
+  if (isSettled) return 'settling';
+  const meaning = meaningOf(current.status);
+  if (meaning === 'held') return 'in-review';
+  if (meaning === 'resume-capture') return 'resubmitted';
+  if (current.returnedHereAt !== undefined || current.returnedElsewhereAt !== undefined) return 'settling';
+  return current.status === 'not-started' ? 'not-started' : 'in-progress';
+}
+
+function retryKind(current: Verification): RetryKind {
+  switch (current.status) {
+    case 'not-finished':
+    case 'abandoned':
+    case 'expired':
+    case 'kyc-expired':
+      return current.status;
+    default:
+      return 'declined';
+  }
+}

@@ -1,0 +1,245 @@
+// Opens one verification at the vendor. The order is the defence: limits, then the claim on the account, and only then the vendor, as
+// the vendor hands one unfinished session to whoever asks (T1); then the session's id is claimed as well.
+
+import { advance, isLive, type LoginAttempt, type Verification } from '../core/attempt.ts';
+import type { Claim } from '../core/claim.ts';
+import { VendorPortraitMissing, VendorRefused, VendorSubjectBlocked, VendorUnavailable } from '../core/errors.ts';
+import type { VerificationPurpose } from '../core/verdict.ts';
+import type { BeginOutcome } from './begin.ts';
+import type { Ending } from './ending.ts';
+import type { Limiter } from './limits.ts';
+import { scheduleFirstLook } from './look.ts';
+import type { OpenedVerification } from './ports.ts';
+import type { JourneyParts } from './rules.ts';
+import { openPerson, sealVerification, type VerificationSecrets } from './secrets.ts';
+import { hashToken, newNumber, newToken } from './tokens.ts';
+
+const VENDOR_RETRY_SECONDS = 30;
+/** Longer than the vendor's create may take, retries and all. */
+const OPENING_LOCK_SECONDS = 20;
+/** How long a claim may stand before the attempt behind it is stored. */
+const CLAIM_GRACE_SECONDS = 20;
+
+interface How {
+  /** the attempt is not stored yet */
+  readonly isNew: boolean;
+  /** capture on a phone: stay on our page and show a QR code */
+  readonly phone: boolean;
+}
+
+export interface Opening {
+  openNext(attempt: LoginAttempt, how: How): Promise<BeginOutcome>;
+}
+
+export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: Ending }): Opening {
+  const { vendor, attempts, accounts, sealer, rules, clock, journal, limiter, ending } = parts;
+
+  /** One opening at a time within an attempt: a second press of the button would make the vendor overwrite the first callback. */
+  async function openNext(attempt: LoginAttempt, how: How): Promise<BeginOutcome> {
+    const lock = `opening:${attempt.uid}`;
+    if (!(await parts.store.putIfAbsent(lock, true, OPENING_LOCK_SECONDS))) return { kind: 'to-waiting' };
+    try {
+      return await openAlone(attempt, how);
+    } finally {
+      await parts.store.delete(lock);
+    }
+  }
+
+  async function openAlone(attempt: LoginAttempt, { isNew, phone }: How): Promise<BeginOutcome> {
+    const workflowId = attempt.next === 'login' ? attempt.required.workflowId : rules.workflows.enrol;
+    const person = attempt.claimant.kind === 'account' ? attempt.claimant.accountId : attempt.identifierKey;
+    const allowed = await limiter.spend({
+      person,
+      knownDevice: attempt.knownDevice,
+      address: attempt.origin.address,
+      clientId: attempt.clientId,
+    });
+    if (allowed.kind === 'limited') {
+      await journal.record({ event: 'login.limited', attempt: attempt.uid, reasons: [allowed.by] });
+      await ending.rememberObstacle(attempt.uid, 'limited');
+      return { kind: 'limited', retryAfterSeconds: allowed.retryAfterSeconds };
+    }
+    const claim = `${workflowId}:${person}`;
+    const taken = await takeClaim(claim, attempt);
+    if (taken.kind === 'conflict') {
+      await allowed.refund();
+      return taken;
+    }
+    if (isNew && !(await attempts.create(attempt))) {
+      // a second press of the button came in between: the first one made the attempt
+      await allowed.refund();
+      return { kind: 'to-waiting' };
+    }
+    if (isNew) {
+      await ending.scheduleLapse(attempt);
+      await journal.record({
+        event: 'login.begun',
+        attempt: attempt.uid,
+        client: attempt.clientId,
+        purpose: attempt.next,
+      });
+    }
+    const outcome = await openAtVendor(attempt, workflowId, claim, phone);
+    if (outcome.refund) await allowed.refund();
+    return outcome.begin;
+  }
+
+  async function takeClaim(
+    key: string,
+    attempt: LoginAttempt,
+  ): Promise<{ kind: 'taken' } | (BeginOutcome & { kind: 'conflict' })> {
+    const challenger: Claim = {
+      uid: attempt.uid,
+      browser: attempt.browser,
+      knownDevice: attempt.knownDevice,
+      claimedAt: clock.now(),
+      until: attempt.latestEnd,
+    };
+    let result = await attempts.claim(key, challenger, rules.attempt.contestedAfterSeconds);
+    if (result.kind === 'held' && (await isAbandoned(result.holder, result.claimedAt))) {
+      await attempts.release(key, result.holder);
+      result = await attempts.claim(key, challenger, rules.attempt.contestedAfterSeconds);
+    }
+    if (result.kind === 'held') {
+      await journal.record({ event: 'login.conflict', attempt: attempt.uid });
+      return { kind: 'conflict', retryAfterSeconds: result.retryAfterSeconds };
+    }
+    // the loser's session goes first: the vendor would hand it out again (T1)
+    if (result.kind === 'preempt') await ending.end(result.loser, 'preempted', { keepClaim: key });
+    return { kind: 'taken' };
+  }
+
+  /** A claim outlives its attempt only when a process died in between (R6). */
+  async function isAbandoned(holder: string, claimedAt: number): Promise<boolean> {
+    const attempt = await attempts.find(holder);
+    if (attempt) return !isLive(attempt, clock.now());
+    return clock.now() - claimedAt > CLAIM_GRACE_SECONDS;
+  }
+
+  async function openAtVendor(
+    attempt: LoginAttempt,
+    workflowId: string,
+    claim: string,
+    phone: boolean,
+  ): Promise<{ readonly begin: BeginOutcome; readonly refund: boolean }> {
+    const returnToken = newToken();
+    let opened: OpenedVerification;
+    try {
+      const portrait = attempt.next === 'login' ? await pinnedPortrait(attempt) : undefined;
+      opened = await vendor.openVerification({
+        workflowId,
+        subject: attempt.subject,
+        returnUrl: `${rules.issuer}/interaction/${attempt.uid}/return/${returnToken}`,
+        ...(portrait ? { portrait } : {}),
+        locales: attempt.locales,
+        metadata: {
+          purpose: attempt.next,
+          client_id: attempt.clientId,
+          attempt_id: attempt.uid,
+          device: sealer.keyedHash(attempt.browser, 'vendor-device'),
+        },
+      });
+    } catch (error) {
+      return explain(error, attempt);
+    }
+    const repeated = attempt.verifications.some((each) => each.id === opened.verificationId);
+    const owned = !repeated && (await attempts.own(opened.verificationId, attempt.uid));
+    if (!owned || opened.status !== 'not-started') return burn(attempt, opened.verificationId);
+    return { begin: await record(attempt, opened, { workflowId, claim, returnToken, phone }), refund: false };
+  }
+
+  /** An id that somebody else ever had, or that was begun before: its verdict never counts (T1). */
+  async function burn(attempt: LoginAttempt, verificationId: string) {
+    await attempts.own(verificationId, `burnt by ${attempt.uid}`);
+    await ending.scheduleDelete(verificationId);
+    await journal.record({ event: 'verification.burnt', attempt: attempt.uid, verification: verificationId });
+    return { begin: { kind: 'conflict', retryAfterSeconds: 5 } as const, refund: true };
+  }
+
+  async function record(
+    attempt: LoginAttempt,
+    opened: OpenedVerification,
+    made: { workflowId: string; claim: string; returnToken: string; phone: boolean },
+  ): Promise<BeginOutcome> {
+    const now = clock.now();
+    const phoneToken = made.phone ? newToken() : undefined;
+    const secrets: VerificationSecrets = {
+      hostedUrl: opened.url,
+      number: newNumber(),
+      ...(phoneToken ? { phoneToken } : {}),
+    };
+    const purpose: VerificationPurpose = attempt.next;
+    const verification: Verification = {
+      id: opened.verificationId,
+      purpose,
+      workflowId: made.workflowId,
+      // a document check proves who somebody is; how the selfie of it was taken is told by its result
+      method: purpose === 'login' ? attempt.required.method : 'passive',
+      openedAt: now,
+      returnTokens: [hashToken(made.returnToken)],
+      status: opened.status,
+      statusAt: now,
+      ...(phoneToken ? { phoneToken: hashToken(phoneToken) } : {}),
+    };
+    const event = {
+      kind: 'opened',
+      verification,
+      sealed: sealVerification(sealer, attempt.uid, secrets),
+      claim: made.claim,
+    } as const;
+    const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, now));
+    await parts.ledger.open({
+      verificationId: verification.id,
+      client: attempt.clientId,
+      account: sealer.keyedHash(openPerson(sealer, attempt).accountId, 'ledger'),
+      reason: purpose,
+    });
+    if (step?.kind !== 'moved') {
+      await ending.scheduleDelete(verification.id);
+      return { kind: 'over' };
+    }
+    await Promise.all([
+      scheduleFirstLook(parts, verification.id),
+      ending.forgetObstacle(attempt.uid),
+      journal.record({ event: 'verification.opened', attempt: attempt.uid, verification: verification.id, purpose }),
+      parts.bus.publish(attempt.uid),
+    ]);
+    return made.phone ? { kind: 'to-waiting' } : { kind: 'to-vendor', url: opened.url };
+  }
+
+  async function pinnedPortrait(attempt: LoginAttempt): Promise<Uint8Array | undefined> {
+    if (attempt.claimant.kind !== 'account') return undefined;
+    const account = await accounts.find(attempt.claimant.accountId);
+    if (account?.portrait.kind !== 'local') return undefined;
+    const jpeg = await accounts.loadPortrait(account.portrait.ref, account.portrait.sha256);
+    if (!jpeg)
+      parts.log.error(
+        { account: account.id },
+        'pinned portrait is missing or altered: the vendor compares with its own',
+      );
+    return jpeg;
+  }
+
+  async function explain(error: unknown, attempt: LoginAttempt): Promise<{ begin: BeginOutcome; refund: boolean }> {
+    if (error instanceof VendorPortraitMissing) {
+      const step = await attempts.change(attempt.uid, (a) =>
+        advance(a, { kind: 're-enrol-asked' }, rules.attempt, clock.now()),
+      );
+      const possible = step !== undefined && step.kind !== 'refused';
+      return { begin: { kind: possible ? 'no-portrait' : 'blocked' }, refund: true };
+    }
+    if (error instanceof VendorSubjectBlocked) {
+      await ending.end(attempt.uid, 'refused');
+      return { begin: { kind: 'blocked' }, refund: true };
+    }
+    if (!(error instanceof VendorUnavailable) && !(error instanceof VendorRefused)) throw error;
+    await ending.rememberObstacle(attempt.uid, 'vendor-down');
+    parts.meter.count('verifications', { reason: attempt.next, outcome: error.code });
+    parts.log.error({ attempt: attempt.uid, code: error.code, err: error }, 'no verification could be opened');
+    await journal.record({ event: 'verification.not-opened', attempt: attempt.uid, reasons: [error.code] });
+    const retryAfterSeconds = (error instanceof VendorUnavailable && error.retryAfterSeconds) || VENDOR_RETRY_SECONDS;
+    return { begin: { kind: 'vendor-down', retryAfterSeconds }, refund: error instanceof VendorRefused };
+  }
+
+  return { openNext };
+}

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import Router from '@koa/router';
 import type { JWKS } from 'oidc-provider';
 import type { Config } from './config/config.ts';
+import { Misconfigured } from './config/faults.ts';
 import { createOutgoingPolicy } from './core/outgoing.ts';
 import { viewOfClient } from './http/client-view.ts';
 import { createCookies } from './http/cookies.ts';
@@ -19,6 +20,7 @@ import { createReply } from './http/reply.ts';
 import { healthRoutes } from './http/routes/health.ts';
 import { createInteractionRoutes } from './http/routes/interaction.ts';
 import { createInviteRoute } from './http/routes/invite.ts';
+import { createLogoRoute } from './http/routes/logos.ts';
 import { createOidcPages } from './http/routes/oidc-pages.ts';
 import { createWebhookRoute } from './http/routes/webhooks.ts';
 import { createViews } from './http/views.ts';
@@ -28,12 +30,14 @@ import { LOOK } from './login/look.ts';
 import type { Clock, Logger, Revoker } from './login/ports.ts';
 import type { JourneyRules } from './login/rules.ts';
 import { createPairwiseSub } from './oidc/accounts.ts';
+import { findRefusedClients } from './oidc/clients.ts';
 import { createConsents } from './oidc/consents.ts';
 import { createInteractions } from './oidc/interactions.ts';
 import { createLogoutDelivery, LOGOUT } from './oidc/logout.ts';
 import { createGuardedFetch } from './oidc/outgoing.ts';
 import { createProvider } from './oidc/provider.ts';
 import { createRevocation } from './oidc/revocation.ts';
+import { leadOn } from './oidc/self-submitting.ts';
 import { createAccountStore, createDeviceStore, createInvitationStore } from './storage/accounts.ts';
 import { createAttemptStore } from './storage/attempts.ts';
 import { openBackend } from './storage/backends.ts';
@@ -48,11 +52,15 @@ import { vendorFactories } from './vendors/registry.ts';
 /** The interaction must outlive attempt and review, or the last answer to the client cannot be delivered (design section 8). */
 const INTERACTION_MARGIN_SECONDS = 600;
 const SWEEP_EVERY_MS = 60_000;
-const DRAIN_MS = 10_000;
+/** Less than the 10 s a stop may take in all: ending the work under way comes after it. */
+const DRAIN_MS = 8_000;
 
 export interface App {
   readonly server: Server;
   readonly log: Logger;
+  readonly parts: Parts;
+  /** for what an operator takes back by hand */
+  readonly revoker: Revoker;
   listen(port: number, host: string): Promise<number>;
   /** Stops taking requests, tells open pages to come back, ends the work under way, closes the storage. Safe to repeat. */
   close(): Promise<void>;
@@ -110,6 +118,7 @@ export async function openParts(config: Config, options: AppOptions = {}) {
     accounts: createAccountStore({ store, sealer }),
     attempts: createAttemptStore({ store, clock }),
     devices: createDeviceStore({ store }),
+    consents: createConsents({ store }),
     invitations: createInvitationStore({ store, sealer, clock }),
     journal: createJournal({ store, clock }),
     ledger: createLedger({ store, clock, price: config.policy.costs.pricePerVerification }),
@@ -121,14 +130,13 @@ export type Parts = Awaited<ReturnType<typeof openParts>>;
 /** Builds the whole provider. Nothing listens yet. */
 export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
   const parts = await openParts(config, options);
-  const { backend, store, clock, log, sealer, metrics, accounts } = parts;
+  const { backend, store, clock, log, sealer, metrics, accounts, consents } = parts;
   const rules = rulesOf(config);
   const nowMs = () => Math.max(Date.now(), clock.now() * 1000);
-  const outgoing = createOutgoingPolicy(config.outgoingAllow);
+  const guardedFetch = createGuardedFetch(createOutgoingPolicy(config.outgoingAllow));
   const views = createViews({ now: () => new Date(clock.now() * 1000) });
   const reply = createReply(views);
   const activeAvailable = rules.workflows.active !== undefined;
-  const consents = createConsents({ store });
   const pairwiseSub = await createPairwiseSub({ store, sealer });
   const provider = createProvider({
     issuer: config.issuer,
@@ -141,12 +149,21 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     pairwiseSub,
     activeAvailable,
     interactionSeconds: rules.attempt.ttlSeconds + rules.attempt.reviewWaitSeconds + INTERACTION_MARGIN_SECONDS,
-    fetch: createGuardedFetch(outgoing),
+    fetch: guardedFetch,
     pages: createOidcPages({ reply }),
   });
   provider.proxy = true;
-  // the library checks an entry when it is first used; a fault in one must stop the start instead
-  for (const { client_id } of config.clients) await provider.Client.find(client_id);
+  const refused = await findRefusedClients(provider, config.clients, log);
+  if (refused.length > 0) {
+    await backend.close();
+    throw new Misconfigured(
+      refused.map(({ clientId, problem }) => ({
+        where: `${config.clientsFile} (client ${JSON.stringify(clientId)})`,
+        problem,
+        fix: 'mend this entry of the clients file',
+      })),
+    );
+  }
 
   const logout = createLogoutDelivery({ provider, jobs: backend.jobs, log, nowMs, poke: () => journey.worker.poke() });
   const revocation = createRevocation({ provider, store, logout });
@@ -214,10 +231,19 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
           (view) => view !== undefined,
         ),
     }),
+    logo: createLogoRoute({
+      logoUri: async (clientId) => (await provider.Client.find(clientId))?.logoUri,
+      fetch: (url) => guardedFetch(url),
+      reply,
+      nowMs,
+    }),
     assets: views.assets,
     reply,
     log,
-    track: (ctx, next) => revocation.track(ctx, next),
+    track: async (ctx, next) => {
+      await revocation.track(ctx, next);
+      await leadOn(ctx, revocation);
+    },
   });
 
   const server = createServer(provider.callback());
@@ -246,6 +272,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   return {
     server,
     log,
+    parts,
+    revoker,
     async listen(port, host) {
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);

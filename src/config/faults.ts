@@ -8,6 +8,17 @@ export interface Fault {
   readonly fix: string;
 }
 
+/** What only the finished parts could tell: the configuration is well formed, and cannot be served. */
+export class Misconfigured extends Error {
+  readonly faults: readonly Fault[];
+
+  constructor(faults: readonly Fault[], options?: { cause?: unknown }) {
+    super(formatFaults(faults), options);
+    this.name = 'Misconfigured';
+    this.faults = faults;
+  }
+}
+
 /** What a reader made of one value: the value, or a sentence on what is wrong and one on what would be right. */
 export type Reading<T> =
   | { readonly ok: true; readonly value: T; readonly warning?: string }

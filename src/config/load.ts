@@ -73,7 +73,8 @@ export async function loadConfig(env: NodeJS.ProcessEnv, options: { cwd?: string
     demoVendorPort: values.DEMO_VENDOR_PORT,
     demoClientPort: values.DEMO_CLIENT_PORT,
     dataDir,
-    logLevel: values.LOG_LEVEL,
+    // its three addresses are what somebody who tries the demo must see
+    logLevel: demo && !given.has('LOG_LEVEL') ? 'warn' : values.LOG_LEVEL,
     clientsFile: resolve(cwd, values.CLIENTS_FILE),
     policyFile: resolve(cwd, values.POLICY_FILE),
   };

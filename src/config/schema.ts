@@ -176,6 +176,7 @@ export const SETTINGS = {
   }),
   LOG_LEVEL: withDefault('info', word('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), {
     about: 'Least level that is logged: `trace`, `debug`, `info`, `warn`, `error`, `fatal`, `silent`.',
+    fallbackText: '`info`; `warn` in the demo',
     example: 'info',
   }),
   DEMO_VENDOR_PORT: withDefault(3001, wholeNumber(1, 65_535), {

@@ -46,11 +46,19 @@ export function amrOf(_method: SelfieMethod): readonly string[] {
   return ['face'];
 }
 
-/** A flashing or moving challenge counts as active; a still picture, or a method we were not told, as passive. */
-export function methodReached(liveness: LivenessMethod): SelfieMethod {
-  return liveness === 'active-3d' || liveness === 'flashing' ? 'active' : 'passive';
+/** A flashing or moving challenge is active, a still picture passive; a method we were not told proves nothing. */
+export function methodReached(liveness: LivenessMethod): SelfieMethod | undefined {
+  switch (liveness) {
+    case 'active-3d':
+    case 'flashing':
+      return 'active';
+    case 'passive':
+      return 'passive';
+    case 'unknown':
+      return undefined;
+  }
 }
 
-export function isAtLeast(reached: SelfieMethod, required: SelfieMethod): boolean {
-  return required === 'passive' || reached === 'active';
+export function isAtLeast(reached: SelfieMethod | undefined, required: SelfieMethod): boolean {
+  return reached === 'active' || reached === required;
 }

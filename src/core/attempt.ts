@@ -112,7 +112,7 @@ export type AttemptEvent =
     }
   /** an accepted face is given up, because it cannot be tied to this browser */
   | { readonly kind: 'discarded'; readonly failed: readonly FailedCheck[] }
-  | { readonly kind: 'number'; readonly right: boolean }
+  | { readonly kind: 'number'; readonly verificationId: string; readonly right: boolean }
   | { readonly kind: 'enrolled'; readonly accountId: string; readonly subject: string; readonly stepUp: boolean }
   | { readonly kind: 're-enrol-asked' }
   | { readonly kind: 'finished'; readonly accountId: string }
@@ -125,6 +125,8 @@ export type Step =
 
 export interface AttemptLimits {
   readonly tries: number;
+  readonly ttlSeconds: number;
+  /** beyond `ttlSeconds` */
   readonly reviewWaitSeconds: number;
 }
 
@@ -153,13 +155,13 @@ export function advance(attempt: LoginAttempt, event: AttemptEvent, limits: Atte
     case 'returned':
       return markReturned(attempt, event, now);
     case 'status':
-      return changeStatus(attempt, event, limits, now);
+      return changeStatus(attempt, event, limits);
     case 'concluded':
       return settle(attempt, event);
     case 'discarded':
       return discard(attempt, event.failed);
     case 'number':
-      return countNumber(attempt, event.right, now);
+      return countNumber(attempt, event, now);
     case 'enrolled':
       return enrolled(attempt, event);
     case 're-enrol-asked':
@@ -234,12 +236,7 @@ function markReturned(attempt: LoginAttempt, event: AttemptEvent & { kind: 'retu
   });
 }
 
-function changeStatus(
-  attempt: LoginAttempt,
-  event: AttemptEvent & { kind: 'status' },
-  limits: AttemptLimits,
-  now: number,
-): Step {
+function changeStatus(attempt: LoginAttempt, event: AttemptEvent & { kind: 'status' }, limits: AttemptLimits): Step {
   if (isFinal(event.status)) return refused(attempt, 'a final status needs a conclusion');
   const step = changeVerification(attempt, event.verificationId, (verification) => {
     if (verification.conclusion !== undefined) return verification;
@@ -252,7 +249,8 @@ function changeStatus(
     };
   });
   if (step.kind !== 'moved' || meaningOf(event.status) !== 'held') return step;
-  const heldUntil = Math.min(step.attempt.latestEnd, now + limits.reviewWaitSeconds);
+  // counted from the start: a poll that finds it held again must not prolong it again
+  const heldUntil = Math.min(attempt.latestEnd, attempt.createdAt + limits.ttlSeconds + limits.reviewWaitSeconds);
   return moved({ ...step.attempt, expiresAt: Math.max(step.attempt.expiresAt, heldUntil) });
 }
 
@@ -305,11 +303,12 @@ function discard(attempt: LoginAttempt, failed: readonly FailedCheck[]): Step {
   return moved({ ...replaceVerification(attempt, dropped), state: 'open', proofs });
 }
 
-function countNumber(attempt: LoginAttempt, right: boolean, now: number): Step {
+function countNumber(attempt: LoginAttempt, event: AttemptEvent & { kind: 'number' }, now: number): Step {
   const current = currentVerification(attempt);
-  if (!current) return refused(attempt, 'no verification to confirm');
+  // the number of an earlier try, shown where that one was captured, says nothing about this one (T2)
+  if (current?.id !== event.verificationId) return refused(attempt, 'not the number of the current verification');
   if (current.confirmedAt !== undefined) return unchanged(attempt);
-  if (right) return moved(replaceVerification(attempt, { ...current, confirmedAt: now }));
+  if (event.right) return moved(replaceVerification(attempt, { ...current, confirmedAt: now }));
   const wrongNumbers = attempt.wrongNumbers + 1;
   if (wrongNumbers >= WRONG_NUMBERS_ALLOWED) {
     return moved({ ...attempt, wrongNumbers, state: 'ended', endReason: 'wrong-numbers' });

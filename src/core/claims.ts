@@ -4,11 +4,11 @@
 import type { Account, Profile } from './account.ts';
 import type { Identity } from './verdict-types.ts';
 
-/** What each scope releases. `email` releases nothing before an address has been proven. */
+/** What each scope releases. `email` releases nothing: no address is ever proven here, so no claim of one is advertised either. */
 export const CLAIMS_BY_SCOPE: Readonly<Record<string, readonly string[]>> = {
   openid: ['sub'],
   profile: ['name', 'given_name', 'family_name', 'birthdate', 'gender', 'preferred_username', 'updated_at'],
-  email: ['email', 'email_verified'],
+  email: [],
 };
 
 export function claimsOf(account: Account): Readonly<Record<string, string | number>> {

@@ -7,20 +7,26 @@ export type IdentifierReading =
 
 const MAX_LENGTH = 254;
 
-/** NFKC, case-folded, trimmed. Control, format and unassigned characters, and white space within, are refused. */
+/** NFKC, case-folded, trimmed. White space within, and characters that are not assigned or not seen, are refused. */
 export function readIdentifier(typed: string): IdentifierReading {
-  const identifier = typed.normalize('NFKC').trim().toLowerCase().normalize('NFKC');
+  const identifier = foldCase(typed.normalize('NFKC').trim()).normalize('NFKC');
   if (identifier === '') return { kind: 'refused', message: 'Type your user name or e-mail address.' };
   if ([...identifier].length > MAX_LENGTH) {
     return { kind: 'refused', message: `A user name has at most ${MAX_LENGTH} characters.` };
   }
-  if (/[\p{C}\p{Z}]/u.test(identifier)) {
+  // fillers and selectors count as letters or marks; the empty braille pattern as a symbol
+  if (/[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/u.test(identifier)) {
     return { kind: 'refused', message: 'A user name has no spaces or invisible characters in it.' };
   }
   if (mixesScripts(identifier)) {
     return { kind: 'refused', message: 'A user name uses the letters of one alphabet only.' };
   }
   return { kind: 'ok', identifier };
+}
+
+/** Small letters alone leave ß beside ss and the two small sigmas apart, which only the way through capitals joins. */
+function foldCase(text: string): string {
+  return [...text].map((letter) => letter.toLowerCase().toUpperCase().toLowerCase()).join('');
 }
 
 /** Latin letters beside Cyrillic, Greek or Cherokee ones are a look-alike in the making (UTS 39 §5.1). */

@@ -74,8 +74,8 @@ export function conclude(expected: Expectation, verdict: Verdict, rules: Verdict
       ? (['warning-refused'] as const)
       : []),
   ];
-  if (failed.length > 0) return { kind: 'refused', failed };
   const method = reached(verdict);
+  if (failed.length > 0 || method === undefined) return { kind: 'refused', failed };
   return {
     kind: 'accepted',
     proof: {
@@ -105,7 +105,8 @@ function livenessFaults(expected: Expectation, verdict: Verdict, rules: VerdictR
   if (verdict.liveness.length === 0) return ['liveness-missing'];
   const failed: FailedCheck[] = [];
   if (!allApproved(verdict.liveness)) failed.push('liveness-not-approved');
-  if (!isAtLeast(reached(verdict), expected.method)) failed.push('liveness-method');
+  const someApproved = verdict.liveness.some((check) => check.status === 'approved');
+  if (someApproved && !isAtLeast(reached(verdict), expected.method)) failed.push('liveness-method');
   if (isBelow(verdict.liveness, rules.minLivenessScore)) failed.push('liveness-score');
   return failed;
 }
@@ -138,10 +139,12 @@ function isBelow(checks: readonly { readonly score?: number }[], floor: number |
   return floor !== undefined && checks.some((check) => check.score === undefined || check.score < floor);
 }
 
-function reached(verdict: Verdict): SelfieMethod {
-  return verdict.liveness.some((check) => check.status === 'approved' && methodReached(check.method) === 'active')
-    ? 'active'
-    : 'passive';
+/** The strongest method among the approved checks; undefined when none of them names one. */
+function reached(verdict: Verdict): SelfieMethod | undefined {
+  const methods = verdict.liveness
+    .filter((check) => check.status === 'approved')
+    .map((check) => methodReached(check.method));
+  return methods.find((method) => method === 'active') ?? methods.find((method) => method === 'passive');
 }
 
 /** What a status means for the person (design section 4). The one table; a status missing here does not compile. */

@@ -11,10 +11,12 @@ const TRIES = 100;
  * Both loopback addresses are asked, as a browser tries `::1` first when it is sent to `localhost`: a stranger there would
  * be shown instead of us. The port is free when this returns and not held, so listen on it at once.
  *
+ * @param promised free ones that are somebody's already, who does not listen yet
  * @throws Error when none of a hundred is free
  */
-export async function freePort(preferred: number): Promise<number> {
+export async function freePort(preferred: number, promised: readonly number[] = []): Promise<number> {
   for (let port = preferred; port < preferred + TRIES && port <= 65_535; port++) {
+    if (promised.includes(port)) continue;
     if ((await canListen('127.0.0.1', port)) && (await canListen('::1', port))) return port;
   }
   throw new Error(`no free port on loopback from ${preferred} on`);

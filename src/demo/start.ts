@@ -7,6 +7,10 @@ import type { Config } from '../config/config.ts';
 import { startSandbox } from '../sandbox/sandbox.ts';
 import { demoClients, startDemoClient } from './client.ts';
 import { freePort } from './ports.ts';
+import { demoStorage } from './storage.ts';
+
+/** How often two demos that start in one moment may snatch a port from each other. */
+const RACES = 5;
 
 export interface RunningDemo extends Pick<App, 'close'> {
   readonly provider: string;
@@ -19,9 +23,20 @@ export async function startDemo(
   config: Config,
   print: (line: string) => void = (line) => process.stdout.write(`${line}\n`),
 ): Promise<RunningDemo> {
-  const port = config.portIsExplicit ? config.port : await freePort(config.port);
-  const vendorPort = await freePort(config.demoVendorPort);
-  const clientPort = await freePort(config.demoClientPort);
+  for (let race = 1; ; race += 1) {
+    try {
+      return await startOnFreePorts(config, print);
+    } catch (error) {
+      // somebody took a port between the question and the listening
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || race === RACES) throw error;
+    }
+  }
+}
+
+async function startOnFreePorts(config: Config, print: (line: string) => void): Promise<RunningDemo> {
+  const port = await freePort(config.port);
+  const vendorPort = await freePort(config.demoVendorPort, [port]);
+  const clientPort = await freePort(config.demoClientPort, [port, vendorPort]);
   const issuer = port === config.port ? config.issuer : `http://localhost:${port}`;
   const client = `http://localhost:${clientPort}`;
   const clientSecret = randomBytes(24).toString('base64url');
@@ -49,6 +64,7 @@ export async function startDemo(
       {
         ...config,
         issuer,
+        storageUrl: await demoStorage(config, issuer),
         clients: [...config.clients, ...entries.clients],
         outgoingAllow: [...config.outgoingAllow, 'localhost'],
       },

@@ -10,15 +10,28 @@ import { rowFor } from './errors.ts';
 import { requestState } from './middleware/request-state.ts';
 import type { Reply } from './reply.ts';
 import type { InteractionRoutes } from './routes/interaction.ts';
+import { createPostedRequests } from './routes/posted-requests.ts';
 import type { Asset } from './views.ts';
 
 const YEAR_SECONDS = 31_536_000;
+
+/** Endpoints of the library that programs call: they get JSON unless they ask for a page. */
+const MACHINES: ReadonlySet<string> = new Set([
+  'token',
+  'userinfo',
+  'introspection',
+  'revocation',
+  'pushed_authorization_request',
+  'jwks',
+  'discovery',
+]);
 
 export interface MountParts {
   readonly router: Router;
   readonly routes: InteractionRoutes;
   webhook(ctx: Context): Promise<void>;
   invite(ctx: Context, token: string): Promise<void>;
+  logo(ctx: Context, clientId: string): Promise<void>;
   readonly assets: ReadonlyMap<string, Asset>;
   readonly reply: Reply;
   readonly log: Logger;
@@ -28,6 +41,7 @@ export interface MountParts {
 export function mountRoutes(provider: Provider, parts: MountParts): void {
   const { router, routes, reply, log } = parts;
   const failed = new WeakMap<object, unknown>();
+  const posted = createPostedRequests({ reply });
 
   provider.on('server_error', (ctx: KoaContextWithOIDC, error: unknown) => {
     failed.set(ctx.req, error);
@@ -38,17 +52,17 @@ export function mountRoutes(provider: Provider, parts: MountParts): void {
       await next();
     } catch (error) {
       failed.set(ctx.req, error);
-      reply.failure(ctx as unknown as Context, error);
     }
     const error = failed.get(ctx.req);
     if (error === undefined) return;
     const row = rowFor(error);
     log.error({ request_id: requestState(ctx).requestId, code: row.error, err: error }, 'a request failed');
-    if (row.status === 503 && ctx.status !== 503) {
-      // the library's answer may be a redirect that tells the client it was our fault for good
-      ctx.remove('Location');
-      reply.failure(ctx as unknown as Context, error);
-    }
+    const isRedirect = ctx.response.get('Location') !== '';
+    // a redirect may stay where it says `server_error`; of what is over in a moment it would tell that it is our fault for good
+    if (isRedirect && row.status !== 503) return;
+    ctx.remove('Location');
+    const route = (ctx as Partial<KoaContextWithOIDC>).oidc?.route;
+    reply.failure(ctx as unknown as Context, error, { isForMachines: MACHINES.has(route ?? '') });
   });
 
   const page = (handler: (ctx: Context, uid: string, token: string) => Promise<void>): Middleware => {
@@ -68,7 +82,10 @@ export function mountRoutes(provider: Provider, parts: MountParts): void {
     .post('/interaction/:uid/abort', page(routes.abort))
     .post('/interaction/:uid/consent', page(routes.consent))
     .post('/webhooks/didit', (ctx) => parts.webhook(ctx as Context))
+    .post('/auth', (ctx) => posted(ctx as Context))
+    .post('/session/end', (ctx) => posted(ctx as Context))
     .get('/invite/:token', (ctx) => parts.invite(ctx as Context, String(ctx.params.token)))
+    .get('/logos/:client', (ctx) => parts.logo(ctx as Context, String(ctx.params.client)))
     .get('/assets/:name', (ctx) => {
       const asset = parts.assets.get(ctx.path);
       if (!asset) return reply.refusal(ctx as Context, 404, 'not_found', 'There is no such file.');

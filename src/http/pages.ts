@@ -4,8 +4,8 @@
 /** Who is asking, as the clients file says. */
 export interface ClientView {
   readonly name: string;
-  /** https only */
-  readonly logoUri?: string;
+  /** an address of ours, which hands the client's logo on */
+  readonly logoPath?: string;
   /** where the person can begin again: the client's `initiate_login_uri` or `client_uri` */
   readonly startAgainUri?: string;
 }

@@ -12,8 +12,13 @@ export interface Reply {
   /** 303: a GET follows, whatever this was */
   onTo(ctx: Context, path: string): void;
   /** An error page, or JSON for those who ask for it; its own row of the table decides the status. */
-  failure(ctx: Context, error: unknown): void;
-  refusal(ctx: Context, status: number, code: string, message: string): void;
+  failure(ctx: Context, error: unknown, options?: Readers): void;
+  refusal(ctx: Context, status: number, code: string, message: string, options?: Readers): void;
+}
+
+/** A request that takes anything gets a page, unless the endpoint is for programs. */
+export interface Readers {
+  readonly isForMachines?: boolean;
 }
 
 export function createReply(views: Views): Reply {
@@ -29,13 +34,14 @@ export function createReply(views: Views): Reply {
       ctx.redirect(path);
       ctx.status = 303;
     },
-    failure(ctx, error) {
+    failure(ctx, error, options) {
       const row = rowFor(error);
       if (row.retryAfterSeconds !== undefined) ctx.set('Retry-After', String(row.retryAfterSeconds));
-      reply.refusal(ctx, row.status, row.error, row.message);
+      reply.refusal(ctx, row.status, row.error, row.message, options);
     },
-    refusal(ctx, status, code, message) {
-      if (ctx.accepts('html', 'json') === 'html') {
+    refusal(ctx, status, code, message, options = {}) {
+      const kind = options.isForMachines ? ctx.accepts('json', 'html') : ctx.accepts('html', 'json');
+      if (kind === 'html') {
         reply.page(ctx, status, 'error', { status, code, message, requestId: requestState(ctx).requestId });
         return;
       }

@@ -126,19 +126,14 @@ function errorTitle(status: number): string {
   return status >= 500 ? 'Something went wrong here' : 'This request cannot be answered';
 }
 
-/**
- * How soon the waiting page reloads without script: not while a number is all that is missing, and seldom where one may
- * be half typed, as a reload would wipe it.
- */
+/** How soon the waiting page reloads without script: not while a number is being asked for, as a reload would wipe it. */
 function refresh(page: Pages['waiting']): string | undefined {
-  const typing = page.number !== undefined && !page.number.kept;
-  if (typing && page.numberNeeded && page.state === 'settling') return undefined;
-  const seconds = typing ? Math.max(page.refreshSeconds, 45) : page.refreshSeconds;
-  return `${seconds}; url=${page.form.base}/waiting`;
+  if (page.numberNeeded && page.number !== undefined && !page.number.kept) return undefined;
+  return `${page.refreshSeconds}; url=${page.form.base}/waiting`;
 }
 
 /** What templates call to print a value. */
-const printers = { plain, clientName, waitingTitle, errorTitle, link, logo, duration, clock, iso, grouped };
+const printers = { plain, clientName, waitingTitle, errorTitle, link, duration, clock, iso, grouped };
 
 /** Without control and direction characters, which could reorder a sentence of ours around a name. */
 function plain(text: string): string {
@@ -150,15 +145,10 @@ function clientName(client: ClientView | undefined): string {
   return name === '' ? 'the application' : name;
 }
 
-/** @returns the address only if a browser would go there by http or https: never `javascript:` and the like */
+/** The address if it is one to offer as a link, else undefined: never `javascript:` and the like (T19, T27). */
 function link(uri: string | undefined): string | undefined {
   const url = uri === undefined ? null : URL.parse(uri);
   return url !== null && (url.protocol === 'https:' || url.protocol === 'http:') ? url.href : undefined;
-}
-
-function logo(uri: string | undefined): string | undefined {
-  const href = link(uri);
-  return href?.startsWith('https:') === true ? href : undefined;
 }
 
 /** "20 seconds", "3 minutes", "2 hours": rounded up, as it says how long to wait. */

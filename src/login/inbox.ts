@@ -1,8 +1,9 @@
 // Webhooks: prove the origin, store, answer; the work happens after. A delivery that was answered with 2xx is never lost: its
 // effect is a durable job, and safe to repeat (invariant 5).
 
+import { isLive, isUnderWay } from '../core/attempt.ts';
 import type { Verdict } from '../core/verdict-types.ts';
-import { scheduleLookNow } from './look.ts';
+import { scheduleSingleLook } from './look.ts';
 import type { Job, RawDelivery, VendorEvent } from './ports.ts';
 import type { JourneyParts } from './rules.ts';
 import type { Settlement } from './settle.ts';
@@ -32,8 +33,13 @@ export function createInbox(parts: JourneyParts & { settlement: Settlement; poke
 
   async function lookAt(verificationId: string): Promise<void> {
     const uid = await attempts.ownerOf(verificationId);
-    const attempt = uid ? await attempts.find(uid) : undefined;
-    if (attempt && attempt.expiresAt > clock.now()) await scheduleLookNow(parts, verificationId);
+    if (uid === undefined) return;
+    const attempt = await attempts.find(uid);
+    const verification = attempt?.verifications.find((each) => each.id === verificationId);
+    const isWaitedFor = attempt && isLive(attempt, clock.now()) && isUnderWay(verification);
+    // what was accepted may have turned; what was refused, or ended otherwise, stays so
+    if (!attempt || isWaitedFor || verification?.conclusion === 'accepted')
+      await scheduleSingleLook(parts, verificationId);
   }
 
   return {

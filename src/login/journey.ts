@@ -9,6 +9,7 @@
 //   finish   the same browser, a verdict, the same face → account and login result          finish.ts, enrol.ts
 //   (ending  given up, denied, pre-empted, lapsed)                                          ending.ts
 
+import type { Verdict } from '../core/verdict-types.ts';
 import { type Beginning, createBeginning } from './begin.ts';
 import { createEnding, DELETE, type Ending, LAPSE } from './ending.ts';
 import { createEnrolment } from './enrol.ts';
@@ -16,7 +17,7 @@ import { createFinishing, type Finishing } from './finish.ts';
 import { createInbox, DELIVERY, type Inbox } from './inbox.ts';
 import { createLateVerdicts } from './late.ts';
 import { createLimiter } from './limits.ts';
-import { createLooker, LOOK } from './look.ts';
+import { createLooker, createSingleLooker, LOOK, SINGLE_LOOK } from './look.ts';
 import type { JourneyParts } from './rules.ts';
 import { createSettlement, type Settlement } from './settle.ts';
 import { createVisits, type Visits } from './visits.ts';
@@ -41,19 +42,17 @@ export function createJourney(parts: JourneyParts, moreWork: Readonly<Record<str
   const settlement = createSettlement({ ...parts, ending, enrolment, late });
   let poke = (): void => undefined;
   const inbox = createInbox({ ...parts, settlement, poke: () => poke() });
-  const look = createLooker({
-    ...parts,
-    settle: async (verdict) => {
-      await settlement.settle(verdict);
-    },
-  });
+  const settle = async (verdict: Verdict) => {
+    await settlement.settle(verdict);
+  };
   const worker = createWorker({
     jobs: parts.jobs,
     log: parts.log,
     nowMs: parts.nowMs,
     handlers: {
       [DELIVERY]: inbox.process,
-      [LOOK]: look,
+      [LOOK]: createLooker({ ...parts, settle }),
+      [SINGLE_LOOK]: createSingleLooker({ ...parts, settle }),
       [LAPSE]: ending.lapse,
       [DELETE]: ending.deleteAtVendor,
       ...moreWork,

@@ -2,6 +2,7 @@
 // back what it allowed: sessions, grants and tokens (T8).
 
 import type { Verdict } from '../core/verdict-types.ts';
+import { scheduleSingleLook } from './look.ts';
 import { type Allowance, FOREVER } from './ports.ts';
 import type { JourneyParts } from './rules.ts';
 
@@ -37,8 +38,9 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
         return;
       }
       const allowance = await store.get<Allowance>(key(verdict.verificationId));
-      // older than what was accepted: delivered out of order, and overtaken
-      if (!allowance || verdict.decidedAt < allowance.acceptedAt) return;
+      if (!allowance) return;
+      // older than what was accepted: overtaken, or the vendor's clock is behind ours; its own word decides
+      if (verdict.decidedAt < allowance.acceptedAt) return scheduleSingleLook(parts, verdict.verificationId);
       await mustReEnrol(allowance.accountId, verdict.verificationId);
       if (verdict.status === 'kyc-expired') {
         await journal.record({

@@ -8,6 +8,7 @@ import type { Job } from './ports.ts';
 import type { JourneyParts } from './rules.ts';
 
 export const LOOK = 'look';
+export const SINGLE_LOOK = 'single-look';
 
 /** Seconds after the return at which the decision is looked at, then every `RETURNED_EVERY`. */
 const RETURNED_AT = [1, 2, 3, 5, 8];
@@ -15,6 +16,8 @@ const RETURNED_EVERY = 15;
 const AWAY_FIRST = 30;
 const AWAY_EVERY = 60;
 const REFUSED_EVERY = 60;
+const SINGLE_LOOK_TRIES = 5;
+const SINGLE_LOOK_AGAIN = 60;
 
 interface LookPayload {
   /** epoch milliseconds of the return; absent while the person is away */
@@ -51,16 +54,16 @@ export async function scheduleReturnedLooks(
   });
 }
 
-/** One look, out of turn: something told us that the decision has changed. */
-export async function scheduleLookNow(
+/** One look beside the plan: something told us that the decision has changed, maybe long after the login. */
+export async function scheduleSingleLook(
   parts: Pick<JourneyParts, 'jobs' | 'nowMs'>,
   verificationId: string,
 ): Promise<void> {
   await parts.jobs.schedule({
-    kind: LOOK,
+    kind: SINGLE_LOOK,
     id: verificationId,
     dueAtMs: parts.nowMs(),
-    payload: { returnedAtMs: parts.nowMs(), step: 0 },
+    payload: { triesLeft: SINGLE_LOOK_TRIES },
   });
 }
 
@@ -118,6 +121,31 @@ export function createLooker(parts: LookParts & { settle: (verdict: Verdict) => 
     const next: LookPayload = payload.returnedAtMs === undefined ? {} : { returnedAtMs: payload.returnedAtMs, step };
     await jobs.schedule({ kind: LOOK, id: verificationId, dueAtMs, payload: next });
   }
+}
+
+/** The job behind a single look: once, but for a vendor that does not answer. A session that is gone says nothing. */
+export function createSingleLooker(parts: LookParts & { settle: (verdict: Verdict) => Promise<void> }) {
+  const { attempts, clock, jobs, nowMs, vendor } = parts;
+
+  return async function lookOnce(job: Job): Promise<void> {
+    const { triesLeft } = job.payload as { triesLeft: number };
+    try {
+      const verdict = await vendor.readVerification(job.id, { patient: true });
+      const uid = await attempts.ownerOf(job.id);
+      const attempt = uid === undefined ? undefined : await attempts.find(uid);
+      const known = attempt?.verifications.find((each) => each.id === job.id);
+      // what stands there now is not older than what was told before, whichever clock told it
+      const decidedAt = Math.max(clock.now(), known?.statusAt ?? 0, attempt?.createdAt ?? 0);
+      if (verdict) await parts.settle({ ...verdict, decidedAt });
+    } catch (error) {
+      if (!(error instanceof VendorUnavailable) && !(error instanceof VendorRefused)) throw error;
+      if (triesLeft > 0) {
+        const dueAtMs = nowMs() + SINGLE_LOOK_AGAIN * 1000;
+        return jobs.schedule({ kind: SINGLE_LOOK, id: job.id, dueAtMs, payload: { triesLeft: triesLeft - 1 } });
+      }
+    }
+    await jobs.cancel(SINGLE_LOOK, job.id);
+  };
 }
 
 /** The vendor no longer knows the verification: the try is over, as if it had run out. */

@@ -20,6 +20,8 @@ const OPENING_LOCK_SECONDS = 20;
 /** How long a claim may stand before the attempt behind it is stored. */
 const CLAIM_GRACE_SECONDS = 20;
 
+const preemptedKey = (uid: string) => `preempted:${uid}`;
+
 interface How {
   /** the attempt is not stored yet */
   readonly isNew: boolean;
@@ -70,6 +72,12 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
       await allowed.refund();
       return { kind: 'to-waiting' };
     }
+    if (isNew && (await parts.store.get(preemptedKey(attempt.uid)))) {
+      // pre-empted between the claim and this: there was nothing to end then
+      await ending.end(attempt.uid, 'preempted', { keepClaim: claim });
+      await allowed.refund();
+      return { kind: 'over' };
+    }
     if (isNew) {
       await ending.scheduleLapse(attempt);
       await journal.record({
@@ -81,6 +89,9 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     }
     const outcome = await openAtVendor(attempt, workflowId, claim, phone);
     if (outcome.refund) await allowed.refund();
+    // nothing was opened: whoever comes next need not wait for this attempt
+    const isOpened = outcome.begin.kind === 'to-vendor' || outcome.begin.kind === 'to-waiting';
+    if (!isOpened && !attempt.claims.includes(claim)) await attempts.release(claim, attempt.uid);
     return outcome.begin;
   }
 
@@ -102,10 +113,15 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     }
     if (result.kind === 'held') {
       await journal.record({ event: 'login.conflict', attempt: attempt.uid });
-      return { kind: 'conflict', retryAfterSeconds: result.retryAfterSeconds };
+      const holder = await attempts.find(result.holder);
+      const lapsesIn = holder ? Math.max(1, holder.expiresAt - clock.now()) : result.retryAfterSeconds;
+      return { kind: 'conflict', retryAfterSeconds: Math.min(result.retryAfterSeconds, lapsesIn) };
     }
     // the loser's session goes first: the vendor would hand it out again (T1)
-    if (result.kind === 'preempt') await ending.end(result.loser, 'preempted', { keepClaim: key });
+    if (result.kind === 'preempt') {
+      await parts.store.set(preemptedKey(result.loser), true, CLAIM_GRACE_SECONDS);
+      await ending.end(result.loser, 'preempted', { keepClaim: key });
+    }
     return { kind: 'taken' };
   }
 
@@ -143,14 +159,21 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
       return explain(error, attempt);
     }
     const repeated = attempt.verifications.some((each) => each.id === opened.verificationId);
+    const earlier = await attempts.ownerOf(opened.verificationId);
     const owned = !repeated && (await attempts.own(opened.verificationId, attempt.uid));
-    if (!owned || opened.status !== 'not-started') return burn(attempt, opened.verificationId);
+    if (!owned || opened.status !== 'not-started') return burn(attempt, opened.verificationId, earlier);
     return { begin: await record(attempt, opened, { workflowId, claim, returnToken, phone }), refund: false };
   }
 
-  /** An id that somebody else ever had, or that was begun before: its verdict never counts (T1). */
-  async function burn(attempt: LoginAttempt, verificationId: string) {
+  /** An id that somebody else ever had, or that was begun before: its verdict never counts (T1). Whoever had it may start again. */
+  async function burn(attempt: LoginAttempt, verificationId: string, owner: string | undefined) {
     await attempts.own(verificationId, `burnt by ${attempt.uid}`);
+    if (owner !== undefined && owner !== attempt.uid) {
+      const result = { kind: 'refused', status: 'expired', failed: ['verification-id'] } as const;
+      const event = { kind: 'concluded', verificationId, decidedAt: clock.now(), captures: [], result } as const;
+      const step = await attempts.change(owner, (a) => advance(a, event, rules.attempt, clock.now()));
+      if (step?.kind === 'moved') await parts.bus.publish(owner);
+    }
     await ending.scheduleDelete(verificationId);
     await journal.record({ event: 'verification.burnt', attempt: attempt.uid, verification: verificationId });
     return { begin: { kind: 'conflict', retryAfterSeconds: 5 } as const, refund: true };

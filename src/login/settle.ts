@@ -7,7 +7,7 @@ import type { Verdict } from '../core/verdict-types.ts';
 import type { Ending } from './ending.ts';
 import type { Enrolment } from './enrol.ts';
 import type { LateVerdicts } from './late.ts';
-import { LOOK, scheduleLookNow } from './look.ts';
+import { LOOK, scheduleSingleLook } from './look.ts';
 import type { JourneyParts } from './rules.ts';
 
 export type Settled =
@@ -36,7 +36,7 @@ export function createSettlement(
     if (!isFinal(verdict.status)) return changeStatus(attempt, verdict);
     if (verdict.status === 'approved' && !verdict.complete) {
       // a thin delivery says that something changed, not what was found
-      if (verification.conclusion === undefined) await scheduleLookNow(parts, verification.id);
+      if (verification.conclusion === undefined) await scheduleSingleLook(parts, verification.id);
       return { kind: 'unchanged' };
     }
     return concludeIt(attempt, verification, verdict);
@@ -57,8 +57,13 @@ export function createSettlement(
     const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
     if (step?.kind !== 'moved') return note(step, attempt, verdict);
     const current = step.attempt.verifications.find((each) => each.id === verdict.verificationId);
-    if (current && meaningOf(current.status) === 'held') await hold(step.attempt, current);
-    else await attempts.letGo(verdict.verificationId);
+    const wasHeld = attempt.verifications.some((each) => each.id === current?.id && meaningOf(each.status) === 'held');
+    if (current && meaningOf(current.status) === 'held') {
+      // every poll finds it held: told once
+      if (!wasHeld) await hold(step.attempt, current);
+    } else {
+      await attempts.letGo(verdict.verificationId);
+    }
     await bus.publish(attempt.uid);
     return { kind: 'moved' };
   }
@@ -117,8 +122,13 @@ export function createSettlement(
       const result = { kind: 'refused', status, failed: conclusion.failed } as const;
       step = await attempts.change(attempt.uid, (a) => advance(a, { ...base, result }, rules.attempt, clock.now()));
     }
+    const isFlip = conclusion.kind === 'refused' && verification.conclusion === 'accepted';
+    // a refusal that seems older than the approval: two clocks differ, or it was overtaken; the vendor knows
+    if (isFlip && step?.kind === 'unchanged') await scheduleSingleLook(parts, verification.id);
     if (step?.kind !== 'moved') return note(step, attempt, verdict);
     await announce(step.attempt, verification, verdict, conclusion.kind === 'accepted' ? [] : conclusion.failed);
+    // an enrolment has left an account behind while a stronger selfie is still owed
+    if (isFlip) await late.handle(verdict, attempt.uid);
     return { kind: 'moved' };
   }
 

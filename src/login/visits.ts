@@ -98,7 +98,8 @@ export function createVisits(parts: JourneyParts & { ending: Ending }): Visits {
       }
       // a number that no device has shown yet can only be a guess
       const right = isSameNumber(typed.replace(/\s/g, ''), secrets.number) && shownAt !== undefined;
-      const step = await attempts.change(uid, (a) => advance(a, { kind: 'number', right }, rules.attempt, clock.now()));
+      const event = { kind: 'number', verificationId: current.id, right } as const;
+      const step = await attempts.change(uid, (a) => advance(a, event, rules.attempt, clock.now()));
       if (!step || step.kind === 'refused') return { kind: 'over' };
       if (step.kind === 'moved') {
         await journal.record({ event: right ? 'number.confirmed' : 'number.wrong', attempt: uid });

@@ -5,6 +5,8 @@ import type Provider from 'oidc-provider';
 import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
 import type { Store } from '../login/ports.ts';
 
+/** Longer than any refresh token under it, by the day for which it may go without being prolonged. */
+export const GRANT_SECONDS = 31 * 86_400;
 const CONSENT_SECONDS = 365 * 86_400;
 
 export interface ConsentRecord {
@@ -18,6 +20,8 @@ export interface Consents {
   loadGrant(ctx: KoaContextWithOIDC): Promise<Grant | undefined>;
   find(accountId: string, clientId: string): Promise<ConsentRecord | undefined>;
   record(accountId: string, clientId: string, allowed: ConsentRecord): Promise<void>;
+  /** Every consent of an account that is removed. @returns how many there were */
+  forget(accountId: string): Promise<number>;
 }
 
 export function createConsents(parts: { store: Store }): Consents {
@@ -39,6 +43,12 @@ export function createConsents(parts: { store: Store }): Consents {
         result: undefined,
       })),
 
+    async forget(accountId) {
+      const keys = await store.keys(key(accountId, ''));
+      for (const each of keys) await store.delete(each);
+      return keys.length;
+    },
+
     async loadGrant(ctx) {
       const { account, client, provider, session, result } = ctx.oidc;
       if (!account || !client || !session) return undefined;
@@ -46,7 +56,7 @@ export function createConsents(parts: { store: Store }): Consents {
       const grant = grantId ? await provider.Grant.find(grantId) : undefined;
       const current = grant && grant.accountId === account.accountId ? grant : undefined;
       if (client.first_party === true) return extend(provider, ctx, current, requested(ctx));
-      if (current) return current;
+      if (current) return prolong(current);
       const earlier = await consents.find(account.accountId, client.clientId);
       return earlier && extend(provider, ctx, undefined, earlier);
     },
@@ -69,7 +79,19 @@ async function extend(
   const claims = allowed.claims.filter((claim) => !beforeClaims.includes(claim));
   if (scopes.length > 0) grant.addOIDCScope(scopes.join(' '));
   if (claims.length > 0) grant.addOIDCClaims([...claims]);
-  if (!current || scopes.length > 0 || claims.length > 0) await grant.save();
+  if (current && scopes.length === 0 && claims.length === 0) return prolong(current);
+  grant.exp = undefined;
+  await grant.save();
+  return grant;
+}
+
+/** A session outlives its grant by logins in it: what is issued now must live its whole life. At most one write a day. */
+async function prolong(grant: Grant): Promise<Grant> {
+  const remaining = (grant.exp ?? 0) - Math.floor(Date.now() / 1000);
+  if (remaining > GRANT_SECONDS - 86_400) return grant;
+  // without an end of its own it is saved with a new one
+  grant.exp = undefined;
+  await grant.save();
   return grant;
 }
 

@@ -5,6 +5,7 @@ import { decodeJwt } from 'jose';
 import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
 import type { Client, InteractionResults } from 'oidc-provider';
+import { readIdentifier } from '../core/identifier.ts';
 import { type Requirement, requirementFor, sessionMeets } from '../core/requirement.ts';
 import type { LoginRequest } from '../login/begin.ts';
 import type { LoginResult } from '../login/finish.ts';
@@ -146,6 +147,8 @@ export function createInteractions(parts: {
 
     async knownPerson(ctx, interaction, device) {
       const hint = typeof interaction.params.login_hint === 'string' ? interaction.params.login_hint : '';
+      const reading = readIdentifier(hint);
+      const hinted = reading.kind === 'ok' ? reading.identifier : undefined;
       const session = await provider.Session.get(ctx as never);
       const remembered = [...(session.accountId ? [session.accountId] : []), ...device];
       const named = namedSubjects(interaction);
@@ -161,7 +164,7 @@ export function createInteractions(parts: {
       for (const id of remembered) {
         const account = await accounts.find(id);
         // a hint of somebody else is worth more than our memory
-        if (account && (hint === '' || hint.normalize('NFKC').trim().toLowerCase() === account.identifier)) {
+        if (account && (hint === '' || hinted === account.identifier)) {
           return { kind: 'remembered', accountId: account.id, identifier: account.identifier };
         }
       }
@@ -221,6 +224,7 @@ export function createInteractions(parts: {
       if (claims.length > 0) grant.addOIDCClaims([...claims]);
       const resources = (interaction.stored.prompt.details.missingResourceScopes ?? {}) as Record<string, string[]>;
       for (const [resource, missing] of Object.entries(resources)) grant.addResourceScope(resource, missing.join(' '));
+      grant.exp = undefined;
       const grantId = await grant.save();
       await consents.record(accountId, clientId, { scopes, claims, at: clock.now() });
       return save(interaction, { consent: { grantId } });

@@ -21,7 +21,7 @@ export function createGuardedFetch(policy: OutgoingPolicy) {
   return async function guardedFetch(target: URL | string | Request, options: RequestInit = {}): Promise<Response> {
     const url = new URL(target instanceof Request ? target.url : target);
     const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1');
-    const addresses = await lookup(hostname, { all: true });
+    const addresses = await inTime(lookup(hostname, { all: true }), `${url.host} could not be resolved in time`);
     const [address] = addresses;
     // one bad address among good ones is refused as well: which is connected to is up to whoever runs the name
     if (!address || !addresses.every((each) => policy.permits(hostname, each.address))) {
@@ -55,6 +55,19 @@ export function createGuardedFetch(policy: OutgoingPolicy) {
     }
     return new Response(WITHOUT_BODY.has(status) ? null : Buffer.concat(chunks), { status, headers });
   };
+}
+
+/** A resolver may take half a minute to give up, and `lookup` takes no signal. */
+async function inTime<T>(work: Promise<T>, problem: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(problem)), TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 type Callback = (error: null, address: string | { address: string; family: number }[], family?: number) => void;

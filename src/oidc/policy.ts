@@ -2,7 +2,7 @@
 // replaced, as ours is a ladder and not a list of equals. OpenID Connect Core §3.1.2.1, §5.5.1.1; RFC 9470.
 
 import type { Configuration, InteractionResults, KoaContextWithOIDC } from 'oidc-provider';
-import { interactionPolicy } from 'oidc-provider';
+import { errors, interactionPolicy } from 'oidc-provider';
 import type { Account } from '../core/account.ts';
 import { isAcr } from '../core/assurance.ts';
 import { type StrengthRequest, sessionMeets } from '../core/requirement.ts';
@@ -26,6 +26,25 @@ interface AcrClaim {
   readonly essential?: boolean;
   readonly value?: string;
   readonly values?: readonly string[];
+}
+
+/**
+ * A requirement that cannot be read must not pass as none (OpenID Connect Core §5.5.1).
+ *
+ * @throws InvalidRequest for an `acr` in `claims` that is no request for one or more values
+ */
+export function assertAcrClaim(claims: { readonly id_token?: unknown }): void {
+  const acr = (claims.id_token as { acr?: unknown } | undefined)?.acr;
+  if (acr === undefined || acr === null) return;
+  const { value, values, essential } = acr as Record<string, unknown>;
+  const isReadable =
+    typeof acr === 'object' &&
+    !Array.isArray(acr) &&
+    (value === undefined || typeof value === 'string') &&
+    (essential === undefined || typeof essential === 'boolean') &&
+    (values === undefined ||
+      (Array.isArray(values) && values.length > 0 && values.every((each) => typeof each === 'string')));
+  if (!isReadable) throw new errors.InvalidRequest('claims.id_token.acr must name text in value or values');
 }
 
 /** `claims` arrives as JSON text, checked by the library to be an object; members are still anything. */

@@ -13,14 +13,22 @@ import { CLAIMS_BY_SCOPE } from '../core/claims.ts';
 import { isLoopbackHost } from '../core/outgoing.ts';
 import type { AccountStore } from '../login/ports.ts';
 import { createFindAccount, type PairwiseSub } from './accounts.ts';
-import type { Consents } from './consents.ts';
-import { createInteractionPolicy } from './policy.ts';
+import { type Consents, GRANT_SECONDS } from './consents.ts';
+import { assertAcrClaim, createInteractionPolicy } from './policy.ts';
 
 const MINUTE = 60;
 const DAY = 86_400;
 const REFRESH_TOKEN_SECONDS = 30 * DAY;
 const SESSION_SECONDS = 14 * DAY;
 const SESSION_IDLE_SECONDS = DAY;
+
+const CLIENT_AUTH_METHODS: NonNullable<Configuration['clientAuthMethods']> = [
+  'client_secret_basic',
+  'client_secret_post',
+  'client_secret_jwt',
+  'private_key_jwt',
+  'none',
+];
 
 /** Keys of our own in a client's entry (design section 2). */
 const OWN_CLIENT_KEYS = ['first_party', 'minimum_acr', 'vendor_workflow', 'pkce'];
@@ -72,25 +80,37 @@ export function createProvider(parts: ProviderParts): Provider {
     pairwiseIdentifier: async (_ctx, accountId, client) =>
       parts.pairwiseSub(accountId, String(client.sectorIdentifier ?? client.clientId)),
     responseTypes: ['code'],
-    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt', 'none'],
-    enabledJWA: {
-      idTokenSigningAlgValues: algorithms as never,
-      userinfoSigningAlgValues: algorithms as never,
-      introspectionSigningAlgValues: algorithms as never,
-      authorizationSigningAlgValues: algorithms as never,
+    clientAuthMethods: CLIENT_AUTH_METHODS,
+    enabledJWA: { idTokenSigningAlgValues: algorithms as never },
+    // what the library does and does not tell by itself
+    discovery: {
+      prompt_values_supported: ['none', 'login', 'consent', 'select_account'],
+      introspection_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS,
+      revocation_endpoint_auth_methods_supported: CLIENT_AUTH_METHODS,
     },
     features: {
       devInteractions: { enabled: false },
       pushedAuthorizationRequests: { enabled: true },
       introspection: {
         enabled: true,
-        allowedPolicy: (_ctx, client, token) =>
-          client.clientAuthMethod !== 'none' || token.clientId === client.clientId,
+        allowedPolicy: (_ctx, client, token) => {
+          tellStrength(token);
+          return client.clientAuthMethod !== 'none' || token.clientId === client.clientId;
+        },
       },
-      revocation: { enabled: true },
+      // RFC 7009 §2.1: another client's token is refused; to a public client it looks like one that never was
+      revocation: {
+        enabled: true,
+        allowedPolicy: (_ctx, client, token) => {
+          if (token.clientId === client.clientId) return true;
+          if (client.clientAuthMethod === 'none') return false;
+          throw new errors.InvalidRequest('client is not authorized to revoke the presented token');
+        },
+      },
       userinfo: { enabled: true },
-      jwtUserinfo: { enabled: true },
-      claimsParameter: { enabled: true },
+      // off, though on by default: no client's entry can ask for it, so discovery must not offer it
+      jwtUserinfo: { enabled: false },
+      claimsParameter: { enabled: true, assertClaimsParameter: (_ctx, claims) => assertAcrClaim(claims) },
       dPoP: { enabled: true },
       backchannelLogout: { enabled: true },
       rpInitiatedLogout: {
@@ -126,7 +146,7 @@ export function createProvider(parts: ProviderParts): Provider {
       IdToken: 10 * MINUTE,
       RefreshToken: (_ctx, token) => Math.max(1, REFRESH_TOKEN_SECONDS - lifetimeSoFar(token)),
       Session: (_ctx, session) => sessionLife(session),
-      Grant: REFRESH_TOKEN_SECONDS,
+      Grant: GRANT_SECONDS,
       Interaction: parts.interactionSeconds,
     },
   };
@@ -143,12 +163,26 @@ function reachableAcrs(activeAvailable: boolean): Acr[] {
 function strengthClaims(ctx: KoaContextWithOIDC | undefined): Record<string, string | number | string[]> | undefined {
   const source = ctx?.oidc.entities.AuthorizationCode ?? ctx?.oidc.entities.RefreshToken;
   if (!source) return undefined;
-  const { acr, amr, authTime } = source;
+  return strengthOf(source);
+}
+
+function strengthOf({ acr, amr, authTime }: Strength): Record<string, string | number | string[]> {
   return {
     ...(acr ? { acr } : {}),
     ...(amr ? { amr } : {}),
     ...(authTime ? { auth_time: authTime } : {}),
   };
+}
+
+interface Strength {
+  readonly acr?: string | undefined;
+  readonly amr?: string[] | undefined;
+  readonly authTime?: number | undefined;
+}
+
+/** An access token holds its strength as extra claims; of a refresh token introspection would not tell it. */
+function tellStrength(token: { kind: string; extra?: unknown } & Strength): void {
+  if (token.kind === 'RefreshToken') token.extra = strengthOf(token);
 }
 
 /** A resource is any absolute https address; its tokens are JWTs (RFC 9068) that carry no scope of ours. */

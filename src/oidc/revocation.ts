@@ -16,7 +16,7 @@ interface Allowed {
   readonly grants: readonly string[];
 }
 
-interface LibrarySession {
+export interface LibrarySession {
   uid: string;
   accountId?: string;
   authorizations?: Record<string, { sid?: string; grantId?: string; persistsLogout?: boolean }>;
@@ -34,6 +34,7 @@ export function createRevocation(parts: { provider: Provider; store: Store; logo
   const { provider, store, logout } = parts;
   const proofKey = (sessionUid: string) => `proof:${sessionUid}`;
   const allowedKey = (verificationId: string) => `allowed:${verificationId}`;
+  const revokedKey = (verificationId: string) => `revoked:${verificationId}`;
 
   async function revokeGrant(grantId: string): Promise<void> {
     // one tombstone stands for every token of the grant
@@ -50,6 +51,11 @@ export function createRevocation(parts: { provider: Provider; store: Store; logo
       }
       return { kind: 'write', value: { sessions, grants }, ttlSeconds: MEMORY_SECONDS, result: undefined };
     });
+  }
+
+  /** A refusal that came while the browser was on its way from the finish to its code found nothing to revoke then. */
+  async function revokeIfRefused(verificationId: string): Promise<void> {
+    if (await store.get(revokedKey(verificationId))) await revocation.revoke(verificationId);
   }
 
   const revocation: Revocation = {
@@ -70,9 +76,11 @@ export function createRevocation(parts: { provider: Provider; store: Store; logo
           result: undefined,
         }));
         await note(proof, sessionUid, code?.grantId);
+        await revokeIfRefused(proof);
       } else if (code) {
         const proofs = (await store.get<readonly string[]>(proofKey(sessionUid))) ?? [];
         await Promise.all(proofs.map((proof) => note(proof, sessionUid, code.grantId)));
+        await Promise.all(proofs.map(revokeIfRefused));
       }
     },
 
@@ -93,6 +101,8 @@ export function createRevocation(parts: { provider: Provider; store: Store; logo
     },
 
     async revoke(verificationId) {
+      // written before the list is read, and read after the list was written: one of the two sees the other
+      await store.set(revokedKey(verificationId), true, MEMORY_SECONDS);
       const allowed = await store.get<Allowed>(allowedKey(verificationId));
       if (!allowed) return { sessions: 0, grants: 0 };
       await Promise.all(allowed.grants.map(revokeGrant));

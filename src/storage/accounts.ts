@@ -19,7 +19,21 @@ const UNPINNED_SECONDS = 7200;
 const DEVICE_SECONDS = 400 * 86_400;
 const ACCOUNTS_PER_DEVICE = 8;
 
-export function createAccountStore(parts: { store: Store; sealer: Sealer }): AccountStore {
+export interface KeptAccounts extends AccountStore {
+  /**
+   * Removes the account, its face and its hold on the identifier. Safe to repeat after a crash in between.
+   *
+   * @returns what was removed; undefined when there is no such account
+   */
+  remove(id: string): Promise<Account | undefined>;
+}
+
+export interface KeptDevices extends DeviceStore {
+  /** Takes an account off every device that remembers it. @returns how many did */
+  forgetAccount(accountId: string): Promise<number>;
+}
+
+export function createAccountStore(parts: { store: Store; sealer: Sealer }): KeptAccounts {
   const { store, sealer } = parts;
   const accountKey = (id: string) => `account:${id}`;
   const portraitKey = (ref: string) => `portrait:${ref}`;
@@ -70,6 +84,21 @@ export function createAccountStore(parts: { store: Store; sealer: Sealer }): Acc
         return { kind: 'write', value: seal(next), ttlSeconds: FOREVER, result: next };
       }),
 
+    async remove(id) {
+      const account = await find(id);
+      if (account === undefined) return undefined;
+      // the identifier first: a crash in between leaves a record that nobody finds, never an identifier that leads nowhere
+      for (const key of identifierKeys(account.identifier)) {
+        await store.update<string, void>(key, (owner) => ({
+          kind: owner === id ? 'remove' : 'keep',
+          result: undefined,
+        }));
+      }
+      if (account.portrait.kind === 'local') await store.delete(portraitKey(account.portrait.ref));
+      await store.delete(accountKey(id));
+      return account;
+    },
+
     async list() {
       const ids: string[] = [];
       let after: string | undefined;
@@ -105,7 +134,7 @@ export function createAccountStore(parts: { store: Store; sealer: Sealer }): Acc
   };
 }
 
-export function createDeviceStore(parts: { store: Store }): DeviceStore {
+export function createDeviceStore(parts: { store: Store }): KeptDevices {
   const { store } = parts;
   const deviceKey = (hash: string) => `device:${hash}`;
   return {
@@ -118,6 +147,24 @@ export function createDeviceStore(parts: { store: Store }): DeviceStore {
         return { kind: 'write', value, ttlSeconds: DEVICE_SECONDS, result: undefined };
       }),
     forget: (hash) => store.delete(deviceKey(hash)),
+    async forgetAccount(accountId) {
+      let forgotten = 0;
+      let after: string | undefined;
+      for (;;) {
+        const keys = await store.keys('device:', after === undefined ? {} : { after });
+        if (keys.length === 0) return forgotten;
+        after = keys.at(-1);
+        for (const key of keys) {
+          const had = await store.update<readonly string[], boolean>(key, (accounts) => {
+            if (!accounts?.includes(accountId)) return { kind: 'keep', result: false };
+            const value = accounts.filter((id) => id !== accountId);
+            if (value.length === 0) return { kind: 'remove', result: true };
+            return { kind: 'write', value, ttlSeconds: DEVICE_SECONDS, result: true };
+          });
+          if (had) forgotten += 1;
+        }
+      }
+    },
   };
 }
 

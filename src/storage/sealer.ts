@@ -2,7 +2,16 @@
 // without re-encrypting first: the newest key seals, any configured key opens. Each configured key yields two by HKDF, one
 // to encrypt and one to hash with, as one key should do one job.
 
-import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto';
 import { SealedUnreadable } from '../core/errors.ts';
 import type { Sealer } from '../login/ports.ts';
 
@@ -11,10 +20,11 @@ const TAG_BYTES = 16;
 /** `v1.<key id>.<nonce>.<ciphertext and tag>`, the last two base64url */
 const SEALED = /^v1\.([0-9a-f]{8})\.([\w-]{16})\.([\w-]{22,})$/;
 
+/** Key objects, made once: with bare bytes each call would cost Node three to five times as much. */
 interface Keys {
   readonly id: string;
-  readonly encrypt: Uint8Array;
-  readonly hash: Uint8Array;
+  readonly encrypt: KeyObject;
+  readonly hash: KeyObject;
 }
 
 /**
@@ -60,12 +70,17 @@ export function createSealer(keys: readonly Uint8Array[]): Sealer {
   };
 }
 
+/** The name of a data key, as it stands in front of what was sealed with it; tells nothing of the key. */
+export function dataKeyId(key: Uint8Array): string {
+  return createHash('sha256').update(key).update('selfie-oidc data key id').digest('hex').slice(0, 8);
+}
+
 function deriveKeys(key: Uint8Array): Keys {
   if (key.length !== 32) throw new RangeError(`a data key has 32 bytes, not ${key.length}`);
   return {
-    id: createHash('sha256').update(key).update('selfie-oidc data key id').digest('hex').slice(0, 8),
-    encrypt: new Uint8Array(hkdfSync('sha256', key, '', 'selfie-oidc v1 encrypt', 32)),
-    hash: new Uint8Array(hkdfSync('sha256', key, '', 'selfie-oidc v1 hash', 32)),
+    id: dataKeyId(key),
+    encrypt: createSecretKey(new Uint8Array(hkdfSync('sha256', key, '', 'selfie-oidc v1 encrypt', 32))),
+    hash: createSecretKey(new Uint8Array(hkdfSync('sha256', key, '', 'selfie-oidc v1 hash', 32))),
   };
 }
 

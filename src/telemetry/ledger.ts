@@ -31,6 +31,8 @@ export interface KeptLedger extends Ledger {
   settle(verificationId: string, outcome: string): Promise<void>;
   /** Every line, by the time it was opened. */
   entries(): AsyncIterable<LedgerLine>;
+  /** The verifications that were opened for an account: for its removal. @param hashes its keyed hashes, one a data key */
+  verificationsOf(hashes: readonly string[]): Promise<readonly string[]>;
 }
 
 /** Outcomes of a verification that ended before its checks ran: taken as not billed. */
@@ -50,11 +52,15 @@ export function createLedger(options: {
   const { store, clock, price = null } = options;
 
   async function* entries(): AsyncGenerator<LedgerLine> {
+    for await (const [, line] of stored()) yield line;
+  }
+
+  async function* stored(): AsyncGenerator<readonly [key: string, line: LedgerLine]> {
     let after: string | undefined;
     for (;;) {
       const keys = await store.keys('ledger:', { limit: PAGE, ...(after === undefined ? {} : { after }) });
-      const lines = await Promise.all(keys.map((key) => store.get<LedgerLine>(key)));
-      for (const line of lines) if (line !== undefined) yield line;
+      const lines = await Promise.all(keys.map(async (key) => [key, await store.get<LedgerLine>(key)] as const));
+      for (const [key, line] of lines) if (line !== undefined) yield [key, line];
       after = keys.at(-1);
       if (after === undefined || keys.length < PAGE) return;
     }
@@ -86,6 +92,14 @@ export function createLedger(options: {
       );
     },
     entries,
+    async verificationsOf(hashes) {
+      const found: string[] = [];
+      // ledger:<when>:<verification>
+      for await (const [key, line] of stored()) {
+        if (hashes.includes(line.account)) found.push(key.split(':').slice(2).join(':'));
+      }
+      return found;
+    },
   };
 }
 

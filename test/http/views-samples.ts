@@ -8,7 +8,7 @@ export const NOW = new Date('2026-11-21T14:32:10Z');
 const form = { base: '/interaction/uid-1', csrf: 'csrf-1' };
 const client = {
   name: 'Northwind Bank',
-  logoUri: 'https://client.example/logo.svg',
+  logoPath: '/logos/client-1',
   startAgainUri: 'https://client.example/sign-in',
 };
 const origin = { browser: 'Firefox on Windows', place: '192.0.2.17', startedAt: new Date('2026-11-21T14:29:50Z') };

@@ -42,6 +42,8 @@ export interface World {
   readonly log: string[];
   app: App;
   config: Config;
+  /** moves the time of everything in this process; the provider's own clock goes with it */
+  readonly clock: MovableClock;
   /** takes the provider down and up again on the same port and storage */
   restart(changes?: Partial<Config>): Promise<void>;
   close(): Promise<void>;
@@ -58,6 +60,28 @@ export interface World {
     clientId?: string,
   ): Promise<Begun>;
   finish(begun: Begun): Promise<Tokens>;
+}
+
+export interface MovableClock {
+  /** epoch seconds */
+  now(): number;
+  move(seconds: number): void;
+}
+
+/** `Date.now` of this test's realm, as library, vendor and client read it; undone when the world closes. */
+function createMovableClock(): MovableClock & { restore(): void } {
+  const real = Date.now;
+  let offsetMs = 0;
+  Date.now = () => real.call(Date) + offsetMs;
+  return {
+    now: () => Math.floor(Date.now() / 1000),
+    move: (seconds) => {
+      offsetMs += seconds * 1000;
+    },
+    restore: () => {
+      Date.now = real;
+    },
+  };
 }
 
 export type Tokens = oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers;
@@ -166,7 +190,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     policyFile: '',
     ...options.config,
   };
-  const app = await createApp(config, { log: logger });
+  const clock = createMovableClock();
+  const app = await createApp(config, { clock, log: logger });
   await app.listen(port, '127.0.0.1');
 
   const world: World = {
@@ -176,15 +201,17 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     log,
     app,
     config,
+    clock,
     async restart(changes = {}) {
       await world.app.close();
       world.config = { ...world.config, ...changes };
-      world.app = await createApp(world.config, { log: logger });
+      world.app = await createApp(world.config, { clock, log: logger });
       await world.app.listen(port, '127.0.0.1');
     },
     async close() {
       await world.app.close();
       await sandbox.close();
+      clock.restore();
       if (directory) await rm(directory, { recursive: true, force: true });
     },
     client(id = 'app', secret = CLIENT_SECRET) {
@@ -215,7 +242,10 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       const before = new Set(sandbox.sessions().map((session) => session.id));
       const page = await browser.press(first, { name: 'begin', value: 'here' }, fields);
       const hostedUrl = page.headers.get('location') ?? '';
-      const sessionId = sandbox.sessions().find((session) => !before.has(session.id))?.id ?? '';
+      // several may begin at once: the address tells whose session it is
+      const isOurs = (session: { id: string; url: string }) =>
+        hostedUrl.startsWith(sandbox.url) ? session.url === hostedUrl : !before.has(session.id);
+      const sessionId = sandbox.sessions().find(isOurs)?.id ?? '';
       return { browser, request, uid, page, sessionId, hostedUrl };
     },
     async finish(begun) {

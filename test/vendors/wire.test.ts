@@ -255,7 +255,7 @@ describe('out of contract', () => {
     expect(verdict).toMatchObject({ subject: null, workflowId: 'malformed', environment: 'malformed' });
     expect(asked({ vendor_data: null, workflow_id: null, environment: undefined })).toMatchObject({
       subject: null,
-      workflowId: null,
+      workflowId: 'none',
       environment: null,
     });
   });

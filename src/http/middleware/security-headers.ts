@@ -10,8 +10,8 @@ const CONTENT_SECURITY_POLICY = {
   'default-src': ["'none'"],
   'style-src': ["'self'"],
   'script-src': ["'self'"],
-  // https: for a client's logo; data: for the QR code and small marks
-  'img-src': ["'self'", 'https:', 'data:'],
+  // data: for small marks in the stylesheet
+  'img-src': ["'self'", 'data:'],
   'connect-src': ["'self'"],
   'base-uri': ["'none'"],
   'frame-ancestors': ["'none'"],

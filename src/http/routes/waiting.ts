@@ -20,7 +20,7 @@ import type { Access, InteractionRouteParts } from './access.ts';
 
 /** After this long without an end, the way out is made prominent. */
 const WAY_OUT_AFTER_SECONDS = 90;
-const REFRESH_SECONDS = 4;
+const REFRESH_SECONDS = 3;
 /** Modules of white around a QR code that cameras need (ISO/IEC 18004). */
 const QUIET_ZONE = 4;
 

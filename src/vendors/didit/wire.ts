@@ -77,7 +77,8 @@ function verdict(
     status,
     decidedAt,
     subject: typeof envelope.vendor_data === 'string' ? envelope.vendor_data : null,
-    workflowId: readName(envelope.workflow_id),
+    // a shape without the name says nothing against ours; an empty name is not the workflow that was asked for
+    workflowId: envelope.workflow_id === null ? 'none' : readName(envelope.workflow_id),
     environment: readName(envelope.environment),
     ...readFindings(decision),
     ...(resubmitSteps.length === 0 ? {} : { resubmitSteps }),

@@ -17,7 +17,7 @@ describe('security headers', () => {
       "default-src 'none'",
       "style-src 'self'",
       "script-src 'self'",
-      "img-src 'self' https: data:",
+      "img-src 'self' data:",
       "connect-src 'self'",
       "base-uri 'none'",
       "frame-ancestors 'none'",

@@ -1,0 +1,197 @@
+// A person signing in, step by step, as a browser and a client do it: authorize, first page, begin, the vendor's page, return,
+// waiting page, finish, token. Every answer is checked; a login that goes wrong ends the bench.
+
+import { createHash, randomBytes } from 'node:crypto';
+import { CLIENT } from './processes.ts';
+import { type Answer, type EventStream, WebClient } from './web-client.ts';
+
+export interface Places {
+  readonly issuer: string;
+  readonly standIn: string;
+}
+
+export interface Person {
+  readonly browser: WebClient;
+  readonly identifier: string;
+  /** by whom the vendor knows nothing yet */
+  enrolled: boolean;
+}
+
+export function newPerson(): Person {
+  return { browser: new WebClient(), identifier: `bench-${randomBytes(9).toString('hex')}`, enrolled: false };
+}
+
+interface Request {
+  readonly url: string;
+  readonly verifier: string;
+  readonly nonce: string;
+}
+
+export interface Begun {
+  readonly request: Request;
+  readonly uid: string;
+  readonly hostedUrl: string;
+}
+
+function newRequest(issuer: string): Request {
+  const verifier = randomBytes(32).toString('base64url');
+  const nonce = randomBytes(16).toString('base64url');
+  const query = new URLSearchParams({
+    client_id: CLIENT.id,
+    redirect_uri: CLIENT.redirectUri,
+    response_type: 'code',
+    scope: 'openid profile',
+    state: randomBytes(16).toString('base64url'),
+    nonce,
+    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+    code_challenge_method: 'S256',
+  });
+  return { url: `${issuer}/auth?${query}`, verifier, nonce };
+}
+
+/** Authorize, first page, begin: the verification is open at the vendor, and the browser is about to go there. */
+export async function begin(person: Person, { issuer, standIn }: Places): Promise<Begun> {
+  const { browser } = person;
+  const request = newRequest(issuer);
+  const page = await browser.follow(await browser.request(request.url), CLIENT.redirectUri);
+  const uid = /\/interaction\/([^/?]+)/.exec(page.url)?.[1];
+  const csrf = /name="csrf" value="([^"]+)"/.exec(page.text)?.[1];
+  if (page.status !== 200 || uid === undefined || csrf === undefined) throw unexpected('the first page', page);
+  const isTyped = page.text.includes('name="identifier"');
+  const answer = await browser.form(`${issuer}/interaction/${uid}/begin`, {
+    csrf,
+    begin: 'here',
+    ...(isTyped ? { identifier: person.identifier } : {}),
+    ...(page.text.includes('name="biometric_consent"') ? { biometric_consent: 'yes' } : {}),
+  });
+  if (answer.location === undefined || new URL(answer.location).port !== new URL(standIn).port) {
+    throw unexpected('begin', answer);
+  }
+  return { request, uid, hostedUrl: answer.location };
+}
+
+/** The vendor's page, which settles as soon as it is opened. @returns the address that leads back */
+export async function passVendor({ browser }: Person, begun: Begun): Promise<string> {
+  const answer = await browser.request(begun.hostedUrl);
+  if (answer.location === undefined) throw unexpected("the vendor's page", answer);
+  return answer.location;
+}
+
+/** The vendor's page, ended by its button, the delivery being kept back. @returns the address that leads back */
+export async function passVendorQuietly({ browser }: Person, begun: Begun): Promise<string> {
+  const answer = await browser.form(begun.hostedUrl, { outcome: 'approve', webhook: 'lost' });
+  if (answer.location === undefined) throw unexpected("the vendor's page", answer);
+  return answer.location;
+}
+
+/** Back from the vendor. @returns the redirect to the client, or the waiting page */
+export async function comeBack({ browser }: Person, returnUrl: string): Promise<Answer> {
+  return browser.follow(await browser.request(returnUrl), CLIENT.redirectUri);
+}
+
+/** Loads the waiting page again. @returns the redirect to the client, or the page */
+export async function reload({ browser }: Person, page: Answer): Promise<Answer> {
+  return browser.follow(await browser.request(page.url), CLIENT.redirectUri);
+}
+
+export function isAtClient(answer: Answer): boolean {
+  return answer.location?.startsWith(CLIENT.redirectUri) === true;
+}
+
+/** Opens the event stream of a waiting page, as its script does. */
+export function listen({ browser }: Person, page: Answer): Promise<EventStream> {
+  const events = /data-events="([^"]+)"/.exec(page.text)?.[1];
+  if (page.status !== 200 || events === undefined) throw unexpected('the waiting page', page);
+  return browser.events(new URL(events.replaceAll('&amp;', '&'), page.url).href);
+}
+
+/** How often the page loads itself again without script, as it says itself, in seconds. */
+export function refreshSeconds(page: Answer): number | undefined {
+  const text = /http-equiv="refresh" content="(\d+)/i.exec(page.text)?.[1];
+  return text === undefined ? undefined : Number(text);
+}
+
+/** Waits with the page open, as a browser with script does, until it leads to the client. */
+export async function waitWithPage(person: Person, arrived: Answer): Promise<Answer> {
+  let page = arrived;
+  for (let loads = 0; loads < 10; loads += 1) {
+    if (isAtClient(page)) return page;
+    const stream = await listen(person, page);
+    try {
+      while ((await stream.next()) === 'waiting');
+    } finally {
+      stream.close();
+    }
+    page = await reload(person, page);
+  }
+  throw unexpected('the waiting page', page);
+}
+
+/** The client's part: redeems the code. @throws Error unless the ID token is for this request */
+export async function redeem(person: Person, issuer: string, request: Request, answer: Answer): Promise<void> {
+  const code = answer.location === undefined ? null : new URL(answer.location).searchParams.get('code');
+  if (code === null) throw unexpected('the way back to the client', answer);
+  const basic = Buffer.from(`${CLIENT.id}:${CLIENT.secret}`).toString('base64');
+  const tokens = await client.request(`${issuer}/token`, {
+    headers: { authorization: `Basic ${basic}`, 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams({
+      grant_type: 'authorization_code',
+      code,
+      redirect_uri: CLIENT.redirectUri,
+      code_verifier: request.verifier,
+    }).toString(),
+  });
+  person.browser.requests += 1;
+  if (tokens.status !== 200) throw unexpected('the token endpoint', tokens);
+  const { id_token: idToken } = JSON.parse(tokens.text) as { id_token: string };
+  const claims = JSON.parse(Buffer.from(idToken.split('.')[1] ?? '', 'base64url').toString('utf8'));
+  if (claims.nonce !== request.nonce || claims.acr === undefined) throw new Error('the ID token is not for this login');
+}
+
+const client = new WebClient();
+
+export interface LoginTimes {
+  /** from the first request to the tokens */
+  readonly totalMs: number;
+  /** of that, at the vendor's page, its deliveries included */
+  readonly vendorMs: number;
+  /** requests to the provider, the vendor's own apart */
+  readonly requests: number;
+}
+
+/** A whole login of somebody whose session is over; the vendor approves at once and delivers before it sends back. */
+export async function login(person: Person, places: Places): Promise<LoginTimes> {
+  const { browser } = person;
+  // its session is over; what tells a known browser and device stays
+  browser.forget((name) => name.startsWith('_'));
+  const requestsBefore = browser.requests;
+  const startedMs = performance.now();
+  const begun = await begin(person, places);
+  const leftMs = performance.now();
+  const returnUrl = await passVendor(person, begun);
+  const vendorMs = performance.now() - leftMs;
+  const answer = await waitWithPage(person, await comeBack(person, returnUrl));
+  await redeem(person, places.issuer, begun.request, answer);
+  person.enrolled = true;
+  return { totalMs: performance.now() - startedMs, vendorMs, requests: browser.requests - requestsBefore - 1 };
+}
+
+/** A login of somebody whose session goes on: authorize and token. */
+export async function loginWithSession(person: Person, { issuer }: Places): Promise<LoginTimes> {
+  const { browser } = person;
+  const requestsBefore = browser.requests;
+  const startedMs = performance.now();
+  const request = newRequest(issuer);
+  const answer = await browser.request(request.url);
+  if (!isAtClient(answer)) throw unexpected('a login with a session', answer);
+  await redeem(person, issuer, request, answer);
+  return { totalMs: performance.now() - startedMs, vendorMs: 0, requests: browser.requests - requestsBefore };
+}
+
+export function unexpected(where: string, answer: Answer): Error {
+  const words = answer.text
+    .replace(/<(style|script)[\s\S]*?<\/\1>|<[^>]+>/g, ' ')
+    .replace(/\s+/g, ' ')
+    .slice(0, 300);
+  return new Error(`${where} answered ${answer.status}: ${words}`);
+}

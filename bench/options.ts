@@ -1,0 +1,133 @@
+// What a run of the bench may be told on its command line, and how much it does in each size. Everything is bounded here: how
+// often, how many, how long.
+
+import { parseArgs } from 'node:util';
+
+export interface Sizes {
+  /** restarts of provider and stand-in; each figure is the median over them */
+  readonly rounds: number;
+  /** people who enrol in each round; each is signed in by one flow at a time */
+  readonly people: number;
+  /** logins in each measurement */
+  readonly logins: number;
+  /** signed deliveries in each round, half of them with a decision */
+  readonly webhooks: number;
+  /** decisions brought to an open page, and as many to a page without script */
+  readonly decisions: number;
+  /** event streams held open meanwhile */
+  readonly streams: number;
+  /** how many logins wait, one after another; the largest is reached in one round only */
+  readonly waiting: readonly number[];
+}
+
+export interface Options extends Sizes {
+  readonly storage: 'sqlite' | 'memory';
+  readonly json: boolean;
+  readonly quick: boolean;
+  /** no new round begins after this */
+  readonly budgetMs: number;
+  /** deliveries sent in a second */
+  readonly webhooksPerSecond: number;
+  /** where the provider leaves a CPU profile of each round */
+  readonly profile: string | undefined;
+}
+
+const USUAL: Sizes = {
+  rounds: 4,
+  people: 64,
+  logins: 200,
+  webhooks: 600,
+  decisions: 48,
+  streams: 300,
+  waiting: [10, 1_000, 10_000],
+};
+const QUICK: Sizes = {
+  rounds: 2,
+  people: 32,
+  logins: 64,
+  webhooks: 200,
+  decisions: 16,
+  streams: 100,
+  waiting: [10, 1_000],
+};
+
+const USUAL_BUDGET_MS = 285_000;
+const QUICK_BUDGET_MS = 55_000;
+const MOST = 100_000;
+
+export const USAGE = `usage: npm run bench -- [options]
+
+  --quick              less of everything, under a minute; figures are rougher
+  --json               one JSON document instead of the table
+  --storage KIND       sqlite (default) or memory
+  --rounds N           restarts of the provider
+  --people N  --logins N  --webhooks N  --decisions N  --streams N
+                       how much is done in each round
+  --waiting N          the largest number of logins that wait
+  --profile DIRECTORY  the provider leaves a CPU profile of each round there
+`;
+
+export class BadUsage extends Error {}
+
+/** @throws BadUsage */
+export function readOptions(args: readonly string[]): Options {
+  const values = parse(args);
+  const quick = values.quick ?? false;
+  const sizes = quick ? QUICK : USUAL;
+  const storage = values.storage ?? 'sqlite';
+  if (storage !== 'sqlite' && storage !== 'memory') throw new BadUsage('--storage is sqlite or memory');
+  const most = values.waiting === undefined ? undefined : readCount('waiting', values.waiting);
+  return {
+    rounds: count('rounds'),
+    people: count('people'),
+    logins: count('logins'),
+    webhooks: count('webhooks'),
+    decisions: count('decisions'),
+    streams: count('streams'),
+    waiting: most === undefined ? sizes.waiting : [...sizes.waiting.filter((each) => each < most), most],
+    storage,
+    json: values.json ?? false,
+    quick,
+    budgetMs: quick ? QUICK_BUDGET_MS : USUAL_BUDGET_MS,
+    webhooksPerSecond: 200,
+    profile: values.profile,
+  };
+
+  function count(name: 'rounds' | 'people' | 'logins' | 'webhooks' | 'decisions' | 'streams'): number {
+    const given = values[name];
+    return given === undefined ? sizes[name] : readCount(name, given);
+  }
+}
+
+function readCount(name: string, given: string): number {
+  const value = Number(given);
+  if (!Number.isInteger(value) || value < 1 || value > MOST) {
+    throw new BadUsage(`--${name} is a whole number from 1 to ${MOST}`);
+  }
+  return value;
+}
+
+function parse(args: readonly string[]) {
+  const text = { type: 'string' } as const;
+  const flag = { type: 'boolean' } as const;
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        quick: flag,
+        json: flag,
+        storage: text,
+        rounds: text,
+        people: text,
+        logins: text,
+        webhooks: text,
+        decisions: text,
+        streams: text,
+        waiting: text,
+        profile: text,
+      },
+    }).values;
+  } catch (error) {
+    throw new BadUsage((error as Error).message);
+  }
+}

@@ -1,0 +1,161 @@
+// The rules that `npm run mutations` breaks, each by one edit. The verdict check is here field by field (invariant 4).
+
+export interface Mutation {
+  /** what is broken, as a sentence about the rule */
+  readonly name: string;
+  readonly file: string;
+  /** stands exactly once in the file; a test holds that */
+  readonly find: string;
+  readonly replace: string;
+  readonly tests: readonly string[];
+}
+
+const verdict = (name: string, find: string, replace: string): Mutation => ({
+  name: `verdict: ${name}`,
+  file: 'src/core/verdict.ts',
+  find,
+  replace,
+  tests: ['test/core/verdict.test.ts'],
+});
+
+export const MUTATIONS: readonly Mutation[] = [
+  verdict('any status is taken for Approved', "if (verdict.status !== 'approved')", 'if (false)'),
+  verdict('the session id is not compared', 'if (verdict.verificationId !== expected.verificationId)', 'if (false)'),
+  verdict('vendor_data is not compared', 'if (verdict.subject !== expected.subject)', 'if (false)'),
+  verdict(
+    'the workflow is not compared',
+    'if (verdict.workflowId !== null && verdict.workflowId !== expected.workflowId)',
+    'if (false)',
+  ),
+  verdict(
+    'the environment is not compared',
+    'if (verdict.environment !== null && verdict.environment !== expected.environment)',
+    'if (false)',
+  ),
+  verdict(
+    'an older verdict counts',
+    'if (verdict.decidedAt < expected.begunAt - CLOCK_TOLERANCE_SECONDS)',
+    'if (false)',
+  ),
+  verdict('liveness may be missing', "if (verdict.liveness.length === 0) return ['liveness-missing'];", ''),
+  verdict('liveness need not be approved', 'if (!allApproved(verdict.liveness))', 'if (false)'),
+  verdict(
+    'a passive liveness passes for an active one',
+    'if (someApproved && !isAtLeast(reached(verdict), expected.method))',
+    'if (false)',
+  ),
+  verdict('the liveness floor is ignored', 'if (isBelow(verdict.liveness, rules.minLivenessScore))', 'if (false)'),
+  verdict(
+    'the face match may be missing (T9)',
+    "if (verdict.faceMatches.length === 0) return ['face-match-missing'];",
+    '',
+  ),
+  verdict('the face match need not be approved', 'if (!allApproved(verdict.faceMatches))', 'if (false)'),
+  verdict('the face floor is ignored', 'if (isBelow(verdict.faceMatches, rules.minFaceScore))', 'if (false)'),
+  verdict('an enrolment needs no document', "if (verdict.documents.length === 0) return ['document-missing'];", ''),
+  verdict('the document need not be approved', 'if (!allApproved(verdict.documents))', 'if (false)'),
+  verdict(
+    'anybody may re-enrol (T14)',
+    "if (expected.purpose === 're-enrol' && expected.identityMatches !== true)",
+    'if (false)',
+  ),
+  verdict(
+    'warnings are ignored',
+    'verdict.warnings.some((warning) => rules.refuseWarnings.includes(warning))',
+    'false',
+  ),
+  verdict(
+    'one approved check is enough',
+    'checks.every((check) => check.status',
+    'checks.some((check) => check.status',
+  ),
+  verdict(
+    'a check without a score meets a floor',
+    'check.score === undefined || check.score < floor',
+    'check.score !== undefined && check.score < floor',
+  ),
+  verdict('a declined active check counts as active', ".filter((check) => check.status === 'approved')", ''),
+  verdict(
+    'auth_time may be older than the attempt (T13)',
+    'Math.max(verdict.decidedAt, expected.begunAt)',
+    'verdict.decidedAt',
+  ),
+  verdict('an unknown status is a success', "unknown: 'waiting'", "unknown: 'judge'"),
+  {
+    name: 'binding: the address alone ties a capture to a browser (T2)',
+    file: 'src/core/binding.ts',
+    find: 'capture.platform === origin.platform &&',
+    replace: 'true &&',
+    tests: ['test/core/binding.test.ts'],
+  },
+  {
+    name: 'binding: a phone may capture for a desktop unasked (T2)',
+    file: 'src/core/binding.ts',
+    find: "reasons.push('phone-for-desktop')",
+    replace: 'reasons.length',
+    tests: ['test/core/binding.test.ts'],
+  },
+  {
+    name: 'binding: a number confirms although policy forbids another device',
+    file: 'src/core/binding.ts',
+    find: "facts.confirmed && crossDevice === 'confirm'",
+    replace: 'facts.confirmed',
+    tests: ['test/core/binding.test.ts'],
+  },
+  {
+    name: 'claim: anybody pre-empts a claim (T1)',
+    file: 'src/core/claim.ts',
+    find: 'holder.browser === challenger.browser ||',
+    replace: 'true ||',
+    tests: ['test/core/claim.test.ts'],
+  },
+  {
+    name: 'claim: a known device is pre-empted by time',
+    file: 'src/core/claim.ts',
+    find: '(!holder.knownDevice && now - holder.claimedAt',
+    replace: '(now - holder.claimedAt',
+    tests: ['test/core/claim.test.ts'],
+  },
+  {
+    name: 'attempt: an approval revives an attempt that is over (T12)',
+    file: 'src/core/attempt.ts',
+    find: "if (attempt.state === 'spent' || attempt.state === 'ended') return flipOrRefuse(attempt, event);",
+    replace: '',
+    tests: ['test/core/attempt.test.ts'],
+  },
+  {
+    name: 'attempt: a declined verification can be approved later (T8)',
+    file: 'src/core/attempt.ts',
+    find: "if (verification.conclusion === 'refused') return unchanged(attempt);",
+    replace: '',
+    tests: ['test/core/attempt.test.ts'],
+  },
+  {
+    name: 'attempt: an older status overwrites a newer one (T8)',
+    file: 'src/core/attempt.ts',
+    find: 'if (isOlder(event, verification)) return verification;',
+    replace: '',
+    tests: ['test/core/attempt.test.ts'],
+  },
+  {
+    name: 'attempt: wrong numbers are not counted',
+    file: 'src/core/attempt.ts',
+    find: 'const wrongNumbers = attempt.wrongNumbers + 1;',
+    replace: 'const wrongNumbers = attempt.wrongNumbers;',
+    tests: ['test/core/attempt.test.ts'],
+  },
+  {
+    name: 'webhook: a stale delivery is believed (T7)',
+    file: 'src/vendors/didit/webhook.ts',
+    find: "if (!isFresh(sentAt, headers['x-timestamp'], now)) {",
+    replace: 'if (false) {',
+    tests: ['test/vendors/webhook.test.ts'],
+  },
+  {
+    name: 'webhook: any signature is good (T5)',
+    file: 'src/vendors/didit/webhook.ts',
+    find: "return overRaw ? 'raw' : undefined;",
+    replace: "return 'raw';",
+    tests: ['test/vendors/webhook.test.ts'],
+  },
+];

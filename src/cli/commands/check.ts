@@ -1,0 +1,83 @@
+// `check`: all that can be known before the first login, without listening: for an operator, and for whatever deploys.
+
+import { stringify } from 'yaml';
+import { checkStorage } from '../../admin/check-storage.ts';
+import { checkVendor } from '../../admin/check-vendor.ts';
+import { type Config, toPrintable } from '../../config/config.ts';
+import { AppError } from '../../core/errors.ts';
+import type { VendorFinding } from '../../login/ports.ts';
+import { type Call, type Command, expectWords, FAILED, MISUSED, SUCCESS } from '../command.ts';
+import { columns, printable } from '../output.ts';
+import { logTo, printFaults, withConfig } from '../work.ts';
+
+export const check: Command = {
+  name: 'check',
+  summary: 'Judges settings, files, keys, clients and storage, and prints the configuration in effect',
+  forms: ['check [--vendor]'],
+  options: { vendor: { type: 'boolean', about: 'also ask the vendor for the workflows and the webhook destination' } },
+  notes: ['Exit code 2: the configuration has faults. 1: the storage or the vendor has. Secrets print as [secret].'],
+  async run(call) {
+    expectWords(call.words, 0);
+    return withConfig(call, async (config, warnings) => {
+      const findings: VendorFinding[] = warnings.map((message) => ({ level: 'warning', subject: 'settings', message }));
+      findings.push(
+        { level: 'ok', subject: 'settings', message: kindOf(config) },
+        { level: 'ok', subject: 'keys', message: `${config.jwks.keys.map(({ alg }) => alg).join(', ')} sign` },
+      );
+      const served = await checkParts(call, config, findings);
+      if (served !== undefined) return served;
+      print(call, config, findings);
+      return findings.some(({ level }) => level === 'fault') ? FAILED : SUCCESS;
+    });
+  },
+};
+
+/** @returns an exit code when the configuration itself turned out to be faulty */
+async function checkParts(call: Call, config: Config, findings: VendorFinding[]): Promise<number | undefined> {
+  const [{ createApp, openParts }, { faultsOf }] = await Promise.all([import('../../app.ts'), import('../../main.ts')]);
+  // what goes wrong is a finding
+  const log = logTo(call, 'silent');
+  try {
+    const parts = await openParts(config, { log });
+    try {
+      const isKept = await checkStorage(parts);
+      const message = `${parts.backend.description}: ${isKept ? 'opens, writes and reads' : 'does not give back what it was given'}`;
+      findings.push({ level: isKept ? 'ok' : 'fault', subject: 'storage', message });
+      const { length } = config.clients;
+      const clients = `${length} accepted by the provider${config.demo ? ', beside those of the demo' : ''}`;
+      await (await createApp(config, { log })).close();
+      findings.push({ level: 'ok', subject: 'clients', message: clients });
+      if (call.values.vendor === true) {
+        findings.push(...(await checkVendor({ vendor: parts.vendor, issuer: config.issuer })));
+      }
+    } finally {
+      await parts.backend.close();
+    }
+    return undefined;
+  } catch (error) {
+    const faults = faultsOf(error);
+    if (faults) {
+      printFaults(call, faults);
+      return MISUSED;
+    }
+    if (!(error instanceof AppError)) throw error;
+    findings.push({ level: 'fault', subject: 'storage', message: error.message });
+    return undefined;
+  }
+}
+
+function kindOf(config: Config): string {
+  if (config.demo) return 'of the demo: a stand-in plays the vendor, on this machine only';
+  return config.production ? 'of production' : 'of development, with the real vendor: not fit for production';
+}
+
+function print(call: Call, config: Config, findings: readonly VendorFinding[]): void {
+  if (call.json) {
+    for (const finding of findings) call.out(JSON.stringify(finding));
+    call.out(JSON.stringify({ config: toPrintable(config) }));
+    return;
+  }
+  for (const line of columns(findings.map(({ level, subject, message }) => [level, subject, message]))) call.out(line);
+  call.out('');
+  for (const line of stringify(toPrintable(config)).trimEnd().split('\n')) call.out(printable(line));
+}

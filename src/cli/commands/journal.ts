@@ -1,0 +1,73 @@
+// `journal`: what was decided about logins, and the proof that nobody rewrote it.
+
+import type { JournalLine } from '../../telemetry/journal.ts';
+import { type Call, type Command, expectWords, FAILED, readAction, SUCCESS } from '../command.ts';
+import { columns, isoTime } from '../output.ts';
+import { PERIOD, readPeriod } from '../values.ts';
+import { withParts } from '../work.ts';
+
+/** So many lines are set in columns together: a long journal is printed while it is read. */
+const PAGE = 200;
+
+export const journal: Command = {
+  name: 'journal',
+  summary: 'Prints audit events, or verifies that none was changed, removed or slipped in',
+  forms: ['journal [--since DATE] [--until DATE]', 'journal verify'],
+  options: PERIOD,
+  notes: [
+    'With --json, lines are as they were hashed, at in epoch seconds. A chain does not show that its end was cut off: keep',
+    'the newest hash elsewhere, and compare.',
+  ],
+  async run(call) {
+    expectWords(call.words, 1);
+    if (call.words.length > 0 && readAction(call.words, ['verify']) === 'verify') return verify(call);
+    const isWanted = readPeriod(call.values);
+    return withParts(call, async (parts) => {
+      let page: JournalLine[] = [];
+      let count = 0;
+      for await (const line of parts.journal.entries()) {
+        if (!isWanted(line.at)) continue;
+        count += 1;
+        if (call.json) call.out(JSON.stringify(inOrder(line)));
+        else page.push(line);
+        if (page.length < PAGE) continue;
+        print(call, page);
+        page = [];
+      }
+      print(call, page);
+      if (count === 0 && !call.json) call.out('no events');
+      return SUCCESS;
+    });
+  },
+};
+
+function verify(call: Call): Promise<number> {
+  return withParts(call, async (parts) => {
+    const reading = await parts.journal.verify();
+    if (call.json) {
+      const { ok } = reading;
+      call.out(
+        JSON.stringify(reading.ok ? { ok, count: reading.count, hash: reading.hash } : { ok, line: reading.at }),
+      );
+    } else if (reading.ok) call.out(`whole: ${reading.count} lines, the newest hash is ${reading.hash}`);
+    else call.out(`broken: line ${reading.at} does not follow from the one before it`);
+    return reading.ok ? SUCCESS : FAILED;
+  });
+}
+
+function inOrder({ at, event, attempt, reasons, previous, hash, ...details }: JournalLine): object {
+  return { at, event, attempt, reasons, ...details, previous, hash };
+}
+
+function print(call: Call, page: readonly JournalLine[]): void {
+  const rows = page.map(({ at, event, attempt, reasons, previous: _previous, hash: _hash, ...details }) => [
+    isoTime(at),
+    event,
+    attempt ?? '-',
+    [
+      ...reasons,
+      ...Object.entries(details).map(([name, value]) => `${name}=${Array.isArray(value) ? value.join(',') : value}`),
+    ].join(' '),
+  ]);
+  for (const line of columns(rows)) call.out(line);
+}

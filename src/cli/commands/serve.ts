@@ -1,0 +1,19 @@
+// `serve`: the same as `npm start`, under the name it has in the image.
+
+import { type Command, expectWords } from '../command.ts';
+
+export const serve: Command = {
+  name: 'serve',
+  summary: 'Runs the provider',
+  forms: ['serve'],
+  notes: [
+    'Stops on SIGTERM: no new requests, those under way are finished, in 10 seconds at most. A second signal stops it at',
+    'once. Exit code 2: the configuration has faults, and nothing was started.',
+  ],
+  async run({ env, json, words }) {
+    expectWords(words, 0);
+    const main = await import('../../main.ts');
+    await main.serve(env, { json });
+    return Number(process.exitCode ?? 0);
+  },
+};

@@ -1,0 +1,63 @@
+// What most commands begin with: the configuration, or every fault of it, and the storage that it names.
+
+import type { App, Parts } from '../app.ts';
+import type { Config } from '../config/config.ts';
+import { type Fault, formatFaults } from '../config/faults.ts';
+import { loadConfig } from '../config/load.ts';
+import { createLogger } from '../telemetry/log.ts';
+import { type Call, Failure, MISUSED } from './command.ts';
+
+/** Runs `work` with the configuration; with a faulty one nothing is done. @returns the exit code */
+export async function withConfig(
+  call: Call,
+  work: (config: Config, warnings: readonly string[]) => Promise<number>,
+): Promise<number> {
+  const reading = await loadConfig(call.env);
+  if (reading.ok) return work(reading.config, reading.warnings);
+  printFaults(call, reading.faults);
+  return MISUSED;
+}
+
+export function printFaults(call: Call, faults: readonly Fault[]): void {
+  if (call.json) for (const fault of faults) call.out(JSON.stringify({ level: 'fault', ...fault }));
+  else call.err(formatFaults(faults));
+}
+
+/** Runs `work` on the storage, beside a provider that may be running. */
+export function withParts(call: Call, work: (parts: Parts) => Promise<number>): Promise<number> {
+  return withConfig(call, async (config) => {
+    refuseMemory(config);
+    const { openParts } = await import('../app.ts');
+    const parts = await openParts(config, { log: logTo(call) });
+    try {
+      return await work(parts);
+    } finally {
+      await parts.journal.flush();
+      await parts.backend.close();
+    }
+  });
+}
+
+/** The same with the whole provider, which does not listen. */
+export function withApp(call: Call, work: (app: App) => Promise<number>): Promise<number> {
+  return withConfig(call, async (config) => {
+    refuseMemory(config);
+    const { createApp } = await import('../app.ts');
+    const app = await createApp(config, { log: logTo(call) });
+    try {
+      return await work(app);
+    } finally {
+      await app.close();
+    }
+  });
+}
+
+/** Standard output is the answer's. */
+export function logTo(call: Pick<Call, 'err'>, level: 'warn' | 'silent' = 'warn') {
+  return createLogger({ level, destination: { write: (line) => call.err(line.trimEnd()) } });
+}
+
+function refuseMemory(config: Config): void {
+  if (config.storageUrl !== 'memory:') return;
+  throw new Failure('STORAGE_URL is memory:, which the process of the provider alone can see');
+}

@@ -1,0 +1,101 @@
+import { readdir } from 'node:fs/promises';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { run } from '../../src/cli/cli.ts';
+import { readCookieKeys, readDataKeys } from '../../src/config/secret-readers.ts';
+import { readJwks } from '../../src/config/signing-keys.ts';
+import { cli, newFolder, type Place } from './support.ts';
+
+const PRODUCTION = { production: true };
+let place: Place;
+beforeAll(async () => {
+  place = { cwd: await newFolder() };
+});
+
+/** The same without a process of its own: these never get past the arguments. */
+async function say(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const out: string[] = [];
+  const err: string[] = [];
+  const code = await run(args, {}, { out: (line) => out.push(line), err: (line) => err.push(line) });
+  return { code, out: out.join('\n'), err: err.join('\n') };
+}
+
+test('help and version are answers, for every command', async () => {
+  const [help, version] = await Promise.all([cli(['--help'], place), cli(['--version'], place)]);
+  expect(help).toMatchObject({ code: 0, err: '' });
+  expect(version).toMatchObject({ code: 0, err: '' });
+  expect(version.out).toMatch(/^selfie-oidc \d+\.\d+\.\d+\n$/);
+  for (const name of ['serve', 'check', 'accounts', 'invite', 'attempts', 'keys', 'costs', 'journal']) {
+    expect(help.out).toContain(`  ${name} `);
+    const one = await say(name, '--help');
+    expect(one).toMatchObject({ code: 0, err: '' });
+    expect(one.out).toContain(`usage: selfie-oidc ${name}`);
+    expect(one.out).toContain('--json');
+  }
+});
+
+test.each([
+  [[], /say what to do/],
+  [['acounts'], /did you mean accounts\?/],
+  [['chekc', '--vendor'], /did you mean check\?/],
+  [['frobnicate'], /unknown command "frobnicate"\n/],
+  [['--jsn'], /unknown option "--jsn"/],
+  [['costs', '--jsn'], /unknown option --jsn; did you mean --json\?/],
+  [['check', '--vender'], /did you mean --vendor\?/],
+  [['check', 'vendor'], /one word too many/],
+  [['accounts', 'lst'], /did you mean list\?/],
+  [['accounts', 'show'], /say which account/],
+  [['accounts', 'remove', 'a', 'b'], /one word too many/],
+  [['attempts'], /say which: --held/],
+  [['invite', '--ttl', '7y'], /90m, 12h, 7d/],
+  [['invite', '--ttl', '91d'], /to 90d/],
+  [['invite', '--ttl'], /--ttl needs a value/],
+  [['invite', '--count', '0'], /whole number from 1 to 1000/],
+  [['invite', '--count', '2', '--identifier', 'alice'], /make one link/],
+  [['invite', '--identifier', 'two words'], /no spaces/],
+  [['invite', '--json=yes'], /--json takes no value/],
+  [['keys', 'make'], /jwks, cookie or data/],
+  [['keys', 'make', 'cookies'], /did you mean cookie\?/],
+  [['journal', 'verfy'], /did you mean verify\?/],
+  [['costs', '--since', 'yesterday'], /2026-11-01/],
+])('%j is exit code 2, with what is wrong and the usage', async (args, problem) => {
+  const said = await say(...args);
+  expect(said).toMatchObject({ code: 2, out: '' });
+  expect(said.err).toMatch(problem);
+  expect(said.err).toContain('usage: selfie-oidc');
+});
+
+test('a configuration with faults is exit code 2, all of them told, and nothing is made', async () => {
+  const faulty = { cwd: await newFolder(), env: { ISSUER: 'http://x.example/', PRT: '1', STORAGE_URL: 'mysql:x' } };
+  const [people, programs] = await Promise.all([cli(['accounts'], faulty), cli(['costs', '--json'], faulty)]);
+  expect(people).toMatchObject({ code: 2, out: '' });
+  for (const name of ['ISSUER', 'PRT', 'STORAGE_URL']) expect(people.err).toContain(`  ${name}: `);
+  expect(programs).toMatchObject({ code: 2, err: '' });
+  expect(programs.json().map(({ level, where }) => `${level} ${where}`)).toEqual(
+    expect.arrayContaining(['fault ISSUER', 'fault PRT', 'fault STORAGE_URL']),
+  );
+  expect(await readdir(faulty.cwd)).toEqual([]);
+});
+
+test('what lives in the memory of another process cannot be shown', async () => {
+  const result = await cli(['accounts'], { ...place, env: { STORAGE_URL: 'memory:' } });
+  expect(result).toMatchObject({ code: 1, out: '' });
+  expect(result.err).toContain('STORAGE_URL is memory:');
+});
+
+describe('keys make', () => {
+  test('prints keys that production accepts, without any configuration', async () => {
+    const jwks = await say('keys', 'make', 'jwks');
+    expect(readJwks(jwks.out, 'jwks')).toMatchObject({
+      ok: true,
+      jwks: { keys: [{ alg: 'RS256' }, { alg: 'ES256' }] },
+    });
+    expect(readCookieKeys((await say('keys', 'make', 'cookie')).out, PRODUCTION)).toMatchObject({ ok: true });
+    expect(readDataKeys((await say('keys', 'make', 'data')).out, PRODUCTION)).toMatchObject({ ok: true });
+    expect(JSON.parse((await say('keys', 'make', 'data', '--json')).out)).toEqual({ DATA_KEYS: expect.any(String) });
+  });
+
+  test('prints another key each time', async () => {
+    const made = await Promise.all([say('keys', 'make', 'data'), say('keys', 'make', 'data')]);
+    expect(made[0].out).not.toBe(made[1].out);
+  });
+});

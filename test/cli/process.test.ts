@@ -1,0 +1,163 @@
+// The process itself: how it starts, what keeps it from starting, how it stops.
+
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, writeFile } from 'node:fs/promises';
+import { connect, createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { freePort } from '../support/world.ts';
+import { CLI, cli, ended, MAIN, newFolder, type Place, start } from './support.ts';
+
+const DEVELOPMENT = {
+  DIDIT_API_KEY: 'a-key-of-this-test',
+  DIDIT_WEBHOOK_SECRETS: 'a-secret-of-this-test',
+  DIDIT_BASE_URL: 'http://127.0.0.1:9',
+  DIDIT_WORKFLOW_ENROL: '11111111-1111-4111-8111-111111111111',
+  DIDIT_WORKFLOW_PASSIVE: '22222222-2222-4222-8222-222222222222',
+  HOST: '127.0.0.1',
+};
+
+/** A folder in which a provider starts; outside production it makes its own keys. */
+async function development(env: Record<string, string> = {}): Promise<Place & { port: number }> {
+  const cwd = await newFolder();
+  const port = await freePort();
+  const client = { client_id: 'app', client_secret: 'of-this-test', redirect_uris: ['http://127.0.0.1:9/cb'] };
+  await writeFile(join(cwd, 'clients.json'), JSON.stringify([client]));
+  return { cwd, port, env: { ...DEVELOPMENT, CLIENTS_FILE: 'clients.json', PORT: String(port), ...env } };
+}
+
+async function demoEnv(): Promise<Record<string, string>> {
+  const [PORT, DEMO_VENDOR_PORT, DEMO_CLIENT_PORT] = (await Promise.all([freePort(), freePort(), freePort()])).map(
+    String,
+  );
+  return { PORT, DEMO_VENDOR_PORT, DEMO_CLIENT_PORT } as Record<string, string>;
+}
+
+/** Waits until `lines` lines of standard output are there. */
+function said(child: ChildProcess, lines: number): Promise<string[]> {
+  let text = '';
+  return new Promise((done, fail) => {
+    child.stdout?.on('data', (chunk) => {
+      text += chunk;
+      const all = text.split('\n').slice(0, -1);
+      if (all.length >= lines) done(all);
+    });
+    child.once('exit', (code) => fail(new Error(`ended with ${code}: ${text}`)));
+  });
+}
+
+async function listenOn(port: number): Promise<Server> {
+  const server = createServer().listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}
+
+test('a taken port is exit code 1 and names the setting', async () => {
+  const place = await development();
+  const other = await listenOn(place.port);
+  const [main, command] = await Promise.all([ended(start([MAIN], place)), cli(['serve'], place)]);
+  other.close();
+  for (const { code, err } of [main, command]) {
+    expect(code).toBe(1);
+    expect(err).toContain(`PORT: 127.0.0.1:${place.port} is taken; set PORT to a free one`);
+    expect(err).not.toContain('    at ');
+  }
+});
+
+test('a demo that others could reach is refused, with every fault, and nothing is made', async () => {
+  const place = { cwd: await newFolder(), env: { HOST: '0.0.0.0', ISSUER: 'http://demo.example', PRT: '1' } };
+  const [main, command] = await Promise.all([ended(start([MAIN], place)), cli(['serve', '--json'], place)]);
+  expect(main).toMatchObject({ code: 2, out: '' });
+  for (const name of ['HOST', 'ISSUER', 'PRT']) expect(main.err).toContain(`  ${name}: `);
+  expect(command.code).toBe(2);
+  expect(command.json().map(({ where }) => where)).toEqual(expect.arrayContaining(['HOST', 'ISSUER', 'PRT']));
+  expect(await readdir(place.cwd)).toEqual([]);
+});
+
+test('the demo prints its three addresses and nothing else; a second one takes other ports and another file', async () => {
+  const place = { cwd: await newFolder(), env: await demoEnv() };
+  const first = start([MAIN], place);
+  expect(await said(first, 3)).toEqual([
+    `provider http://localhost:${place.env.PORT}`,
+    `stand-in http://localhost:${place.env.DEMO_VENDOR_PORT}`,
+    `client http://localhost:${place.env.DEMO_CLIENT_PORT}`,
+  ]);
+  const second = start([CLI, 'serve'], place);
+  const lines = await said(second, 3);
+  const ports = lines.map((line) => Number(/^(?:provider|stand-in|client) http:\/\/localhost:(\d+)$/.exec(line)?.[1]));
+  expect(new Set([...ports, ...Object.values(place.env).map(Number)]).size).toBe(6);
+  for (const port of [Number(place.env.PORT), ports[0]]) {
+    expect((await fetch(`http://localhost:${port}/readyz`)).status).toBe(200);
+  }
+  expect(await readdir(join(place.cwd, 'data'))).toEqual(
+    expect.arrayContaining(['selfie-oidc.sqlite', `selfie-oidc-${ports[0]}.sqlite`]),
+  );
+  const ends = [ended(first), ended(second)];
+  first.kill('SIGTERM');
+  second.kill('SIGINT');
+  for (const { code, out, err } of await Promise.all(ends))
+    expect({ code, out, err }).toEqual({ code: 0, out: '', err: '' });
+});
+
+test('two demos that start in the same moment share no port', async () => {
+  const env = await demoEnv();
+  const demos = [start([MAIN], { cwd: await newFolder(), env }), start([MAIN], { cwd: await newFolder(), env })];
+  const lines = (await Promise.all(demos.map((demo) => said(demo, 3)))).flat();
+  expect(new Set(lines).size).toBe(6);
+  for (const demo of demos) demo.kill('SIGKILL');
+});
+
+test('SIGTERM closes the open pages, ends well within its time, and the storage outlives it', async () => {
+  const place = await development();
+  const server = start([MAIN], place);
+  const [line = ''] = await said(server, 1);
+  expect(JSON.parse(line)).toMatchObject({ level: 'info', msg: 'listening', port: place.port });
+  expect((await cli(['invite', '--json'], place)).code).toBe(0);
+  const kept = await fetch(`http://127.0.0.1:${place.port}/livez`, { headers: { connection: 'keep-alive' } });
+  expect(kept.status).toBe(200);
+  const before = performance.now();
+  const end = ended(server);
+  server.kill('SIGTERM');
+  expect((await end).code).toBe(0);
+  expect(performance.now() - before).toBeLessThan(5000);
+  expect((await cli(['journal', '--json'], place)).json()).toEqual([
+    expect.objectContaining({ event: 'invitation.made' }),
+  ]);
+});
+
+test('a second signal ends it at once', async () => {
+  const place = await development();
+  const server = start([MAIN], place);
+  await said(server, 1);
+  // something that never ends: a request whose body never comes
+  const socket = connect(place.port, '127.0.0.1').on('error', () => undefined);
+  const head = `POST /token HTTP/1.1\r\nhost: 127.0.0.1:${place.port}\r\ncontent-length: 9\r\n`;
+  socket.write(`${head}content-type: application/x-www-form-urlencoded\r\nexpect: 100-continue\r\n\r\n`);
+  await once(socket, 'data');
+  const end = ended(server);
+  server.kill('SIGTERM');
+  while ((await fetch(`http://127.0.0.1:${place.port}/livez`).catch(() => undefined)) !== undefined);
+  server.kill('SIGTERM');
+  expect((await end).code).toBe(143);
+  socket.destroy();
+});
+
+test.each([
+  ['a failure nobody waited for', 'Promise.reject(new Error("lost"))'],
+  ['a fault nobody caught', 'throw new Error("lost")'],
+])('%s is logged, and the process ends with 1', async (_what, fault) => {
+  const place = await development();
+  const fuse = `data:text/javascript,${encodeURIComponent(`process.once('SIGUSR2', () => { ${fault} })`)}`;
+  const server = start(['--import', fuse, MAIN], place);
+  await said(server, 1);
+  const end = ended(server);
+  server.kill('SIGUSR2');
+  const { code, out } = await end;
+  expect(code).toBe(1);
+  const lines = out
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+  expect(lines.at(-1)).toMatchObject({ level: 'error', err: expect.objectContaining({ message: 'lost' }) });
+});

@@ -1,0 +1,345 @@
+import { describe, expect, test } from '@jest/globals';
+import {
+  type AttemptEvent,
+  type AttemptLimits,
+  advance,
+  bestProof,
+  isLive,
+  type LoginAttempt,
+  triesLeft,
+  type Verification,
+} from '../../src/core/attempt.ts';
+import type { Proof } from '../../src/core/verdict.ts';
+import type { VerificationStatus } from '../../src/core/verdict-types.ts';
+
+const NOW = 1_800_000_000;
+const limits: AttemptLimits = { tries: 3, ttlSeconds: 600, reviewWaitSeconds: 600 };
+
+const proof: Proof = {
+  verificationId: 'v1',
+  purpose: 'login',
+  method: 'passive',
+  acr: 'urn:selfie-oidc:acr:selfie',
+  amr: ['face'],
+  authTime: NOW,
+};
+const running: Verification = {
+  id: 'v1',
+  purpose: 'login',
+  workflowId: 'w',
+  method: 'passive',
+  openedAt: NOW - 20,
+  returnTokens: ['token-1'],
+  status: 'in-progress',
+  statusAt: NOW - 10,
+  phoneToken: 'phone-1',
+};
+const accepted: Verification = { ...running, status: 'approved', statusAt: NOW, conclusion: 'accepted', captures: [] };
+const lost: Verification = { ...running, status: 'declined', statusAt: NOW, conclusion: 'refused', failedChecks: [] };
+
+const open: LoginAttempt = {
+  uid: 'u1',
+  clientId: 'app',
+  state: 'open',
+  claimant: { kind: 'account', accountId: 'a1' },
+  subject: 's1',
+  identifierKey: 'i1',
+  sealed: 'sealed-person',
+  required: { method: 'passive', acr: 'urn:selfie-oidc:acr:selfie', workflowId: 'w' },
+  locales: [],
+  next: 'login',
+  browser: 'b1',
+  knownDevice: false,
+  origin: { address: '192.0.2.1', browserFamily: 'chrome', platform: 'desktop', label: 'Chrome', startedAt: NOW - 30 },
+  claims: [],
+  createdAt: NOW - 30,
+  expiresAt: NOW + 570,
+  latestEnd: NOW + 1_700,
+  verifications: [],
+  wrongNumbers: 0,
+  proofs: [],
+};
+const STATES = {
+  open,
+  waiting: { ...open, verifications: [running] },
+  refused: { ...open, verifications: [lost] },
+  settled: { ...open, state: 'settled', verifications: [accepted], proofs: [proof] },
+  spent: { ...open, state: 'spent', verifications: [accepted], proofs: [proof], accountId: 'a1' },
+  ended: { ...open, state: 'ended', endReason: 'aborted', verifications: [running] },
+  lapsed: { ...open, verifications: [running], expiresAt: NOW },
+} as const satisfies Record<string, LoginAttempt>;
+type StateName = keyof typeof STATES;
+
+const second: Verification = { ...running, id: 'v2', returnTokens: ['token-2'], statusAt: NOW };
+const refusedBy = (status: VerificationStatus) => ({ kind: 'refused', status, failed: ['not-approved'] }) as const;
+const EVENTS = {
+  opened: { kind: 'opened', verification: second, sealed: 'sealed-2', claim: 'c2' },
+  reopened: { kind: 'reopened', verificationId: 'v1', sealed: 'sealed-3', phoneToken: 'phone-2' },
+  'phone-used': { kind: 'phone-used', phoneToken: 'phone-1' },
+  returned: { kind: 'returned', returnToken: 'token-1', here: true },
+  'returned elsewhere': { kind: 'returned', returnToken: 'token-1', here: false },
+  'in review': { kind: 'status', verificationId: 'v1', status: 'in-review', decidedAt: NOW },
+  approved: {
+    kind: 'concluded',
+    verificationId: 'v1',
+    decidedAt: NOW,
+    captures: [],
+    result: { kind: 'accepted', proof },
+  },
+  declined: { kind: 'concluded', verificationId: 'v1', decidedAt: NOW, captures: [], result: refusedBy('declined') },
+  discarded: { kind: 'discarded', failed: ['captured-elsewhere'] },
+  'right number': { kind: 'number', verificationId: 'v1', right: true },
+  'wrong number': { kind: 'number', verificationId: 'v1', right: false },
+  enrolled: { kind: 'enrolled', accountId: 'a1', subject: 's1', stepUp: true },
+  're-enrol-asked': { kind: 're-enrol-asked' },
+  finished: { kind: 'finished', accountId: 'a1' },
+  ended: { kind: 'ended', reason: 'denied' },
+} as const satisfies Record<string, AttemptEvent>;
+type EventName = keyof typeof EVENTS;
+
+// a row an event, a column a state: m moved, u unchanged, r refused
+const TABLE: Record<EventName, string> = {
+  //                    open waiting refused settled spent ended lapsed
+  opened: /*              */ 'm  r  m  r  r  r  r',
+  reopened: /*            */ 'r  m  r  m  r  r  r',
+  'phone-used': /*        */ 'r  m  m  m  r  r  r',
+  returned: /*            */ 'r  m  m  m  r  r  r',
+  'returned elsewhere': /**/ 'r  m  m  m  r  r  r',
+  'in review': /*         */ 'r  m  u  u  r  r  r',
+  approved: /*            */ 'r  m  u  u  r  r  r',
+  declined: /*            */ 'r  m  u  m  r  r  r',
+  discarded: /*           */ 'r  r  r  m  r  r  r',
+  'right number': /*      */ 'r  m  m  m  r  r  r',
+  'wrong number': /*      */ 'r  m  m  m  r  r  r',
+  enrolled: /*            */ 'r  r  r  m  r  r  r',
+  're-enrol-asked': /*    */ 'm  m  m  m  r  r  r',
+  finished: /*            */ 'r  r  r  m  u  r  r',
+  ended: /*               */ 'm  m  m  m  u  u  m',
+};
+const KINDS: Record<string, string> = { m: 'moved', u: 'unchanged', r: 'refused' };
+const names = Object.keys(STATES) as StateName[];
+const cells = (Object.keys(TABLE) as EventName[]).flatMap((event) =>
+  TABLE[event].split(/ +/).map((cell, at) => [event, names[at] as StateName, KINDS[cell] as string] as const),
+);
+
+describe('every event in every state', () => {
+  test('the table has a cell for each', () => {
+    expect(cells).toHaveLength(names.length * Object.keys(EVENTS).length);
+  });
+
+  test.each(cells)('%s while %s: %s', (event, state, kind) => {
+    const before = structuredClone(STATES[state]);
+    const step = advance(STATES[state], EVENTS[event], limits, NOW);
+    expect(step.kind).toBe(kind);
+    // pure: what it was given is as it was, and what did not move is handed back
+    expect(STATES[state]).toEqual(before);
+    if (step.kind !== 'moved') expect(step.attempt).toBe(STATES[state]);
+    if (step.kind === 'refused') expect(step.reason).not.toBe('');
+  });
+
+  test.each(cells.filter(([, , kind]) => kind === 'moved'))(
+    '%s while %s, twice, is as once, or refused',
+    (event, state) => {
+      const first = advance(STATES[state], EVENTS[event], limits, NOW);
+      const again = advance(first.attempt, EVENTS[event], limits, NOW);
+      const counts = event === 'wrong number' || event === 'reopened';
+      if (!counts) expect(again.attempt).toEqual(first.attempt);
+    },
+  );
+
+  test.each(['spent', 'ended'] as const)('nothing whatever revives an attempt that is %s (T12)', (state) => {
+    for (const event of Object.values(EVENTS)) {
+      expect(advance(STATES[state], event, limits, NOW).attempt).toEqual(STATES[state]);
+    }
+  });
+});
+
+const moved = (attempt: LoginAttempt, event: AttemptEvent, now = NOW): LoginAttempt => {
+  const step = advance(attempt, event, limits, now);
+  if (step.kind !== 'moved') throw new Error(`expected a move, got ${JSON.stringify(step)}`);
+  return step.attempt;
+};
+const status = (name: VerificationStatus, decidedAt: number): AttemptEvent => ({
+  kind: 'status',
+  verificationId: 'v1',
+  status: name as 'in-review',
+  decidedAt,
+});
+
+describe('verdicts in any order (T8)', () => {
+  test('an older event changes nothing, and neither does an earlier step of the same second', () => {
+    const reviewed = moved(STATES.waiting, status('in-review', NOW));
+    expect(advance(reviewed, status('in-progress', NOW - 1), limits, NOW).kind).toBe('unchanged');
+    expect(advance(reviewed, status('in-progress', NOW), limits, NOW).kind).toBe('unchanged');
+    expect(moved(reviewed, status('resubmitted', NOW + 1)).verifications[0]?.status).toBe('resubmitted');
+  });
+
+  test('a verdict counts although the vendor dates it before what we know: its end is its end', () => {
+    const step = moved(STATES.waiting, { ...EVENTS.approved, decidedAt: NOW - 300 });
+    expect(step.state).toBe('settled');
+  });
+
+  test('a final status without a conclusion is refused', () => {
+    expect(advance(STATES.waiting, status('approved', NOW), limits, NOW).kind).toBe('refused');
+  });
+
+  test('an accepted verdict that turns bad stops the login and leaves no proof', () => {
+    const flipped = moved(STATES.settled, { ...EVENTS.declined, decidedAt: NOW + 5 });
+    expect(flipped).toMatchObject({ state: 'ended', endReason: 'refused', proofs: [] });
+    expect(flipped.verifications[0]).toMatchObject({ conclusion: 'refused', status: 'declined' });
+  });
+
+  test('a refused one never turns good', () => {
+    expect(advance(STATES.refused, { ...EVENTS.approved, decidedAt: NOW + 5 }, limits, NOW).kind).toBe('unchanged');
+  });
+
+  test('only the last try can settle, and only one of this attempt (T10)', () => {
+    const twice = moved(STATES.refused, EVENTS.opened);
+    expect(advance(twice, EVENTS.approved, limits, NOW).kind).toBe('unchanged');
+    expect(advance(twice, { ...EVENTS.approved, verificationId: 'v9' }, limits, NOW).kind).toBe('refused');
+    const stillOpen = { ...open, verifications: [running, second] };
+    expect(advance(stillOpen, EVENTS.approved, limits, NOW).kind).toBe('refused');
+  });
+
+  test('an event about a verification of another attempt is refused', () => {
+    for (const event of [
+      { ...EVENTS['in review'], verificationId: 'v9' },
+      { ...EVENTS.declined, verificationId: 'v9' },
+    ]) {
+      expect(advance(STATES.waiting, event, limits, NOW).kind).toBe('refused');
+    }
+  });
+});
+
+describe('a review waits longer, but not for ever', () => {
+  test('beyond its life, counted from the start', () => {
+    expect(moved(STATES.waiting, EVENTS['in review']).expiresAt).toBe(open.createdAt + 1200);
+  });
+
+  test('being found held again and again prolongs nothing', () => {
+    let attempt: LoginAttempt = moved(STATES.waiting, EVENTS['in review']);
+    for (let at = NOW + 15; at < NOW + 900; at += 15) attempt = moved(attempt, status('in-review', at), at);
+    expect(attempt.expiresAt).toBe(open.createdAt + 1200);
+  });
+
+  test('and never beyond what the interaction allows', () => {
+    const short = { ...STATES.waiting, latestEnd: NOW + 580 };
+    expect(moved(short, EVENTS['in review']).expiresAt).toBe(NOW + 580);
+  });
+
+  test('a status that holds nothing prolongs nothing', () => {
+    expect(moved(STATES.waiting, status('resubmitted', NOW)).expiresAt).toBe(open.expiresAt);
+    expect(moved(STATES.waiting, status('unknown', NOW)).expiresAt).toBe(open.expiresAt);
+  });
+});
+
+describe('tries', () => {
+  test('three, and an accepted one is not one of them', () => {
+    expect(triesLeft(open, limits)).toBe(3);
+    expect(triesLeft(STATES.settled, limits)).toBe(3);
+    const none = { ...open, verifications: [lost, { ...lost, id: 'v2' }, { ...lost, id: 'v3' }] };
+    expect(triesLeft(none, limits)).toBe(0);
+    expect(advance(none, { ...EVENTS.opened, verification: { ...second, id: 'v4' } }, limits, NOW)).toMatchObject({
+      kind: 'refused',
+      reason: 'no tries left',
+    });
+  });
+
+  test('a claim is remembered once', () => {
+    const once = moved(open, EVENTS.opened);
+    expect(once.claims).toEqual(['c2']);
+    const lostAgain = { ...once, verifications: [{ ...second, conclusion: 'refused' }] } as LoginAttempt;
+    expect(moved(lostAgain, { ...EVENTS.opened, verification: { ...second, id: 'v3' } }).claims).toEqual(['c2']);
+  });
+});
+
+describe('return token and number (T2)', () => {
+  test('another token marks nothing', () => {
+    expect(advance(STATES.waiting, { ...EVENTS.returned, returnToken: 'other' }, limits, NOW).kind).toBe('refused');
+  });
+
+  test('the first return counts, later ones do not move its time', () => {
+    const first = moved(STATES.waiting, EVENTS['returned elsewhere']);
+    expect(first.verifications[0]?.returnedElsewhereAt).toBe(NOW);
+    expect(advance(first, EVENTS['returned elsewhere'], limits, NOW + 60).kind).toBe('unchanged');
+  });
+
+  test('a hand-off address is used once', () => {
+    const used = moved(STATES.waiting, EVENTS['phone-used']);
+    expect(used.verifications[0]).not.toHaveProperty('phoneToken');
+    expect(advance(used, EVENTS['phone-used'], limits, NOW).kind).toBe('refused');
+    expect(advance(STATES.waiting, { ...EVENTS['phone-used'], phoneToken: 'x' }, limits, NOW).kind).toBe('refused');
+  });
+
+  test('the third wrong number ends the attempt, over all of its tries', () => {
+    const twice = moved(moved(STATES.waiting, EVENTS['wrong number']), EVENTS['wrong number']);
+    expect(twice).toMatchObject({ state: 'open', wrongNumbers: 2 });
+    const nextTry = moved({ ...twice, verifications: [lost] }, EVENTS.opened);
+    const third = moved(nextTry, { ...EVENTS['wrong number'], verificationId: 'v2' });
+    expect(third).toMatchObject({ state: 'ended', endReason: 'wrong-numbers' });
+  });
+
+  test('the number of an earlier try does not confirm a later one', () => {
+    const nextTry = moved(STATES.refused, EVENTS.opened);
+    expect(advance(nextTry, EVENTS['right number'], limits, NOW).kind).toBe('refused');
+  });
+
+  test('after the right one nothing counts as wrong', () => {
+    const confirmed = moved(STATES.waiting, EVENTS['right number']);
+    expect(confirmed.verifications[0]?.confirmedAt).toBe(NOW);
+    expect(advance(confirmed, EVENTS['wrong number'], limits, NOW).kind).toBe('unchanged');
+  });
+
+  test('a face that was given up takes its proof with it, and the attempt goes on', () => {
+    const again = moved(STATES.settled, EVENTS.discarded);
+    expect(again).toMatchObject({ state: 'open', proofs: [] });
+    expect(again.verifications[0]).toMatchObject({ conclusion: 'refused', failedChecks: ['captured-elsewhere'] });
+  });
+});
+
+describe('enrolment, re-enrolment, end', () => {
+  test('whoever enrolled and owes a stronger selfie goes on as the account', () => {
+    const newcomer = { ...STATES.settled, claimant: { kind: 'newcomer' }, next: 'enrol' } as const;
+    const event = { kind: 'enrolled', accountId: 'a7', subject: 's7', stepUp: true } as const;
+    expect(moved(newcomer, event)).toMatchObject({
+      state: 'open',
+      claimant: { kind: 'account', accountId: 'a7' },
+      subject: 's7',
+      next: 'login',
+    });
+    expect(moved(newcomer, { ...event, stepUp: false }).state).toBe('settled');
+  });
+
+  test('an expired identity check leads a known person to enrol again, and a newcomer to try again', () => {
+    const event = { ...EVENTS.declined, result: refusedBy('kyc-expired') };
+    expect(moved(STATES.waiting, event).next).toBe('re-enrol');
+    expect(moved({ ...STATES.waiting, claimant: { kind: 'newcomer' }, next: 'enrol' }, event).next).toBe('enrol');
+  });
+
+  test('a newcomer cannot be asked to enrol again', () => {
+    const newcomer = { ...open, claimant: { kind: 'newcomer' } } as const;
+    expect(advance(newcomer, EVENTS['re-enrol-asked'], limits, NOW).kind).toBe('refused');
+  });
+
+  test('a spent attempt is spent for one account', () => {
+    expect(advance(STATES.spent, { kind: 'finished', accountId: 'a2' }, limits, NOW).kind).toBe('refused');
+  });
+
+  test('the first reason of an end stays', () => {
+    expect(advance(STATES.ended, EVENTS.ended, limits, NOW).attempt.endReason).toBe('aborted');
+  });
+
+  test('the strongest proof counts, the latest of equals', () => {
+    const active = { ...proof, method: 'active', acr: 'urn:selfie-oidc:acr:selfie-active' } as const;
+    const later = { ...proof, authTime: NOW + 9 };
+    expect(bestProof({ ...open, proofs: [proof, later] })).toBe(later);
+    expect(bestProof({ ...open, proofs: [active, later] })).toBe(active);
+    expect(bestProof(open)).toBeUndefined();
+  });
+
+  test('alive: open or settled, until the very second of its end', () => {
+    expect(isLive(open, open.expiresAt - 1)).toBe(true);
+    expect(isLive(open, open.expiresAt)).toBe(false);
+    expect(names.filter((name) => isLive(STATES[name], NOW))).toEqual(['open', 'waiting', 'refused', 'settled']);
+  });
+});

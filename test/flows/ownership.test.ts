@@ -1,0 +1,523 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Browser, buttonsOf, DESKTOP_CHROME, fieldsOf, PHONE_SAFARI, wordsOf } from '../support/browser.ts';
+import {
+  answerOf,
+  awaitPage,
+  comeBack,
+  creates,
+  giveUp,
+  isAtClient,
+  pressOn,
+  returnUrl,
+  showFace,
+  until,
+  visit,
+  withoutSession,
+} from '../support/story.ts';
+import { exchange, startWorld, type World } from '../support/world.ts';
+
+let world: World;
+let alice: Browser;
+
+beforeAll(async () => {
+  world = await startWorld({
+    policy: {
+      limits: {
+        sessionsPerAccountPerHour: 10_000,
+        unknownDevicesPerAccountPerHour: 10_000,
+        sessionsPerClientPerHour: 100_000,
+        sessionsPerDay: 1_000_000,
+      },
+      vendor: { createsPerMinute: 10_000, decisionsPerMinute: 10_000 },
+    },
+  });
+  alice = (await world.enrol('alice')).browser;
+});
+afterAll(() => world.close());
+
+let people = 0;
+/** Somebody enrolled, so that no test stands in another's way. */
+async function somebody(): Promise<{ name: string; device: Browser }> {
+  people += 1;
+  const name = `person-${people}`;
+  const { browser } = await world.enrol(name);
+  return { name, device: withoutSession(browser) };
+}
+
+describe('one owner (invariant 2)', () => {
+  test('T1: the account is claimed before the vendor is asked: the second browser hears 409 and the first goes on', async () => {
+    const { name } = await somebody();
+    const victim = await world.begin(new Browser(), name);
+    const callback = world.sandbox.session(victim.sessionId).callback;
+    const before = creates(world);
+    const attacker = await world.begin(new Browser(), name);
+    expect(attacker.page.status).toBe(409);
+    const retryAfter = Number(attacker.page.headers.get('retry-after'));
+    expect(retryAfter).toBeGreaterThan(0);
+    expect(retryAfter).toBeLessThanOrEqual(180);
+    expect(buttonsOf(attacker.page)).toContain('abort=yes');
+    expect(creates(world)).toBe(before);
+    expect(world.sandbox.session(victim.sessionId).callback).toBe(callback);
+
+    await showFace(world, victim);
+    expect((await world.finish(victim)).claims()?.sub).toBeDefined();
+    const none = await visit(world, attacker, '/finish', attacker.browser);
+    expect(isAtClient(world, none)).toBe(false);
+    expect((await giveUp(world, attacker.browser, attacker.page)).get('error')).toBe('access_denied');
+  });
+
+  test('T1: an enrolment claims its identifier as a login claims its account', async () => {
+    const first = await world.begin(new Browser(), 'new-name');
+    const second = await world.begin(new Browser(), 'NEW-name');
+    expect(second.page.status).toBe(409);
+    await showFace(world, first);
+    expect((await world.finish(first)).id_token).toBeDefined();
+  });
+
+  test('T1: an unknown device may be contested after 180 s; its session is deleted and another made', async () => {
+    const { name } = await somebody();
+    const first = await world.begin(new Browser(), name);
+    world.clock.move(179);
+    expect((await world.begin(new Browser(), name)).page.status).toBe(409);
+    world.clock.move(2);
+    const second = await world.begin(new Browser(), name);
+    expect(second.sessionId).not.toBe('');
+    expect(second.sessionId).not.toBe(first.sessionId);
+    expect(world.sandbox.session(first.sessionId).deleted).toBe(true);
+    // the hosted page of the loser, approved all the same: a delivery that was queued before the deletion
+    await showFace(world, first);
+    const page = await comeBack(world, first);
+    expect(page.status).toBe(410);
+    expect(wordsOf(page)).toContain('newer');
+    expect((await giveUp(world, first.browser, page)).get('error')).toBe('access_denied');
+    await showFace(world, second);
+    expect((await world.finish(second)).id_token).toBeDefined();
+  });
+
+  test('T17: a known device pre-empts an unknown one at once, and is pre-empted by none', async () => {
+    const { name, device } = await somebody();
+    const attacker = await world.begin(new Browser(), name);
+    expect(attacker.sessionId).not.toBe('');
+    const owner = await world.begin(device, undefined);
+    expect(owner.sessionId).not.toBe('');
+    expect(world.sandbox.session(attacker.sessionId).deleted).toBe(true);
+    world.clock.move(200);
+    const again = await world.begin(new Browser(), name);
+    expect(again.page.status).toBe(409);
+    // the owner's attempt lapses in 400 s, not when the interaction does
+    expect(Number(again.page.headers.get('retry-after'))).toBeLessThanOrEqual(400);
+    await showFace(world, owner);
+    expect((await world.finish(owner)).id_token).toBeDefined();
+  });
+
+  test('T17: within one browser the newest attempt wins, and the older tab says so', async () => {
+    const { name } = await somebody();
+    const browser = new Browser();
+    const older = await world.begin(browser, name);
+    const newer = await world.begin(browser, name);
+    expect(newer.sessionId).not.toBe(older.sessionId);
+    expect(world.sandbox.session(older.sessionId).deleted).toBe(true);
+    expect((await visit(world, older, '/waiting')).status).toBe(410);
+    await showFace(world, newer);
+    expect((await world.finish(newer)).id_token).toBeDefined();
+  });
+
+  test('T1: a copied browser cookie is needed to pass for the same browser: a guessed or empty one is another browser', async () => {
+    const { name } = await somebody();
+    await world.begin(new Browser(), name);
+    for (const value of ['', 'x', 'AAAAAAAAAAAAAAAAAAAAAA']) {
+      const attacker = new Browser();
+      attacker.setCookie({ name: 'selfie_browser', value, path: '/', host: new URL(world.issuer).host });
+      expect((await world.begin(attacker, name)).page.status).toBe(409);
+    }
+  });
+
+  test('T1: an id that had another owner is burnt: 409, and its verdict counts for neither', async () => {
+    const { name } = await somebody();
+    const first = await world.begin(new Browser(), name);
+    world.clock.move(181);
+    const disarm = world.sandbox.fault('delete', { status: 500, times: null });
+    // the vendor did not delete, so its create hands the old session out again, with our new callback
+    const second = await world.begin(new Browser(), name);
+    expect(second.page.status).toBe(409);
+    expect(world.sandbox.session(first.sessionId).deleted).toBe(false);
+    disarm();
+    world.sandbox.clearFaults();
+    await showFace(world, first);
+    await world.sandbox.idle();
+    // the vendor sends the first browser to the second's address now: a stranger there
+    expect((await comeBack(world, first)).status).toBe(403);
+    expect((await visit(world, first, '/waiting')).status).toBe(410);
+    const onward = await visit(world, second, '/finish');
+    expect(isAtClient(world, onward)).toBe(false);
+    // once it is gone the same page leads on
+    const retried = await until('a new session', async () => {
+      const page = await pressOn(world, second.browser, await visit(world, second, ''), {
+        name: 'begin',
+        value: 'here',
+      });
+      return page.headers.get('location')?.startsWith(world.sandbox.url) && page;
+    });
+    const session = world.sandbox.sessions().find(({ url }) => url === retried.headers.get('location'));
+    expect(session?.id).not.toBe(first.sessionId);
+    const again = { ...second, sessionId: session?.id ?? '' };
+    await showFace(world, again);
+    expect((await world.finish(again)).id_token).toBeDefined();
+  });
+
+  test('T12: given up, the session is deleted, a late approval has no effect, and a new start works at once', async () => {
+    const { name } = await somebody();
+    const begun = await world.begin(new Browser(), name);
+    const waiting = await visit(world, begun, '/waiting');
+    expect((await giveUp(world, begun.browser, waiting)).get('error')).toBe('access_denied');
+    expect(world.sandbox.session(begun.sessionId).deleted).toBe(true);
+    await showFace(world, begun);
+    expect((await comeBack(world, begun)).status).toBe(403);
+    expect((await visit(world, begun, '/waiting')).status).toBe(410);
+    const again = await world.begin(begun.browser, name);
+    expect(again.sessionId).not.toBe('');
+    expect(again.sessionId).not.toBe(begun.sessionId);
+    await showFace(world, again);
+    expect((await world.finish(again)).id_token).toBeDefined();
+  });
+
+  test('T12: a lapsed attempt says 410 with a way on, its session is deleted, and an approval then opens nothing', async () => {
+    const { name } = await somebody();
+    const begun = await world.begin(new Browser(), name);
+    world.clock.move(601);
+    expect((await visit(world, begun, '/waiting')).status).toBe(410);
+    await until('the deletion', () => world.sandbox.session(begun.sessionId).deleted);
+    await showFace(world, begun);
+    await world.sandbox.idle();
+    const page = await visit(world, begun, '/finish');
+    expect(page.status).toBe(410);
+    expect((await giveUp(world, begun.browser, page)).get('error')).toBe('access_denied');
+  });
+});
+
+describe('only the browser that began can finish (invariant 1)', () => {
+  test('T3: a copied uid, session id or address leads nowhere in another browser, and the first one still finishes', async () => {
+    const { name } = await somebody();
+    const begun = await world.begin(new Browser(), name);
+    await showFace(world, begun);
+    const other = new Browser();
+    for (const path of [
+      '',
+      '/waiting',
+      '/events',
+      '/finish',
+      `/return/${begun.sessionId}`,
+      '/return/AAAAAAAAAAAAAAAAAAAAAA',
+    ]) {
+      const page = await visit(world, begun, path, other);
+      expect([path, page.status]).toEqual([path, 403]);
+      expect(page.text).not.toMatch(/data-number|name="number"/);
+      expect(page.text).not.toContain(name);
+    }
+    for (const path of ['/begin', '/confirm', '/abort', '/consent', '/deny']) {
+      const page = await other.request(`${world.issuer}/interaction/${begun.uid}${path}`, {
+        form: { number: '000000' },
+      });
+      expect([path, page.status]).toEqual([path, 403]);
+    }
+    const resume = await other.get(`${world.issuer}/auth/${begun.uid}`);
+    expect(resume.status).toBeGreaterThanOrEqual(400);
+    expect((await world.finish(begun)).id_token).toBeDefined();
+  });
+
+  test('T3: the interaction cookie of one login does not open another', async () => {
+    const one = await world.begin(new Browser(), (await somebody()).name);
+    const thief = await world.begin(new Browser(), (await somebody()).name);
+    await showFace(world, one);
+    const cookie = thief.browser
+      .cookies()
+      .find((each) => each.name.includes('interaction') && !each.name.endsWith('.sig'));
+    const signature = thief.browser.cookies().find((each) => each.name === `${cookie?.name}.sig`);
+    for (const each of [cookie, signature]) {
+      if (each) thief.browser.setCookie({ ...each, path: `/interaction/${one.uid}` });
+    }
+    expect((await visit(world, one, '/finish', thief.browser)).status).toBe(403);
+    if (cookie) thief.browser.setCookie({ ...cookie, value: one.uid, path: `/interaction/${one.uid}` });
+    expect((await visit(world, one, '/finish', thief.browser)).status).toBe(403);
+    expect((await world.finish(one)).id_token).toBeDefined();
+  });
+
+  test('T3: the cookies of a login are HttpOnly and bound to its path', async () => {
+    const { url } = await world.authorize();
+    const response = await new Browser().request(url);
+    const lines = response.headers.getSetCookie();
+    const uid = /\/interaction\/([^/?]+)/.exec(response.headers.get('location') ?? '')?.[1];
+    const ofInteraction = lines.filter((line) => line.startsWith('_interaction='));
+    const ofResume = lines.filter((line) => line.startsWith('_interaction_resume='));
+    expect(ofInteraction).toHaveLength(1);
+    expect(ofInteraction[0]).toContain(`path=/interaction/${uid}`);
+    expect(ofResume[0]).toContain(`path=/auth/${uid}`);
+    for (const line of lines) expect(line.toLowerCase()).toContain('httponly');
+  });
+
+  test('T4: what the browser says at the callback is never a verdict', async () => {
+    const { name } = await somebody();
+    const begun = await world.begin(new Browser(), name);
+    await world.sandbox.open(begun.sessionId, { userAgent: begun.browser.userAgent });
+    const at = new URL(String(world.sandbox.session(begun.sessionId).callback));
+    for (const status of ['Approved', 'approved', 'Declined', 'In Review', '']) {
+      at.search = new URLSearchParams({ verificationSessionId: begun.sessionId, status }).toString();
+      const page = await begun.browser.get(at);
+      expect([page.status, page.url]).toEqual([200, `${world.issuer}/interaction/${begun.uid}/waiting`]);
+      expect(isAtClient(world, await visit(world, begun, '/finish'))).toBe(false);
+    }
+    // a second question mark, another session named, a path of its own: all the same
+    await begun.browser.get(
+      `${at.origin}${at.pathname}?x=1?verificationSessionId=${alice.userAgent.length}&status=Declined`,
+    );
+    await world.sandbox.settle(begun.sessionId, 'approve');
+    expect((await world.finish(begun)).id_token).toBeDefined();
+  });
+
+  test('T13: a used verdict gives one code: finishing again, and again at once, gives no other', async () => {
+    const { name } = await somebody();
+    const begun = await world.begin(new Browser(), name);
+    await showFace(world, begun);
+    await awaitPage(world, begun, 'the end', (page) => isAtClient(world, page) || page.status !== 200);
+    const again = await visit(world, begun, '/finish');
+    expect(again.status).toBe(410);
+    expect((await begun.browser.get(`${world.issuer}/auth/${begun.uid}`)).status).toBe(400);
+  });
+
+  test('T13: ten finishes at the same moment give exactly one code', async () => {
+    const { name } = await somebody();
+    const begun = await world.begin(new Browser(), name);
+    await showFace(world, begun);
+    await begun.browser.request(returnUrl(world, begun));
+    const verified = async () =>
+      (await begun.browser.request(`${world.issuer}/interaction/${begun.uid}/waiting`)).status === 303;
+    await until('the verdict', verified);
+    const pages = await Promise.all(Array.from({ length: 10 }, () => visit(world, begun, '/finish')));
+    const codes = pages.filter((page) => isAtClient(world, page)).map((page) => answerOf(world, page).get('code'));
+    expect(codes.filter((code) => code !== null)).toHaveLength(1);
+    expect(pages.filter((page) => page.status >= 500)).toEqual([]);
+    const tokens = await exchange(
+      await world.client(),
+      begun.request,
+      String(pages.find((page) => isAtClient(world, page))?.headers.get('location')),
+    );
+    expect(tokens.id_token).toBeDefined();
+  });
+
+  test.each([{ prompt: 'login' }, { max_age: '0' }])(
+    'T13: %j takes a new selfie each time, with its own time',
+    async (asked) => {
+      const { name, device } = await somebody();
+      const signedIn = new Browser();
+      for (const cookie of device.cookies()) signedIn.setCookie(cookie);
+      const once = await world.begin(signedIn, name, asked);
+      await showFace(world, once);
+      const first = (await world.finish(once)).claims();
+      world.clock.move(30);
+      const twice = await world.begin(signedIn, undefined, asked);
+      expect(twice.sessionId).not.toBe('');
+      expect(twice.sessionId).not.toBe(once.sessionId);
+      const startedAt = world.clock.now();
+      await showFace(world, twice);
+      const second = (await world.finish(twice)).claims();
+      expect(second?.sub).toBe(first?.sub);
+      expect(Number(second?.auth_time)).toBeGreaterThanOrEqual(startedAt - 1);
+      expect(Number(second?.auth_time)).toBeLessThanOrEqual(world.clock.now());
+    },
+  );
+});
+
+describe('who is claimed is fixed before the selfie (invariant 6)', () => {
+  test('T11: what is typed or posted later changes nothing', async () => {
+    const { name } = await somebody();
+    const other = await somebody();
+    const begun = await world.begin(new Browser(), name);
+    const waiting = await visit(world, begun, '/waiting');
+    const before = creates(world);
+    const page = await begun.browser.press(
+      waiting,
+      { name: 'begin', value: 'here' },
+      {
+        identifier: other.name,
+        login_hint: other.name,
+        accountId: 'x',
+        switch_account: '',
+      },
+    );
+    expect(page.status).toBeLessThan(400);
+    expect(creates(world)).toBe(before);
+    await showFace(world, begun);
+    const tokens = await world.finish(begun);
+    const info = await (
+      await fetch(`${world.issuer}/me`, { headers: { authorization: `Bearer ${tokens.access_token}` } })
+    ).json();
+    expect(info).toMatchObject({ preferred_username: name });
+  });
+
+  test('T21: parameters added to the pages of a login change neither client, nor person, nor strength', async () => {
+    const { name } = await somebody();
+    const begun = await world.begin(new Browser(), name);
+    await showFace(world, begun);
+    const extra =
+      '?client_id=other&redirect_uri=https://evil.example/cb&acr_values=urn:selfie-oidc:acr:selfie-device&login_hint=alice&scope=email&uid=x';
+    const page = await until('the verdict', async () => {
+      const current = await visit(world, begun, `/finish${extra}`);
+      return isAtClient(world, current) && current;
+    });
+    const tokens = await exchange(await world.client(), begun.request, String(page.headers.get('location')));
+    expect(tokens.claims()).toMatchObject({ acr: 'urn:selfie-oidc:acr:selfie' });
+  });
+
+  test.each(['аlice', 'ali\u200bce', 'alice\ufe0f', 'alice smith', ''])(
+    'T11: the look-alike %j is refused before anything is opened',
+    async (name) => {
+      const before = creates(world);
+      const { page } = await world.begin(new Browser(), name);
+      expect(page.status).toBe(422);
+      expect(fieldsOf(page)).toContain('identifier');
+      expect(creates(world)).toBe(before);
+    },
+  );
+
+  test.each(['ALICE', 'ａｌｉｃｅ', ' alice '])('T11: %j is alice, and no second account', async (spelling) => {
+    const begun = await world.begin(new Browser(), spelling);
+    expect(world.sandbox.session(begun.sessionId).kind).toBe('passive');
+    await giveUp(world, begun.browser, await visit(world, begun, '/waiting'));
+  });
+
+  test('T11: two tabs of one browser for two people end as two people, each by their own face', async () => {
+    const [one, two] = [await somebody(), await somebody()];
+    const browser = new Browser();
+    const first = await world.begin(browser, one.name);
+    const second = await world.begin(browser, two.name, { prompt: 'login' });
+    await showFace(world, second);
+    const secondSub = (await world.finish(second)).claims()?.sub;
+    await showFace(world, first);
+    // the session made in the other tab answers the first request, or its own face does: never the other's name by this face
+    const page = await comeBack(world, first);
+    const tokens = await exchange(await world.client(), first.request, String(page.headers.get('location')));
+    const info = (await (
+      await fetch(`${world.issuer}/me`, { headers: { authorization: `Bearer ${tokens.access_token}` } })
+    ).json()) as { sub: string; preferred_username: string };
+    expect(info.preferred_username).toBe(info.sub === secondSub ? two.name : one.name);
+  });
+});
+
+describe('races', () => {
+  test('T1: a double press of the button opens one session', async () => {
+    const { name } = await somebody();
+    const browser = new Browser();
+    const request = await world.authorize();
+    const first = await browser.get(request.url);
+    const before = creates(world);
+    const disarm = world.sandbox.fault('create', { slowMs: 100 });
+    const pressed = await Promise.all(
+      Array.from({ length: 5 }, () =>
+        browser.press(first, { name: 'begin', value: 'here' }, { identifier: name, biometric_consent: 'yes' }),
+      ),
+    );
+    disarm();
+    expect(creates(world)).toBe(before + 1);
+    expect(pressed.map((page) => page.status)).toEqual([303, 303, 303, 303, 303]);
+    expect(pressed.filter((page) => page.headers.get('location')?.startsWith(world.sandbox.url))).toHaveLength(1);
+  });
+
+  test('T1: fifty starts at once for one account own one session', async () => {
+    const { name } = await somebody();
+    const known = new Set(world.sandbox.sessions().map(({ id }) => id));
+    const all = await Promise.all(Array.from({ length: 50 }, () => world.begin(new Browser(), name)));
+    expect(all.filter(({ page }) => page.status === 303)).toHaveLength(1);
+    expect(all.filter(({ page }) => page.status === 409)).toHaveLength(49);
+    expect(world.sandbox.sessions().filter(({ id }) => !known.has(id))).toHaveLength(1);
+  });
+
+  test('T12: given up while the vendor is still asked: nothing stays open', async () => {
+    const { name } = await somebody();
+    const browser = new Browser();
+    const first = await browser.get((await world.authorize()).url);
+    const uid = /\/interaction\/([^/?]+)/.exec(first.url)?.[1] ?? '';
+    world.sandbox.clearCalls();
+    const disarm = world.sandbox.fault('create', { slowMs: 300 });
+    const pressing = browser.press(
+      first,
+      { name: 'begin', value: 'here' },
+      { identifier: name, biometric_consent: 'yes' },
+    );
+    await until('the create', () => world.sandbox.calls().some(({ call }) => call === 'create'));
+    const given = await pressOn(world, browser, first, 'abort');
+    expect(answerOf(world, given).get('error')).toBe('access_denied');
+    const begun = await pressing;
+    disarm();
+    expect(begun.status).toBeGreaterThanOrEqual(400);
+    const session = world.sandbox.sessions().at(-1);
+    await until('the deletion', () => world.sandbox.session(String(session?.id)).deleted);
+    expect((await browser.get(`${world.issuer}/interaction/${uid}/finish`)).status).toBe(410);
+    // and the account is free
+    const next = await world.begin(new Browser(), name);
+    expect(next.page.status).toBe(303);
+  });
+
+  test('T1: pre-empted while the vendor is still asked: two browsers never share a session, and the known device gets in', async () => {
+    const { name, device } = await somebody();
+    const attacker = new Browser();
+    const first = await attacker.get((await world.authorize()).url);
+    const uid = /\/interaction\/([^/?]+)/.exec(first.url)?.[1] ?? '';
+    world.sandbox.clearCalls();
+    const disarm = world.sandbox.fault('create', { slowMs: 300 });
+    const pressing = attacker.press(
+      first,
+      { name: 'begin', value: 'here' },
+      { identifier: name, biometric_consent: 'yes' },
+    );
+    await until('the create', () => world.sandbox.calls().some(({ call }) => call === 'create'));
+    let owner = await world.begin(device, undefined);
+    const lost = await pressing;
+    disarm();
+    expect(lost.headers.get('location') ?? '').not.toContain(world.sandbox.url);
+    expect((await attacker.get(`${world.issuer}/interaction/${uid}/finish`)).status).toBe(410);
+    // whichever answer of the vendor came first: the owner has a session, or a button that makes one
+    owner = await until('a session of the owner alone', async () => {
+      const session = world.sandbox.sessions().find(({ id }) => id === owner.sessionId);
+      const page = await visit(world, owner, '/waiting');
+      if (session && !session.deleted && page.text.includes('id="live"')) return owner;
+      const next = await pressOn(world, device, page, { name: 'begin', value: 'here' });
+      const opened = world.sandbox.sessions().find(({ url }) => url === next.headers.get('location'));
+      if (opened) owner = { ...owner, sessionId: opened.id };
+      return undefined;
+    });
+    await showFace(world, owner);
+    expect((await world.finish(owner)).id_token).toBeDefined();
+  });
+
+  test('T1: an approval that arrives while its attempt is pre-empted lets nobody in by it', async () => {
+    const { name, device } = await somebody();
+    const attacker = await world.begin(new Browser(), name);
+    await world.sandbox.open(attacker.sessionId, { userAgent: PHONE_SAFARI });
+    const [owner] = await Promise.all([
+      world.begin(device, undefined),
+      world.sandbox.settle(attacker.sessionId, 'approve', { capture: null }),
+    ]);
+    await world.sandbox.idle();
+    expect(isAtClient(world, await visit(world, attacker, '/finish'))).toBe(false);
+    expect((await visit(world, attacker, '/waiting')).status).toBe(410);
+    await showFace(world, owner);
+    expect((await world.finish(owner)).id_token).toBeDefined();
+  });
+
+  test('T15: two enrolments at once: one wins the name, the other gets no account', async () => {
+    const [one, two] = await Promise.all([
+      world.begin(new Browser(), 'contested'),
+      world.begin(new Browser({ userAgent: DESKTOP_CHROME }), 'Contested'),
+    ]);
+    expect([one.page.status, two.page.status].sort()).toEqual([303, 409]);
+    const winner = one.page.status === 303 ? one : two;
+    const loser = winner === one ? two : one;
+    // contested later, both with an accepted face: the name goes to one of them
+    world.clock.move(181);
+    const later = await world.begin(loser.browser, 'contested');
+    await showFace(world, winner);
+    await showFace(world, later);
+    expect((await comeBack(world, winner)).status).toBe(410);
+    expect((await world.finish(later)).id_token).toBeDefined();
+  });
+});

@@ -54,6 +54,7 @@ const INTERACTION_MARGIN_SECONDS = 600;
 const SWEEP_EVERY_MS = 60_000;
 /** Less than the 10 s a stop may take in all: ending the work under way comes after it. */
 const DRAIN_MS = 8_000;
+const IDLE_EVERY_MS = 50;
 
 export interface App {
   readonly server: Server;
@@ -259,11 +260,15 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     isDraining = true;
     waitingRoom.drain();
     clearInterval(sweeper);
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    server.closeIdleConnections();
-    const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
-    if (server.listening) await closed;
-    clearTimeout(force);
+    if (server.listening) {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      // a connection whose last request has just been answered would be kept for the next one
+      const idle = setInterval(() => server.closeIdleConnections(), IDLE_EVERY_MS);
+      const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+      await closed;
+      clearInterval(idle);
+      clearTimeout(force);
+    }
     await journey.worker.stop();
     await parts.journal.flush();
     await backend.close();

@@ -38,6 +38,13 @@ export function addressPrefix(text: string): string {
   return `${networkOf(address, bits)}/${bits}`;
 }
 
+/** What one place may have of addresses: an IPv4 address, a /64 of IPv6. What is no address shares the place `unknown`. */
+export function household(text: string): string {
+  const address = parse(text);
+  if (address === undefined) return 'unknown';
+  return address.kind() === 'ipv4' ? address.toString() : `${networkOf(address, 64)}/64`;
+}
+
 /**
  * Whether two addresses are the same place: exactly equal, or in one /64 of IPv6, as devices change the lower half by
  * themselves. Families that differ are never the same, and neither is what cannot be read.

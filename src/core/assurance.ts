@@ -37,6 +37,11 @@ export function methodFor(acr: Acr): SelfieMethod | undefined {
   return acr === 'urn:selfie-oidc:acr:selfie-active' ? 'active' : 'passive';
 }
 
+/** Can a login here end in exactly this `acr`? These are what discovery names. */
+export function isEarned(acr: string): acr is Acr {
+  return Object.values<string>(ACR_OF_METHOD).includes(acr);
+}
+
 export function acrOf(method: SelfieMethod): Acr {
   return ACR_OF_METHOD[method];
 }

@@ -17,7 +17,7 @@ export type Contest =
   /** the challenger holds it already */
   | { readonly kind: 'own' }
   /** the challenger wins; the holder's attempt ends */
-  | { readonly kind: 'preempt'; readonly loser: string }
+  | { readonly kind: 'preempt'; readonly loser: Claim }
   | { readonly kind: 'held'; readonly holder: string; readonly claimedAt: number; readonly retryAfterSeconds: number };
 
 export function contest(
@@ -32,7 +32,7 @@ export function contest(
     holder.browser === challenger.browser ||
     (challenger.knownDevice && !holder.knownDevice) ||
     (!holder.knownDevice && now - holder.claimedAt >= contestedAfterSeconds);
-  if (wins) return { kind: 'preempt', loser: holder.uid };
+  if (wins) return { kind: 'preempt', loser: holder };
   const contestableAt = holder.knownDevice
     ? holder.until
     : Math.min(holder.until, holder.claimedAt + contestedAfterSeconds);

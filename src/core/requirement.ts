@@ -1,7 +1,16 @@
 // What this login must prove. Reads what the client asked for (`acr_values`, the `claims` parameter) and what its entry
 // demands (`minimum_acr`), and answers with the selfie to ask for, or that it cannot be had.
 
-import { type Acr, acrOf, acrSatisfies, isAcr, isAtLeast, methodFor, type SelfieMethod } from './assurance.ts';
+import {
+  type Acr,
+  acrOf,
+  acrSatisfies,
+  isAcr,
+  isAtLeast,
+  isEarned,
+  methodFor,
+  type SelfieMethod,
+} from './assurance.ts';
 
 export interface StrengthRequest {
   /** voluntary, in the client's order of preference (OpenID Connect Core §3.1.2.1 `acr_values`) */
@@ -23,7 +32,9 @@ export function requirementFor(request: StrengthRequest, activeAvailable: boolea
     const method = isAcr(acr) ? methodFor(acr) : undefined;
     return method === 'active' && !activeAvailable ? undefined : method;
   };
-  const firstReachable = (wanted: readonly string[]) => wanted.map(reachable).find((method) => method !== undefined);
+  // what a client names must be something a login here can earn; a floor is met by whatever is stronger
+  const earned = (acr: string) => (isEarned(acr) ? reachable(acr) : undefined);
+  const firstReachable = (wanted: readonly string[]) => wanted.map(earned).find((method) => method !== undefined);
 
   let asked: SelfieMethod | undefined;
   if (request.essential) {
@@ -41,7 +52,7 @@ export function requirementFor(request: StrengthRequest, activeAvailable: boolea
 /** Does what a session already holds meet the request, so that nobody need be asked again? */
 export function sessionMeets(held: string | undefined, request: StrengthRequest, activeAvailable: boolean): boolean {
   if (request.minimum && !acrSatisfies(held, request.minimum)) return false;
-  if (request.essential) return request.essential.some((acr) => acrSatisfies(held, acr));
+  if (request.essential) return request.essential.some((acr) => isEarned(acr) && acrSatisfies(held, acr));
   const preferred = request.voluntary.find(
     (acr) => requirementFor({ voluntary: [], essential: [acr], minimum: undefined }, activeAvailable).kind === 'selfie',
   );

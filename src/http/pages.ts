@@ -26,9 +26,25 @@ export interface InteractionForm {
   readonly csrf: string;
 }
 
-export type RetryKind = 'declined' | 'not-finished' | 'abandoned' | 'expired' | 'kyc-expired' | 'no-portrait';
+export type RetryKind =
+  | 'declined'
+  | 'captured-elsewhere'
+  | 'not-finished'
+  | 'abandoned'
+  | 'expired'
+  | 'kyc-expired'
+  | 'no-portrait';
 
 export type WaitingState = 'not-started' | 'in-progress' | 'in-review' | 'resubmitted' | 'settling';
+
+/** A page from which the same press of the button is worth another try later. */
+export interface RetryLater {
+  readonly form: InteractionForm;
+  readonly client: ClientView;
+  readonly retryAfterSeconds: number;
+  /** what was typed, sent along again: no attempt remembers it yet */
+  readonly carried?: Readonly<Record<string, string>>;
+}
 
 export interface Pages {
   /** First page: who signs in to what, from where, what happens to the face. */
@@ -104,7 +120,8 @@ export interface Pages {
     /** POST target; hidden field `token`, button `deny` */
     readonly denyAction: string;
     readonly token: string;
-    readonly number: string;
+    /** absent where policy lets no other device take part */
+    readonly number?: string;
     readonly client: ClientView;
     readonly origin: OriginView;
     readonly minutes: number;
@@ -120,9 +137,9 @@ export interface Pages {
     readonly form?: InteractionForm;
   };
   /** 409: another sign-in for this account is under way. */
-  conflict: { readonly form: InteractionForm; readonly client: ClientView; readonly retryAfterSeconds: number };
+  conflict: RetryLater;
   /** 429 */
-  limited: { readonly form: InteractionForm; readonly client: ClientView; readonly retryAfterSeconds: number };
+  limited: RetryLater;
   /** 503: the vendor cannot be reached, or will not serve us. */
   'vendor-down': { readonly form: InteractionForm; readonly client: ClientView; readonly retryAfterSeconds: number };
   /** 403: this identifier cannot enrol here (closed, or the invitation is used up or wrong). */

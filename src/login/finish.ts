@@ -126,7 +126,7 @@ export function createFinishing(
           acr: proof.acr,
         }),
       ]);
-      meter.count('logins', { outcome: 'signed-in' });
+      meter.count('logins', { outcome: 'success' });
       const settledAt = currentVerification(step.attempt)?.statusAt;
       if (settledAt !== undefined) meter.observe('decision_to_redirect', Math.max(0, clock.now() - settledAt));
     }

@@ -15,6 +15,9 @@ const EVENT_MEMORY_SECONDS = 7 * 86_400;
 /** A delivery may be faster than the answer to our own create: kept this long for its owner to appear (T8). */
 const UNOWNED_RETRY_MS = [500, 1_000, 2_000, 5_000, 10_000, 20_000];
 
+/** A stale delivery is worth one look in this time, however often it comes. */
+const STALE_LOOK_EVERY_SECONDS = 300;
+
 interface StoredEvent {
   /** sealed VendorEvent; gone once it has had its effect */
   readonly sealed?: string;
@@ -36,6 +39,8 @@ export function createInbox(parts: JourneyParts & { settlement: Settlement; poke
     if (uid === undefined) return;
     const attempt = await attempts.find(uid);
     const verification = attempt?.verifications.find((each) => each.id === verificationId);
+    // the same old delivery again and again must not use up the budget (T5, T7)
+    if (!(await store.putIfAbsent(`stale-look:${verificationId}`, true, STALE_LOOK_EVERY_SECONDS))) return;
     const isWaitedFor = attempt && isLive(attempt, clock.now()) && isUnderWay(verification);
     // what was accepted may have turned; what was refused, or ended otherwise, stays so
     if (!attempt || isWaitedFor || verification?.conclusion === 'accepted')

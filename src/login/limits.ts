@@ -1,12 +1,14 @@
 // No cost without a limit (invariant 10, T17). Every count is taken before the vendor is asked and is atomic, so fifty starts
 // at once cannot pass together. Limits slow down and never ban: unknown devices share a part, and a known one has the rest.
 
-import { addressPrefix } from '../core/address.ts';
+import { addressPrefix, household } from '../core/address.ts';
 import type { Sealer, Store } from './ports.ts';
 import type { JourneyRules } from './rules.ts';
 
 const HOUR = 3600;
 const DAY = 86_400;
+/** What a /24 or /48 may do, as a multiple of what one address may. */
+const NETWORK_FACTOR = 8;
 
 export interface Spender {
   /** the account's id, or the identifier's key of a newcomer */
@@ -37,12 +39,21 @@ export interface Limiter {
 export function createLimiter(parts: { store: Store; sealer: Sealer; limits: JourneyRules['limits'] }): Limiter {
   const { store, sealer, limits } = parts;
 
-  const addressBucket = (address: string): Bucket => ({
-    name: 'address',
-    key: `limit:address:${sealer.keyedHash(addressPrefix(address), 'limit')}`,
-    windowSeconds: HOUR,
-    limit: limits.sessionsPerAddressPerHour,
-  });
+  const addressBuckets = (address: string): Bucket[] => [
+    {
+      name: 'address',
+      key: `limit:address:${sealer.keyedHash(household(address), 'limit')}`,
+      windowSeconds: HOUR,
+      limit: limits.sessionsPerAddressPerHour,
+    },
+    // whoever owns a whole network has many addresses, but not many times what one may do (T17)
+    {
+      name: 'network',
+      key: `limit:network:${sealer.keyedHash(addressPrefix(address), 'limit')}`,
+      windowSeconds: HOUR,
+      limit: limits.sessionsPerAddressPerHour * NETWORK_FACTOR,
+    },
+  ];
 
   async function spendAll(buckets: readonly Bucket[]): Promise<Allowed> {
     const spent: Bucket[] = [];
@@ -71,7 +82,7 @@ export function createLimiter(parts: { store: Store; sealer: Sealer; limits: Jou
       };
       // the address first: whoever fills a person's bucket has to come from many networks
       return spendAll([
-        addressBucket(spender.address),
+        ...addressBuckets(spender.address),
         ...(spender.knownDevice ? [] : [unknown]),
         {
           name: 'account',
@@ -88,6 +99,6 @@ export function createLimiter(parts: { store: Store; sealer: Sealer; limits: Jou
         { name: 'day', key: 'limit:day', windowSeconds: DAY, limit: limits.sessionsPerDay },
       ]);
     },
-    spendGuess: (address) => spendAll([addressBucket(address)]),
+    spendGuess: (address) => spendAll(addressBuckets(address)),
   };
 }

@@ -1,4 +1,4 @@
-// Opens one verification at the vendor. The order is the defence: limits, then the claim on the account, and only then the vendor, as
+// Opens one verification at the vendor. The order is the defence: the claim on the account, then limits, and only then the vendor, as
 // the vendor hands one unfinished session to whoever asks (T1); then the session's id is claimed as well.
 
 import { advance, isLive, type LoginAttempt, type Verification } from '../core/attempt.ts';
@@ -50,6 +50,9 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
   async function openAlone(attempt: LoginAttempt, { isNew, phone }: How): Promise<BeginOutcome> {
     const workflowId = attempt.next === 'login' ? attempt.required.workflowId : rules.workflows.enrol;
     const person = attempt.claimant.kind === 'account' ? attempt.claimant.accountId : attempt.identifierKey;
+    const claim = `${workflowId}:${person}`;
+    const taken = await takeClaim(claim, attempt);
+    if (taken.kind === 'conflict') return taken;
     const allowed = await limiter.spend({
       person,
       knownDevice: attempt.knownDevice,
@@ -57,15 +60,16 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
       clientId: attempt.clientId,
     });
     if (allowed.kind === 'limited') {
+      // whoever was to be pre-empted goes on: nothing takes their place
+      if (!attempt.claims.includes(claim)) await attempts.release(claim, attempt.uid, taken.from);
       await journal.record({ event: 'login.limited', attempt: attempt.uid, reasons: [allowed.by] });
       await ending.rememberObstacle(attempt.uid, 'limited');
       return { kind: 'limited', retryAfterSeconds: allowed.retryAfterSeconds };
     }
-    const claim = `${workflowId}:${person}`;
-    const taken = await takeClaim(claim, attempt);
-    if (taken.kind === 'conflict') {
-      await allowed.refund();
-      return taken;
+    // the loser's session goes first: the vendor would hand it out again (T1)
+    if (taken.from) {
+      await parts.store.set(preemptedKey(taken.from.uid), true, CLAIM_GRACE_SECONDS);
+      await ending.end(taken.from.uid, 'preempted', { keepClaim: claim });
     }
     if (isNew && !(await attempts.create(attempt))) {
       // a second press of the button came in between: the first one made the attempt
@@ -98,7 +102,7 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
   async function takeClaim(
     key: string,
     attempt: LoginAttempt,
-  ): Promise<{ kind: 'taken' } | (BeginOutcome & { kind: 'conflict' })> {
+  ): Promise<{ kind: 'taken'; from?: Claim } | (BeginOutcome & { kind: 'conflict' })> {
     const challenger: Claim = {
       uid: attempt.uid,
       browser: attempt.browser,
@@ -117,12 +121,7 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
       const lapsesIn = holder ? Math.max(1, holder.expiresAt - clock.now()) : result.retryAfterSeconds;
       return { kind: 'conflict', retryAfterSeconds: Math.min(result.retryAfterSeconds, lapsesIn) };
     }
-    // the loser's session goes first: the vendor would hand it out again (T1)
-    if (result.kind === 'preempt') {
-      await parts.store.set(preemptedKey(result.loser), true, CLAIM_GRACE_SECONDS);
-      await ending.end(result.loser, 'preempted', { keepClaim: key });
-    }
-    return { kind: 'taken' };
+    return result.kind === 'preempt' ? { kind: 'taken', from: result.loser } : { kind: 'taken' };
   }
 
   /** A claim outlives its attempt only when a process died in between (R6). */
@@ -221,6 +220,7 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
       await ending.scheduleDelete(verification.id);
       return { kind: 'over' };
     }
+    parts.meter.count('verifications', { reason: purpose, outcome: 'opened' });
     await Promise.all([
       scheduleFirstLook(parts, verification.id),
       ending.forgetObstacle(attempt.uid),

@@ -178,8 +178,8 @@ export interface AttemptStore {
   change(uid: string, step: (attempt: LoginAttempt) => Step): Promise<Step | undefined>;
   /** Takes the claim, or says who holds it; atomic. */
   claim(key: string, challenger: Claim, contestedAfterSeconds: number): Promise<Contest>;
-  /** Gives a claim back, if it is still this attempt's. */
-  release(key: string, uid: string): Promise<void>;
+  /** Gives a claim back, if it is still this attempt's: to nobody, or to whom it was taken from. */
+  release(key: string, uid: string, backTo?: Claim): Promise<void>;
   /** Makes an attempt the one owner of a verification, for ever. @returns whether it is; a foreign id is burnt by asking */
   own(verificationId: string, uid: string): Promise<boolean>;
   /** The attempt whose verdict this is; undefined when nobody's, or when it ever had two owners (T1). */

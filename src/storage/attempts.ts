@@ -43,10 +43,12 @@ export function createAttemptStore(parts: { store: Store; clock: Clock }): Attem
         return { kind: 'write', value: challenger, ttlSeconds: Math.max(1, challenger.until - clock.now()), result };
       }),
 
-    release: (key, uid) =>
-      store.update<Claim, void>(claimKey(key), (holder) =>
-        holder?.uid === uid ? { kind: 'remove', result: undefined } : { kind: 'keep', result: undefined },
-      ),
+    release: (key, uid, backTo) =>
+      store.update<Claim, void>(claimKey(key), (holder) => {
+        if (holder?.uid !== uid) return { kind: 'keep', result: undefined };
+        if (!backTo || backTo.until <= clock.now()) return { kind: 'remove', result: undefined };
+        return { kind: 'write', value: backTo, ttlSeconds: backTo.until - clock.now(), result: undefined };
+      }),
 
     own: (verificationId, uid) =>
       store.update<Owner, boolean>(ownerKey(verificationId), (owner) => {

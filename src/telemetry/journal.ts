@@ -21,8 +21,8 @@ export interface JournalLine {
   readonly event: string;
   /** null for events of no login */
   readonly attempt: string | null;
+  /** why, and what else belongs to the event as `name=value` */
   readonly reasons: readonly string[];
-  readonly [detail: string]: string | number | boolean | readonly string[] | null;
   /** hash of the line before; 64 zeros for the first */
   readonly previous: string;
   /** SHA-256, hex, of this line's canonical JSON without `hash` */
@@ -148,19 +148,14 @@ function append(head: Head, batch: readonly Waiting[], trimTo: number): Head {
   let { hash } = head;
   for (const { entry } of batch) {
     const { at, event, attempt, reasons, ...details } = entry;
-    // what is fixed comes last: a detail called "hash" must not pass for one
-    const fixed = { attempt: attempt ?? null, reasons: reasons ?? [], previous: hash };
-    const known = Object.fromEntries(Object.entries(details).filter(([, value]) => value !== undefined));
-    const line = { at, event, ...omitReserved(known), ...fixed };
+    const told = Object.entries(details)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => `${name}=${value}`);
+    const line = { at, event, attempt: attempt ?? null, reasons: [...(reasons ?? []), ...told], previous: hash };
     hash = hashOf(line);
-    tail.push({ ...line, hash } as JournalLine);
+    tail.push({ ...line, hash });
   }
   return { count: head.count + batch.length, hash, tail };
-}
-
-function omitReserved(details: Record<string, unknown>): Record<string, unknown> {
-  const { hash: _hash, previous: _previous, ...rest } = details;
-  return rest;
 }
 
 function hashOf(line: object): string {

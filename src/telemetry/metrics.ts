@@ -10,7 +10,7 @@ type Labels = Readonly<Record<string, readonly string[]>>;
 
 /** What a label may say; anything else is counted as `other`. */
 const VALUES = {
-  loginOutcome: words(`signed-in skipped aborted denied preempted lapsed refused wrong-numbers revoked limited conflict
+  loginOutcome: words(`success skipped aborted denied preempted lapsed refused wrong-numbers revoked limited conflict
     vendor-down failed`),
   verificationReason: words('login enrol re-enrol step-up'),
   verificationOutcome: words(`accepted check-failed approved declined in-review awaiting-user resubmitted not-started

@@ -28,8 +28,11 @@ describe('who may run a verification now (invariant 2, T1, T17)', () => {
     expect(contest(holder, challenger, now, CONTESTED).kind).toBe(kind);
   });
 
-  test('a pre-empted attempt is named, so that it can be ended', () => {
-    expect(contest(stranger, by({ knownDevice: true }), NOW, CONTESTED)).toEqual({ kind: 'preempt', loser: 'u1' });
+  test('a pre-empted claim is named, so that its attempt can be ended, or its claim given back', () => {
+    expect(contest(stranger, by({ knownDevice: true }), NOW, CONTESTED)).toEqual({
+      kind: 'preempt',
+      loser: stranger,
+    });
   });
 
   test('the loser is told when to come back: the contest, or the end of the holder', () => {

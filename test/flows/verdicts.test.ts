@@ -37,6 +37,7 @@ beforeAll(async () => {
     clients: [
       { ...client, client_id: 'app' },
       { ...client, client_id: 'strict', minimum_acr: ACTIVE },
+      { ...client, client_id: 'private', subject_type: 'pairwise' },
     ],
     policy: {
       limits: {
@@ -283,6 +284,22 @@ describe('a hint of one person and a selfie of another', () => {
       to.startsWith(world.redirectUri),
     );
     expect(answerOf(world, page).get('error')).toBe('login_required');
+  });
+
+  test('T11: where the page cannot know whom a pairwise hint means, only the right one may be typed', async () => {
+    const { name } = await somebody();
+    const other = await somebody();
+    const begun = await loginOf(name, {}, 'private');
+    await showFace(world, begun);
+    const hint = { id_token_hint: String((await world.finish(begun)).id_token) };
+    const before = creates(world);
+    for (const wrong of [other.name, 'nobody-yet']) {
+      expect((await world.begin(new Browser(), wrong, hint, 'private')).page.status).toBe(422);
+    }
+    expect(creates(world)).toBe(before);
+    const right = await loginOf(name, hint, 'private');
+    await showFace(world, right);
+    expect((await world.finish(right)).id_token).toBeDefined();
   });
 
   test('T11: login_hint only fills the field in', async () => {

@@ -85,7 +85,7 @@ test('names exactly what there is', () => {
 test('without a second workflow no active selfie is promised', async () => {
   const other = await startOidcWorld({ clients: CLIENTS.filter(({ client_id }) => client_id === 'app') });
   const { didit } = other.world.config;
-  await other.world.restart({
+  await other.restart({
     didit: { ...didit, workflows: { enrol: didit.workflows.enrol, passive: didit.workflows.passive } },
   });
   expect((await other.discovery()).acr_values_supported).toEqual(['urn:selfie-oidc:acr:selfie']);

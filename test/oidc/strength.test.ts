@@ -220,7 +220,7 @@ test('auth_time is when the vendor decided; what a session answers later keeps i
 test('an entry without an active workflow to be had cannot be had at all', async () => {
   const other = await startOidcWorld({ clients: CLIENTS.filter(({ client_id }) => client_id !== 'aged') });
   const { didit } = other.world.config;
-  await other.world.restart({
+  await other.restart({
     didit: { ...didit, workflows: { enrol: didit.workflows.enrol, passive: didit.workflows.passive } },
   });
   const page = await other.go(new Browser(), other.ask('strict'));

@@ -5,7 +5,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { decodeJwt, type JWTPayload } from 'jose';
-import { Browser, buttonsOf, type Page } from './browser.ts';
+import { Browser, buttonsOf, type Page, wordsOf } from './browser.ts';
 import { CLIENT_SECRET, returnUrlOf, startWorld, type WorldOptions } from './world.ts';
 
 export const CALLBACK = 'https://rp.example.org/cb';
@@ -144,7 +144,7 @@ export async function startOidcWorld(options: WorldOptions = {}) {
         current = await showFace(browser, current, who);
       } else return current;
     }
-    throw new Error(`the pages do not end: ${current.url}`);
+    throw new Error(`the pages do not end: ${current.status} ${current.url} ${wordsOf(current).slice(0, 300)}`);
   }
 
   async function showFace(browser: Browser, page: Page, who: string | undefined): Promise<Page> {
@@ -261,6 +261,19 @@ export async function startOidcWorld(options: WorldOptions = {}) {
     return (await post('/token/introspection', clientId, { token: tokenValue })).body;
   }
 
+  /** Down and up again; connections that were kept open are gone, and the first request may find out. */
+  async function restart(changes: Parameters<typeof world.restart>[0] = {}): Promise<void> {
+    await world.restart(changes);
+    await until(
+      () =>
+        fetch(`${issuer}/livez`).then(
+          ({ ok }) => ok,
+          () => false,
+        ),
+      'the provider to be up again',
+    );
+  }
+
   async function discovery(): Promise<Record<string, unknown>> {
     const response = await fetch(`${issuer}/.well-known/openid-configuration`);
     return (await response.json()) as Record<string, unknown>;
@@ -284,6 +297,7 @@ export async function startOidcWorld(options: WorldOptions = {}) {
     userinfo,
     introspect,
     discovery,
+    restart,
     close: () => world.close(),
   };
 }

@@ -207,6 +207,11 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       world.config = { ...world.config, ...changes };
       world.app = await createApp(world.config, { clock, log: logger });
       await world.app.listen(port, '127.0.0.1');
+      // connections that were kept alive are found dead by whoever asks first
+      for (let tries = 0; tries < 50; tries += 1) {
+        const alive = await fetch(`${issuer}/livez`).catch(() => undefined);
+        if (alive?.ok) return;
+      }
     },
     async close() {
       await world.app.close();

@@ -32,8 +32,7 @@ describe('a line', () => {
       at: 1_700_000_000,
       event: 'login.settled',
       attempt: 'a1',
-      reasons: ['face-match'],
-      tries: 2,
+      reasons: ['face-match', 'tries=2'],
       previous: '0'.repeat(64),
       hash: expect.stringMatching(/^[0-9a-f]{64}$/),
     });
@@ -43,7 +42,7 @@ describe('a line', () => {
     await journal.record({ event: 'keys.rotated', detail: undefined });
     const [line] = await linesOf(journal);
     expect(line).toMatchObject({ attempt: null, reasons: [] });
-    expect(line).not.toHaveProperty('detail');
+    expect(Object.keys(line ?? {})).toEqual(['at', 'event', 'attempt', 'reasons', 'previous', 'hash']);
   });
 
   test('hashes its canonical JSON without the hash, computed here by other code', async () => {

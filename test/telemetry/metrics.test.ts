@@ -6,7 +6,7 @@ const quiet = { processMetrics: false };
 describe('metrics', () => {
   test('have exactly the published names and labels', async () => {
     const { meter, exposition } = createMeter(quiet);
-    meter.count('logins', { outcome: 'signed-in' });
+    meter.count('logins', { outcome: 'success' });
     meter.count('verifications', { reason: 'login', outcome: 'accepted' });
     meter.count('webhooks', { result: 'accepted' });
     meter.count('vendor_requests', { call: 'create', result: 'ok' });
@@ -18,7 +18,7 @@ describe('metrics', () => {
     const { text, contentType } = await exposition();
     expect(contentType).toMatch(/^text\/plain/);
     for (const line of [
-      'selfie_oidc_logins_total{outcome="signed-in"} 1',
+      'selfie_oidc_logins_total{outcome="success"} 1',
       'selfie_oidc_verifications_total{reason="login",outcome="accepted"} 1',
       'selfie_oidc_webhooks_total{result="accepted"} 1',
       'selfie_oidc_vendor_requests_total{call="create",result="ok"} 1',

@@ -28,7 +28,7 @@ export const journal: Command = {
       for await (const line of parts.journal.entries()) {
         if (!isWanted(line.at)) continue;
         count += 1;
-        if (call.json) call.out(JSON.stringify(inOrder(line)));
+        if (call.json) call.out(JSON.stringify(line));
         else page.push(line);
         if (page.length < PAGE) continue;
         print(call, page);
@@ -55,19 +55,7 @@ function verify(call: Call): Promise<number> {
   });
 }
 
-function inOrder({ at, event, attempt, reasons, previous, hash, ...details }: JournalLine): object {
-  return { at, event, attempt, reasons, ...details, previous, hash };
-}
-
 function print(call: Call, page: readonly JournalLine[]): void {
-  const rows = page.map(({ at, event, attempt, reasons, previous: _previous, hash: _hash, ...details }) => [
-    isoTime(at),
-    event,
-    attempt ?? '-',
-    [
-      ...reasons,
-      ...Object.entries(details).map(([name, value]) => `${name}=${Array.isArray(value) ? value.join(',') : value}`),
-    ].join(' '),
-  ]);
+  const rows = page.map(({ at, event, attempt, reasons }) => [isoTime(at), event, attempt ?? '-', reasons.join(' ')]);
   for (const line of columns(rows)) call.out(line);
 }

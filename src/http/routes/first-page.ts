@@ -161,9 +161,9 @@ export function createFirstPage(
       case 'enrolment-refused':
         return reply.page(ctx, 403, 'enrolment-refused', { ...page, reason: outcome.reason });
       case 'conflict':
-        return reply.page(ctx, 409, 'conflict', later(outcome.retryAfterSeconds));
+        return reply.page(ctx, 409, 'conflict', { ...later(outcome.retryAfterSeconds), carried: carriedOf(fields) });
       case 'limited':
-        return reply.page(ctx, 429, 'limited', later(outcome.retryAfterSeconds));
+        return reply.page(ctx, 429, 'limited', { ...later(outcome.retryAfterSeconds), carried: carriedOf(fields) });
       case 'vendor-down':
         return reply.page(ctx, 503, 'vendor-down', later(outcome.retryAfterSeconds));
       case 'blocked':
@@ -186,4 +186,10 @@ export function createFirstPage(
   }
 
   return { first, begin };
+}
+
+/** What was typed on the first page, for another try while nothing is stored. */
+function carriedOf(fields: Fields): Record<string, string> {
+  const names = ['identifier', 'biometric_consent', 'invitation'];
+  return Object.fromEntries(names.filter((name) => fields[name]).map((name) => [name, fields[name] ?? '']));
 }

@@ -8,23 +8,19 @@ import { viewOfOrigin } from '../client-view.ts';
 import type { Access, InteractionRouteParts } from './access.ts';
 
 export function createHandoff(parts: InteractionRouteParts, access: Access) {
-  const { journey, interactions, attempts, reply, clock, rules, sealer } = parts;
+  const { journey, interactions, reply, clock, rules, sealer } = parts;
   const { readFields } = access;
 
   async function returned(ctx: Context, uid: string, token: string): Promise<void> {
     const interaction = await interactions.find(ctx, uid);
     const outcome = await journey.visits.returned(uid, token, interaction !== undefined);
     if (outcome.kind === 'on') return reply.onTo(ctx, `/interaction/${uid}/waiting`);
-    if (outcome.kind === 'nothing' || rules.crossDevice === 'off') {
-      const attempt = await attempts.find(uid);
-      const client = outcome.kind === 'elsewhere' && attempt ? await parts.clientView(attempt.clientId) : undefined;
-      return reply.page(ctx, 403, 'wrong-browser', client ? { client } : {});
-    }
+    if (outcome.kind === 'nothing') return reply.page(ctx, 403, 'wrong-browser', {});
     const { attempt, number, shownAt } = outcome;
     reply.page(ctx, 403, 'elsewhere', {
       denyAction: `/interaction/${uid}/deny`,
       token,
-      number,
+      ...(rules.crossDevice === 'confirm' ? { number } : {}),
       client: (await parts.clientView(attempt.clientId)) ?? { name: attempt.clientId },
       origin: viewOfOrigin(attempt.origin),
       minutes: Math.max(1, Math.ceil((shownAt + NUMBER_LIFE_SECONDS - clock.now()) / 60)),

@@ -182,6 +182,7 @@ function pageState(current: Verification, isSettled: boolean): PageState {
 }
 
 function retryKind(current: Verification): RetryKind {
+  if (current.failedChecks?.includes('captured-elsewhere')) return 'captured-elsewhere';
   switch (current.status) {
     case 'not-finished':
     case 'abandoned':

@@ -49,13 +49,13 @@ export function createWorker(parts: {
 
   /** Starts what is due, as far as there is room. */
   async function startDue(): Promise<void> {
-    while (underWay.size < MOST_AT_ONCE) {
-      const due = await jobs.claimDue({ nowMs: nowMs(), limit: MOST_AT_ONCE - underWay.size, leaseMs: LEASE_MS });
-      if (due.length === 0) return;
+    for (let room = MOST_AT_ONCE - underWay.size; room > 0; room = MOST_AT_ONCE - underWay.size) {
+      const due = await jobs.claimDue({ nowMs: nowMs(), limit: room, leaseMs: LEASE_MS });
       for (const job of due) {
         const run = runOne(job).finally(() => underWay.delete(run));
         underWay.add(run);
       }
+      if (due.length < room) return;
     }
   }
 

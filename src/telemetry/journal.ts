@@ -97,9 +97,8 @@ export function createJournal(options: { readonly store: Store; readonly clock: 
     const work = (moving ?? Promise.resolve()).then(async () => {
       const first = head.count - head.tail.length + 1;
       try {
-        for (const [index, line] of head.tail.entries()) {
-          if (first + index > movedTo) await store.set(lineKey(first + index), line, FOREVER);
-        }
+        const unmoved = [...head.tail.entries()].filter(([index]) => first + index > movedTo);
+        await Promise.all(unmoved.map(([index, line]) => store.set(lineKey(first + index), line, FOREVER)));
         movedTo = Math.max(movedTo, head.count);
       } catch {
         // they stay in the head, which is as durable; the next append tries again

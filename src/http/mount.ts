@@ -57,7 +57,7 @@ export function mountRoutes(provider: Provider, parts: MountParts): void {
     if (error === undefined) return;
     const row = rowFor(error);
     log.error({ request_id: requestState(ctx).requestId, code: row.error, err: error }, 'a request failed');
-    const isRedirect = ctx.response.get('Location') !== '';
+    const isRedirect = ctx.res.hasHeader('Location');
     // a redirect may stay where it says `server_error`; of what is over in a moment it would tell that it is our fault for good
     if (isRedirect && row.status !== 503) return;
     ctx.remove('Location');

@@ -5,7 +5,7 @@ import type Provider from 'oidc-provider';
 import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
 import type { Store } from '../login/ports.ts';
 
-/** Longer than any refresh token under it, by the day for which it may go without being prolonged. */
+/** Longer than what is issued under it. A grant that is added to is saved without its end, and begins this life anew. */
 export const GRANT_SECONDS = 31 * 86_400;
 const CONSENT_SECONDS = 365 * 86_400;
 
@@ -56,7 +56,7 @@ export function createConsents(parts: { store: Store }): Consents {
       const grant = grantId ? await provider.Grant.find(grantId) : undefined;
       const current = grant && grant.accountId === account.accountId ? grant : undefined;
       if (client.first_party === true) return extend(provider, ctx, current, requested(ctx));
-      if (current) return prolong(current);
+      if (current) return current;
       const earlier = await consents.find(account.accountId, client.clientId);
       return earlier && extend(provider, ctx, undefined, earlier);
     },
@@ -79,17 +79,7 @@ async function extend(
   const claims = allowed.claims.filter((claim) => !beforeClaims.includes(claim));
   if (scopes.length > 0) grant.addOIDCScope(scopes.join(' '));
   if (claims.length > 0) grant.addOIDCClaims([...claims]);
-  if (current && scopes.length === 0 && claims.length === 0) return prolong(current);
-  grant.exp = undefined;
-  await grant.save();
-  return grant;
-}
-
-/** A session outlives its grant by logins in it: what is issued now must live its whole life. At most one write a day. */
-async function prolong(grant: Grant): Promise<Grant> {
-  const remaining = (grant.exp ?? 0) - Math.floor(Date.now() / 1000);
-  if (remaining > GRANT_SECONDS - 86_400) return grant;
-  // without an end of its own it is saved with a new one
+  if (current && scopes.length === 0 && claims.length === 0) return current;
   grant.exp = undefined;
   await grant.save();
   return grant;

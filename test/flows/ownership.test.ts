@@ -304,6 +304,22 @@ describe('only the browser that began can finish (invariant 1)', () => {
     expect(tokens.id_token).toBeDefined();
   });
 
+  test('T13: ten ways back to the client at the same moment give exactly one code', async () => {
+    const { name } = await somebody();
+    const begun = await world.begin(new Browser(), name);
+    await showFace(world, begun);
+    await until('the finish', async () => {
+      const page = await begun.browser.request(`${world.issuer}/interaction/${begun.uid}/finish`);
+      return page.headers.get('location')?.includes('/auth/');
+    });
+    const resumed = await Promise.all(
+      Array.from({ length: 10 }, () => begun.browser.request(`${world.issuer}/auth/${begun.uid}`)),
+    );
+    const codes = resumed.filter((page) => isAtClient(world, page)).map((page) => answerOf(world, page).get('code'));
+    expect(codes.filter((code) => code !== null)).toHaveLength(1);
+    expect(resumed.filter((page) => page.status >= 500)).toEqual([]);
+  });
+
   test.each([{ prompt: 'login' }, { max_age: '0' }])(
     'T13: %j takes a new selfie each time, with its own time',
     async (asked) => {

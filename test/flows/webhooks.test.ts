@@ -144,6 +144,18 @@ describe('forged deliveries', () => {
   });
 });
 
+describe('the header’s time', () => {
+  test.each([-60, -1, 1, 60])(
+    'T7: X-Timestamp differs from the signed time by %d s: 401, although both are fresh',
+    async (seconds) => {
+      const begun = await undelivered();
+      const headers = { 'x-timestamp': String(world.clock.now() + seconds) };
+      expect(await deliver(world, begun.sessionId, { timestamp: world.clock.now(), headers })).toEqual([401]);
+      expect(await deliver(world, begun.sessionId, { headers: { 'x-timestamp': null } })).toEqual([401]);
+    },
+  );
+});
+
 describe('what is believed', () => {
   test.each(['canonical', 'raw'] as const)('T5: V2 over the %s form', async (v2) => {
     const begun = await undelivered();

@@ -241,8 +241,11 @@ function changeStatus(attempt: LoginAttempt, event: AttemptEvent & { kind: 'stat
   const step = changeVerification(attempt, event.verificationId, (verification) => {
     if (verification.conclusion !== undefined) return verification;
     if (isOlder(event, verification)) return verification;
+    // a face is shown again, maybe another one: what tied the first capture to a browser says nothing of the next (T2)
+    const isReopened =
+      event.status === 'resubmitted' && verification.status !== 'resubmitted' && mayHaveCaptured(verification);
     return {
-      ...omit(verification, 'resubmitSteps'),
+      ...omit(isReopened ? untied(verification) : verification, 'resubmitSteps'),
       status: event.status,
       statusAt: event.decidedAt,
       ...(event.resubmitSteps ? { resubmitSteps: event.resubmitSteps } : {}),
@@ -252,6 +255,24 @@ function changeStatus(attempt: LoginAttempt, event: AttemptEvent & { kind: 'stat
   // counted from the start: a poll that finds it held again must not prolong it again
   const heldUntil = Math.min(attempt.latestEnd, attempt.createdAt + limits.ttlSeconds + limits.reviewWaitSeconds);
   return moved({ ...step.attempt, expiresAt: Math.max(step.attempt.expiresAt, heldUntil) });
+}
+
+/** Somebody has been at the hosted page: whoever it was may know the return token. */
+function mayHaveCaptured(verification: Verification): boolean {
+  const isBack = verification.returnedHereAt !== undefined || verification.returnedElsewhereAt !== undefined;
+  return isBack || verification.status !== 'not-started';
+}
+
+/** Without return tokens, returns, number and hand-off: new ones are made when the person goes back to the camera. */
+function untied(verification: Verification): Verification {
+  const {
+    returnedHereAt: _here,
+    returnedElsewhereAt: _elsewhere,
+    confirmedAt: _confirmed,
+    phoneToken: _phone,
+    ...rest
+  } = verification;
+  return { ...rest, returnTokens: [] };
 }
 
 function settle(attempt: LoginAttempt, event: AttemptEvent & { kind: 'concluded' }): Step {

@@ -42,5 +42,5 @@ const UNKNOWN: ErrorRow = {
 
 export function rowFor(error: unknown): ErrorRow {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return code in ERROR_TABLE ? ERROR_TABLE[code as AppErrorCode] : UNKNOWN;
+  return Object.hasOwn(ERROR_TABLE, code) ? ERROR_TABLE[code as AppErrorCode] : UNKNOWN;
 }

@@ -14,6 +14,8 @@ import { createPostedRequests } from './routes/posted-requests.ts';
 import type { Asset } from './views.ts';
 
 const YEAR_SECONDS = 31_536_000;
+/** The library's ids are URL-safe and short. */
+const POSSIBLE_UID = /^[\w-]{1,128}$/;
 
 /** Endpoints of the library that programs call: they get JSON unless they ask for a page. */
 const MACHINES: ReadonlySet<string> = new Set([
@@ -54,7 +56,11 @@ export function mountRoutes(provider: Provider, parts: MountParts): void {
       failed.set(ctx.req, error);
     }
     const error = failed.get(ctx.req);
-    if (error === undefined) return;
+    if (error === undefined) {
+      const isNobodys = ctx.status === 404 && (ctx.body === undefined || ctx.body === null);
+      if (isNobodys) reply.refusal(ctx as unknown as Context, 404, 'not_found', 'There is no such page.');
+      return;
+    }
     const row = rowFor(error);
     log.error({ request_id: requestState(ctx).requestId, code: row.error, err: error }, 'a request failed');
     const isRedirect = ctx.res.hasHeader('Location');
@@ -66,7 +72,12 @@ export function mountRoutes(provider: Provider, parts: MountParts): void {
   });
 
   const page = (handler: (ctx: Context, uid: string, token: string) => Promise<void>): Middleware => {
-    return (ctx) => handler(ctx as Context, String(ctx.params.uid), String(ctx.params.token));
+    return (ctx) => {
+      const uid = String(ctx.params.uid);
+      // no id of ours: it is not looked up, as nothing that long or odd can be a key of the storage
+      if (!POSSIBLE_UID.test(uid)) return reply.page(ctx as Context, 403, 'wrong-browser', {});
+      return handler(ctx as Context, uid, String(ctx.params.token));
+    };
   };
   router
     .get('/interaction/:uid', page(routes.first))

@@ -54,6 +54,8 @@ export interface Pages {
     readonly origin: OriginView;
     /** `typed`: an input, prefilled; `fixed`: shown, from id_token_hint; `remembered`: shown, with `switch_account` */
     readonly identifier: { readonly kind: 'typed' | 'fixed' | 'remembered'; readonly value: string };
+    /** names the shown person for the POST, which must not begin for another (a session changed in another tab) */
+    readonly shownPerson?: string;
     /** checkbox `biometric_consent`; its text's version is stored with the consent */
     readonly askConsent: boolean;
     /** an input `invitation`, prefilled; absent where enrolment does not ask for one */

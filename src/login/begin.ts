@@ -76,7 +76,7 @@ export interface Beginning {
 export function createBeginning(parts: JourneyParts & { limiter: Limiter; ending: Ending }): Beginning {
   const { attempts, sealer, rules, clock } = parts;
   const { newAttempt } = createIdentification(parts);
-  const { openNext } = createOpening(parts);
+  const { openNext, reopen } = createOpening(parts);
 
   async function begin(input: BeginInput): Promise<BeginOutcome> {
     const stored = await attempts.find(input.request.uid);
@@ -90,11 +90,14 @@ export function createBeginning(parts: JourneyParts & { limiter: Limiter; ending
   async function resume(attempt: LoginAttempt, input: BeginInput): Promise<BeginOutcome> {
     if (!isLive(attempt, clock.now())) return { kind: 'over' };
     const current = currentVerification(attempt);
+    // without a return token nothing can tie the next capture to this browser: the vendor's callback has to be renewed
+    if (isUnderWay(current) && current.returnTokens.length === 0) return reopen(attempt, current, input.phone);
     if (isUnderWay(current)) return leadBack(attempt, current, input.phone);
     if (attempt.state === 'settled' && current) {
       const binding = bindingOf(attempt, rules.crossDevice);
       if (binding.kind === 'bound') return { kind: 'to-finish' };
-      if (binding.kind === 'unproven' && !input.phone) return leadBack(attempt, current, false);
+      const mayStillReturn = binding.kind === 'unproven' && current.returnTokens.length > 0;
+      if (mayStillReturn && !input.phone) return leadBack(attempt, current, false);
       // a face that cannot be tied to this browser is given up for one that can
       const step = await attempts.change(attempt.uid, (a) =>
         advance(a, { kind: 'discarded', failed: ['captured-elsewhere'] }, rules.attempt, clock.now()),

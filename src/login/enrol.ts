@@ -80,13 +80,14 @@ export function createEnrolment(parts: JourneyParts): Enrolment {
         enrolledBy: { verificationId: proof.verificationId, at: proof.authTime, purpose: proof.purpose },
         consent: attempt.consent ?? null,
       };
+      // after a crash in between, or twice at once, every step is taken again: what is done already stays as it is (R6)
       const again = await accounts.find(account.id);
-      if (again) return again;
-      // one invitation, one account; the same account may ask again after a crash in between (R6)
+      // one invitation, one account
       const { invitation } = attempt.claimant;
-      if (invitation && !(await invitations.use(invitation, account.id))) return undefined;
+      if (!again && invitation && !(await invitations.use(invitation, account.id))) return undefined;
       if (!(await accounts.create(account))) return undefined;
       if (account.portrait.kind === 'local') await accounts.pinPortrait(account.portrait.ref);
+      if (again) return again;
       await journal.record({
         event: 'account.enrolled',
         attempt: attempt.uid,

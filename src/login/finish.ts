@@ -18,7 +18,8 @@ export interface LoginResult {
   readonly amr: readonly string[];
   /** epoch seconds */
   readonly authTime: number;
-  readonly verificationId: string;
+  /** all that the login rests on: an enrolment, a selfie, or one after the other */
+  readonly verificationIds: readonly string[];
 }
 
 export type FinishOutcome =
@@ -92,7 +93,16 @@ export function createFinishing(
     const stepUp = !isAtLeast(proof.method, attempt.required.method);
     const event = { kind: 'enrolled', accountId: account.id, subject: account.subject, stepUp } as const;
     const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
-    return step && step.kind !== 'refused' ? { attempt: step.attempt, account } : undefined;
+    if (step && step.kind !== 'refused') return { attempt: step.attempt, account };
+    const turned = step?.attempt.verifications.find((each) => each.id === proof.verificationId);
+    if (turned?.conclusion === 'refused') {
+      // the verdict turned while the account was being made: what it allowed is not worth more than it is
+      await late.withdraw(account.id, proof.verificationId);
+      return undefined;
+    }
+    // two finishes at once: the other one was faster, and where it led this one leads as well
+    const isThere = step && step.attempt.state !== 'ended' && step.attempt.claimant.kind === 'account';
+    return isThere ? { attempt: step.attempt, account } : undefined;
   }
 
   async function spend(attempt: LoginAttempt, account: Account, input: FinishInput): Promise<FinishOutcome> {
@@ -137,11 +147,12 @@ export function createFinishing(
     const proof = bestProof(attempt);
     if (!proof || !attempt.accountId) return { kind: 'over' };
     const deviceToken = await rememberDevice(attempt.accountId, input.device);
-    const { acr, amr, authTime, verificationId } = proof;
+    const { acr, amr, authTime } = proof;
+    const verificationIds = attempt.proofs.map((each) => each.verificationId);
     return {
       kind: 'login',
       // the vendor's clock may run ahead of ours; nobody has signed in in the future
-      result: { accountId: attempt.accountId, acr, amr, authTime: Math.min(authTime, clock.now()), verificationId },
+      result: { accountId: attempt.accountId, acr, amr, authTime: Math.min(authTime, clock.now()), verificationIds },
       ...(deviceToken ? { deviceToken } : {}),
     };
   }

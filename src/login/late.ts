@@ -12,6 +12,8 @@ const ALLOWANCE_SECONDS = 40 * 86_400;
 export interface LateVerdicts {
   /** Remembers what an accepted verification allowed. An enrolment allows the account itself, so it is kept with it. */
   allow(verificationId: string, allowance: Allowance): Promise<void>;
+  /** The account has to be proven anew, if this is the verification it stands on. */
+  withdraw(accountId: string, verificationId: string): Promise<void>;
   handle(verdict: Verdict, uid: string): Promise<void>;
 }
 
@@ -19,7 +21,7 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
   const { accounts, journal, log, meter, revoker, store } = parts;
   const key = (verificationId: string) => `allowance:${verificationId}`;
 
-  async function mustReEnrol(accountId: string, verificationId: string): Promise<void> {
+  async function withdraw(accountId: string, verificationId: string): Promise<void> {
     await accounts.change(accountId, (account) =>
       account.enrolledBy.verificationId === verificationId ? { ...account, standing: 'must-re-enrol' } : account,
     );
@@ -28,6 +30,8 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
   return {
     allow: (verificationId, allowance) =>
       store.set(key(verificationId), allowance, allowance.purpose === 'login' ? ALLOWANCE_SECONDS : FOREVER),
+
+    withdraw,
 
     async handle(verdict, uid) {
       if (verdict.status !== 'declined' && verdict.status !== 'kyc-expired') {
@@ -41,7 +45,7 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
       if (!allowance) return;
       // older than what was accepted: overtaken, or the vendor's clock is behind ours; its own word decides
       if (verdict.decidedAt < allowance.acceptedAt) return scheduleSingleLook(parts, verdict.verificationId);
-      await mustReEnrol(allowance.accountId, verdict.verificationId);
+      await withdraw(allowance.accountId, verdict.verificationId);
       if (verdict.status === 'kyc-expired') {
         await journal.record({
           event: 'account.document-expired',

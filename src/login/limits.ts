@@ -20,7 +20,13 @@ export interface Spender {
 
 export type Allowed =
   | { readonly kind: 'allowed'; refund(): Promise<void> }
-  | { readonly kind: 'limited'; readonly by: string; readonly retryAfterSeconds: number };
+  | {
+      readonly kind: 'limited';
+      readonly by: string;
+      readonly retryAfterSeconds: number;
+      /** the first in this window: whoever goes on asking must not fill the journal */
+      readonly isNews: boolean;
+    };
 
 interface Bucket {
   readonly name: string;
@@ -65,7 +71,8 @@ export function createLimiter(parts: { store: Store; sealer: Sealer; limits: Jou
       spent.push(bucket);
       if (count > bucket.limit) {
         await refund();
-        return { kind: 'limited', by: bucket.name, retryAfterSeconds: Math.min(bucket.windowSeconds, HOUR) };
+        const isNews = await store.putIfAbsent(`told:${bucket.key}`, true, bucket.windowSeconds);
+        return { kind: 'limited', by: bucket.name, retryAfterSeconds: Math.min(bucket.windowSeconds, HOUR), isNews };
       }
     }
     return { kind: 'allowed', refund };

@@ -20,6 +20,8 @@ const OPENING_LOCK_SECONDS = 20;
 /** How long a claim may stand before the attempt behind it is stored. */
 const CLAIM_GRACE_SECONDS = 20;
 
+const CONFLICT_TOLD_SECONDS = 3600;
+
 const preemptedKey = (uid: string) => `preempted:${uid}`;
 
 interface How {
@@ -31,17 +33,19 @@ interface How {
 
 export interface Opening {
   openNext(attempt: LoginAttempt, how: How): Promise<BeginOutcome>;
+  /** Back to a session whose steps the vendor wants done again. */
+  reopen(attempt: LoginAttempt, current: Verification, phone: boolean): Promise<BeginOutcome>;
 }
 
 export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: Ending }): Opening {
   const { vendor, attempts, accounts, sealer, rules, clock, journal, limiter, ending } = parts;
 
   /** One opening at a time within an attempt: a second press of the button would make the vendor overwrite the first callback. */
-  async function openNext(attempt: LoginAttempt, how: How): Promise<BeginOutcome> {
-    const lock = `opening:${attempt.uid}`;
+  async function alone(uid: string, work: () => Promise<BeginOutcome>): Promise<BeginOutcome> {
+    const lock = `opening:${uid}`;
     if (!(await parts.store.putIfAbsent(lock, true, OPENING_LOCK_SECONDS))) return { kind: 'to-waiting' };
     try {
-      return await openAlone(attempt, how);
+      return await work();
     } finally {
       await parts.store.delete(lock);
     }
@@ -62,7 +66,8 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     if (allowed.kind === 'limited') {
       // whoever was to be pre-empted goes on: nothing takes their place
       if (!attempt.claims.includes(claim)) await attempts.release(claim, attempt.uid, taken.from);
-      await journal.record({ event: 'login.limited', attempt: attempt.uid, reasons: [allowed.by] });
+      if (allowed.isNews)
+        await journal.record({ event: 'login.limited', attempt: attempt.uid, reasons: [allowed.by] });
       await ending.rememberObstacle(attempt.uid, 'limited');
       return { kind: 'limited', retryAfterSeconds: allowed.retryAfterSeconds };
     }
@@ -116,7 +121,9 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
       result = await attempts.claim(key, challenger, rules.attempt.contestedAfterSeconds);
     }
     if (result.kind === 'held') {
-      await journal.record({ event: 'login.conflict', attempt: attempt.uid });
+      // once for each holder: nothing is paid for asking again, and the journal is kept for ever
+      if (await parts.store.putIfAbsent(`told:conflict:${result.holder}`, true, CONFLICT_TOLD_SECONDS))
+        await journal.record({ event: 'login.conflict', attempt: attempt.uid });
       const holder = await attempts.find(result.holder);
       const lapsesIn = holder ? Math.max(1, holder.expiresAt - clock.now()) : result.retryAfterSeconds;
       return { kind: 'conflict', retryAfterSeconds: Math.min(result.retryAfterSeconds, lapsesIn) };
@@ -140,20 +147,7 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     const returnToken = newToken();
     let opened: OpenedVerification;
     try {
-      const portrait = attempt.next === 'login' ? await pinnedPortrait(attempt) : undefined;
-      opened = await vendor.openVerification({
-        workflowId,
-        subject: attempt.subject,
-        returnUrl: `${rules.issuer}/interaction/${attempt.uid}/return/${returnToken}`,
-        ...(portrait ? { portrait } : {}),
-        locales: attempt.locales,
-        metadata: {
-          purpose: attempt.next,
-          client_id: attempt.clientId,
-          attempt_id: attempt.uid,
-          device: sealer.keyedHash(attempt.browser, 'vendor-device'),
-        },
-      });
+      opened = await askVendor(attempt, { workflowId, purpose: attempt.next, returnToken });
     } catch (error) {
       return explain(error, attempt);
     }
@@ -162,6 +156,64 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     const owned = !repeated && (await attempts.own(opened.verificationId, attempt.uid));
     if (!owned || opened.status !== 'not-started') return burn(attempt, opened.verificationId, earlier);
     return { begin: await record(attempt, opened, { workflowId, claim, returnToken, phone }), refund: false };
+  }
+
+  async function askVendor(
+    attempt: LoginAttempt,
+    what: { workflowId: string; purpose: VerificationPurpose; returnToken: string },
+  ): Promise<OpenedVerification> {
+    const portrait = what.purpose === 'login' ? await pinnedPortrait(attempt) : undefined;
+    return vendor.openVerification({
+      workflowId: what.workflowId,
+      subject: attempt.subject,
+      returnUrl: `${rules.issuer}/interaction/${attempt.uid}/return/${what.returnToken}`,
+      ...(portrait ? { portrait } : {}),
+      locales: attempt.locales,
+      metadata: {
+        purpose: what.purpose,
+        client_id: attempt.clientId,
+        attempt_id: attempt.uid,
+        device: sealer.keyedHash(attempt.browser, 'vendor-device'),
+      },
+    });
+  }
+
+  /**
+   * The vendor wants steps done again: the same session under a new callback and number, as the old ones may be known to whoever
+   * showed the first face, and that need not be who shows the next (T2).
+   */
+  async function openAgain(attempt: LoginAttempt, current: Verification, phone: boolean): Promise<BeginOutcome> {
+    const returnToken = newToken();
+    let opened: OpenedVerification;
+    try {
+      opened = await askVendor(attempt, { workflowId: current.workflowId, purpose: current.purpose, returnToken });
+    } catch (error) {
+      return (await explain(error, attempt)).begin;
+    }
+    if (opened.verificationId !== current.id) {
+      // the vendor has begun another one: this try is over, and that one is opened as any other, with its claim and its limits
+      const result = { kind: 'refused', status: 'expired', failed: [] } as const;
+      const event = {
+        kind: 'concluded',
+        verificationId: current.id,
+        decidedAt: clock.now(),
+        captures: [],
+        result,
+      } as const;
+      const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
+      return step?.kind === 'moved' ? openAlone(step.attempt, { isNew: false, phone }) : { kind: 'over' };
+    }
+    const phoneToken = phone ? newToken() : undefined;
+    const event = {
+      kind: 'reopened',
+      verificationId: current.id,
+      sealed: sealVerification(sealer, attempt.uid, newSecrets(opened.url, phoneToken)),
+      returnToken: hashToken(returnToken),
+      ...(phoneToken ? { phoneToken: hashToken(phoneToken) } : {}),
+    } as const;
+    const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
+    if (step?.kind !== 'moved') return { kind: 'over' };
+    return phone ? { kind: 'to-waiting' } : { kind: 'to-vendor', url: opened.url };
   }
 
   /** An id that somebody else ever had, or that was begun before: its verdict never counts (T1). Whoever had it may start again. */
@@ -185,11 +237,6 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
   ): Promise<BeginOutcome> {
     const now = clock.now();
     const phoneToken = made.phone ? newToken() : undefined;
-    const secrets: VerificationSecrets = {
-      hostedUrl: opened.url,
-      number: newNumber(),
-      ...(phoneToken ? { phoneToken } : {}),
-    };
     const purpose: VerificationPurpose = attempt.next;
     const verification: Verification = {
       id: opened.verificationId,
@@ -206,7 +253,7 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     const event = {
       kind: 'opened',
       verification,
-      sealed: sealVerification(sealer, attempt.uid, secrets),
+      sealed: sealVerification(sealer, attempt.uid, newSecrets(opened.url, phoneToken)),
       claim: made.claim,
     } as const;
     const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, now));
@@ -264,5 +311,12 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     return { begin: { kind: 'vendor-down', retryAfterSeconds }, refund: error instanceof VendorRefused };
   }
 
-  return { openNext };
+  return {
+    openNext: (attempt, how) => alone(attempt.uid, () => openAlone(attempt, how)),
+    reopen: (attempt, current, phone) => alone(attempt.uid, () => openAgain(attempt, current, phone)),
+  };
+}
+
+function newSecrets(hostedUrl: string, phoneToken: string | undefined): VerificationSecrets {
+  return { hostedUrl, number: newNumber(), ...(phoneToken ? { phoneToken } : {}) };
 }

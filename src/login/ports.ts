@@ -203,7 +203,11 @@ export interface HeldReview {
 export interface AccountStore {
   find(id: string): Promise<Account | undefined>;
   findByIdentifier(identifier: string): Promise<Account | undefined>;
-  /** @returns false when the identifier is taken: exactly one of any number of callers wins it */
+  /**
+   * Safe to repeat, and completes what a crash left undone; a record that is there stays as it is.
+   *
+   * @returns false when the identifier is taken: exactly one of any number of callers wins it
+   */
   create(account: Account): Promise<boolean>;
   change(id: string, change: (account: Account) => Account): Promise<Account | undefined>;
   list(): Promise<readonly string[]>;

@@ -113,5 +113,5 @@ export function wantsNewProof(params: Readonly<Record<string, unknown>>, prompt:
 }
 
 export type LoginInteractionResult = InteractionResults & {
-  login: NonNullable<InteractionResults['login']> & { verificationId?: string };
+  login: NonNullable<InteractionResults['login']> & { verificationIds?: readonly string[] };
 };

@@ -67,16 +67,16 @@ export function createRevocation(parts: { provider: Provider; store: Store; logo
       const login = (oidc.result as LoginInteractionResult | undefined)?.login;
       const sessionUid = oidc.session.uid;
       const code = oidc.entities.AuthorizationCode;
-      if (login?.verificationId) {
-        const proof = login.verificationId;
+      if (login?.verificationIds) {
+        const made = login.verificationIds;
         await store.update<readonly string[], void>(proofKey(sessionUid), (proofs = []) => ({
           kind: 'write',
-          value: [...new Set([...proofs, proof])].slice(-MOST_PROOFS),
+          value: [...new Set([...proofs, ...made])].slice(-MOST_PROOFS),
           ttlSeconds: MEMORY_SECONDS,
           result: undefined,
         }));
-        await note(proof, sessionUid, code?.grantId);
-        await revokeIfRefused(proof);
+        await Promise.all(made.map((proof) => note(proof, sessionUid, code?.grantId)));
+        await Promise.all(made.map(revokeIfRefused));
       } else if (code) {
         const proofs = (await store.get<readonly string[]>(proofKey(sessionUid))) ?? [];
         await Promise.all(proofs.map((proof) => note(proof, sessionUid, code.grantId)));

@@ -55,6 +55,16 @@ export function createAccountStore(parts: { store: Store; sealer: Sealer }): Kep
     return undefined;
   }
 
+  /** Gives up the identifier, under every key that it is held by. */
+  async function letGo({ id, identifier }: Account): Promise<void> {
+    for (const key of identifierKeys(identifier)) {
+      await store.update<string, void>(key, (owner) => ({
+        kind: owner === id ? 'remove' : 'keep',
+        result: undefined,
+      }));
+    }
+  }
+
   return {
     find,
 
@@ -64,15 +74,17 @@ export function createAccountStore(parts: { store: Store; sealer: Sealer }): Kep
     },
 
     async create(account) {
-      const taken = await findId(account.identifier);
-      if (taken !== undefined && taken !== account.id) return false;
-      const [key = ''] = identifierKeys(account.identifier);
       // the record first: a crash in between leaves a record that nobody finds, never an identifier that leads nowhere
-      await store.set(accountKey(account.id), seal(account), FOREVER);
-      if (taken === account.id || (await store.putIfAbsent(key, account.id, FOREVER))) return true;
-      if ((await store.get<string>(key)) === account.id) return true;
-      await store.delete(accountKey(account.id));
-      return false;
+      await store.putIfAbsent(accountKey(account.id), seal(account), FOREVER);
+      // under every key, the oldest first: while keys rotate, a process that knows the older ones only finds it taken as well
+      for (const key of identifierKeys(account.identifier).reverse()) {
+        if (await store.putIfAbsent(key, account.id, FOREVER)) continue;
+        if ((await store.get<string>(key)) === account.id) continue;
+        await letGo(account);
+        await store.delete(accountKey(account.id));
+        return false;
+      }
+      return true;
     },
 
     change: (id, change) =>
@@ -88,12 +100,7 @@ export function createAccountStore(parts: { store: Store; sealer: Sealer }): Kep
       const account = await find(id);
       if (account === undefined) return undefined;
       // the identifier first: a crash in between leaves a record that nobody finds, never an identifier that leads nowhere
-      for (const key of identifierKeys(account.identifier)) {
-        await store.update<string, void>(key, (owner) => ({
-          kind: owner === id ? 'remove' : 'keep',
-          result: undefined,
-        }));
-      }
+      await letGo(account);
       if (account.portrait.kind === 'local') await store.delete(portraitKey(account.portrait.ref));
       await store.delete(accountKey(id));
       return account;

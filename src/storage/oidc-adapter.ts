@@ -80,6 +80,14 @@ function createModelAdapter(model: string, { store, clock, longestLifeSeconds }:
     async upsert(id, payload, expiresIn) {
       const ttlSeconds = lifeOf(expiresIn, longest);
       if (payload.userCode !== undefined) await store.set(userCodeKeyOf(payload.userCode), id, ttlSeconds);
+      // An answer to an interaction that was resumed meanwhile would bring it back, and one selfie would give two codes (T13).
+      if (model === 'Interaction' && payload.result !== undefined) {
+        return store.update<AdapterPayload, void>(keyOf(id), (stored) =>
+          stored === undefined
+            ? { kind: 'keep', result: undefined }
+            : { kind: 'write', value: payload, ttlSeconds, result: undefined },
+        );
+      }
       if (model !== 'DeviceCode' && model !== 'BackchannelAuthenticationRequest') {
         return store.set(keyOf(id), payload, ttlSeconds);
       }

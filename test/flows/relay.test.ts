@@ -59,6 +59,25 @@ describe('cross_device: confirm', () => {
     begun = await world.begin(attacker, name);
   });
 
+  test('T2: a session that is to be done again forgets the return token of whoever captured first', async () => {
+    // the attacker shows a face of their own, and keeps what the callback carried
+    await showFace(world, begun, { scenario: 'in_review' });
+    const kept = returnUrl(world, begun);
+    await attacker.get(kept);
+    await world.sandbox.settle(begun.sessionId, 'resubmit');
+    const page = await awaitPage(world, begun, 'the step', (seen) => /data-state="resubmitted"/.test(seen.text));
+    // then the same hosted page is sent to the victim, whose true face passes
+    await pressOn(world, attacker, page, { name: 'begin', value: 'here' });
+    await showFace(world, begun, { by: victim, address: FAR });
+    await attacker.get(kept);
+    const end = await awaitPage(world, begun, 'the question for the number', asksNumber);
+    expect(isAtClient(world, end)).toBe(false);
+    expect(returnUrl(world, begun)).not.toBe(kept);
+    expect((await victim.get(kept)).text).not.toContain('data-number');
+    const number = numberOn(await victim.get(returnUrl(world, begun)));
+    expect(number).toMatch(/^\d{6}$/);
+  });
+
   const captured = () => showFace(world, begun, { by: victim, address: FAR });
   const confirm = async (number: string) =>
     pressOn(world, attacker, await visit(world, begun, '/waiting'), 'confirm', { number });

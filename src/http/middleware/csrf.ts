@@ -1,14 +1,14 @@
-// Two proofs that a form was sent by our own page (T23): a token bound to the interaction and to the browser's cookie, and
-// what the browser itself says about where the request came from. Both are checked; either alone has gaps.
+// Two proofs that a form was sent by our own page (T23): a token for the interaction, which only its page can have told, as the page
+// needs the interaction's cookie; and what the browser itself says about where the request came from. Both are checked.
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 
 export interface Csrf {
-  /** The token for a form of one interaction, shown to one browser. */
-  issue(uid: string, browserCookie: string): string;
-  /** Whether a token was issued for exactly these, under any key. Takes the same time whatever is wrong. */
-  check(uid: string, browserCookie: string, token: string | undefined): boolean;
+  /** The token for the forms of one interaction. */
+  issue(uid: string): string;
+  /** Whether a token was issued for it, under any key. Takes the same time whatever is wrong. */
+  check(uid: string, token: string | undefined): boolean;
 }
 
 /** @param keys the cookie keys, newest first: tokens on open pages outlive a rotation */
@@ -17,14 +17,13 @@ export function createCsrf(keys: readonly string[]): Csrf {
   if (newest === undefined) throw new TypeError('createCsrf needs at least one key');
 
   return {
-    issue: (uid, browserCookie) => tokenUnder(newest, uid, browserCookie).toString('base64url'),
-    check(uid, browserCookie, token) {
-      // no cookie, no form of ours: an empty one would make a token that fits every browser
-      if (token === undefined || uid === '' || browserCookie === '') return false;
+    issue: (uid) => tokenUnder(newest, uid).toString('base64url'),
+    check(uid, token) {
+      if (token === undefined || uid === '') return false;
       const given = Buffer.from(token, 'base64url');
       let fits = false;
       for (const key of keys) {
-        const expected = tokenUnder(key, uid, browserCookie);
+        const expected = tokenUnder(key, uid);
         if (given.length === expected.length && timingSafeEqual(given, expected)) fits = true;
       }
       return fits;
@@ -32,10 +31,8 @@ export function createCsrf(keys: readonly string[]): Csrf {
   };
 }
 
-function tokenUnder(key: string, uid: string, browserCookie: string): Buffer {
-  // lengths in front, so that no two pairs make one text
-  const text = `csrf:${uid.length}:${uid}:${browserCookie.length}:${browserCookie}`;
-  return createHmac('sha256', key).update(text).digest();
+function tokenUnder(key: string, uid: string): Buffer {
+  return createHmac('sha256', key).update(`csrf:${uid}`).digest();
 }
 
 export type SiteReading =

@@ -66,7 +66,7 @@ export function createAccess(parts: InteractionRouteParts) {
   async function readPost(ctx: Context, uid: string): Promise<Fields | undefined> {
     const fields = await readFields(ctx);
     if (!fields) return undefined;
-    if (csrf.check(uid, cookies.browser(ctx).value, fields.csrf)) return fields;
+    if (csrf.check(uid, fields.csrf)) return fields;
     reply.refusal(
       ctx,
       403,
@@ -93,7 +93,7 @@ export function createAccess(parts: InteractionRouteParts) {
   }
 
   function formOf(ctx: Context, uid: string): InteractionForm {
-    return { base: `/interaction/${uid}`, csrf: csrf.issue(uid, cookies.browser(ctx).value) };
+    return { base: `/interaction/${uid}`, csrf: csrf.issue(uid) };
   }
 
   function originOf(ctx: Context): LoginOrigin {

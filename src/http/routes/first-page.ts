@@ -24,6 +24,8 @@ export function createFirstPage(
   async function first(ctx: Context, uid: string): Promise<void> {
     const interaction = await open(ctx, uid);
     if (!interaction) return;
+    // made on the first page, so that all tabs of a browser begin as one browser
+    cookies.browser(ctx);
     if (interaction.kind === 'consent') return showConsent(ctx, interaction);
     if (await resumeIfMet(ctx, interaction)) return;
     const attempt = await attempts.find(uid);
@@ -83,6 +85,7 @@ export function createFirstPage(
       origin: viewOfOrigin(origin),
       identifier,
       askConsent: !hasConsent,
+      ...(shown && shown.kind !== 'ask' ? { shownPerson: shownPerson(shown.accountId) } : {}),
       ...(rules.enrolment === 'invite' && identifier.kind === 'typed'
         ? { invitation: { value: options.invitation ?? cookies.invitation(ctx) ?? '' } }
         : {}),
@@ -93,6 +96,8 @@ export function createFirstPage(
       ...(options.fault ? { fault: options.fault } : {}),
     });
   }
+
+  const shownPerson = (accountId: string) => sealer.keyedHash(accountId, 'shown-person');
 
   const verifier = () => ({ ...parts.verifier, keepsPortrait: rules.portrait === 'vendor' });
 
@@ -111,6 +116,10 @@ export function createFirstPage(
     if (interaction.kind !== 'login' || requirement.kind === 'unmet') return reply.onTo(ctx, `/interaction/${uid}`);
     const known = await interactions.knownPerson(ctx, interaction, await deviceAccounts(ctx));
     if (known.kind === 'nobody-known') return reply.onTo(ctx, `/interaction/${uid}`);
+    // the page showed one person, and another would be begun for: show again who it is (invariant 6)
+    const isShown =
+      known.kind === 'ask' || fields.identifier !== undefined || fields.person === shownPerson(known.accountId);
+    if (fields.person !== undefined && !isShown) return reply.onTo(ctx, `/interaction/${uid}`);
     // a fixed person cannot be typed over (invariant 6)
     const typed = known.kind === 'fixed' ? undefined : fields.identifier;
     const invitation = fields.invitation || cookies.invitation(ctx);

@@ -11,8 +11,11 @@ export interface Account {
   readonly identifier: string;
   readonly createdAt: number;
   readonly updatedAt: number;
-  /** `must-re-enrol`: the next login is a document check of the same person */
-  readonly standing: 'good' | 'must-re-enrol';
+  /**
+   * `must-re-enrol`: the next login is a document check of the same person. `withdrawn`: the same, and no token is good until then,
+   * as the check that the account stands on was refused afterwards.
+   */
+  readonly standing: 'good' | 'must-re-enrol' | 'withdrawn';
   /** only what a scope can release */
   readonly profile: Profile;
   /** keyed hashes, newest key first, for telling whether a later document names the same person */

@@ -231,7 +231,10 @@ function reopen(attempt: LoginAttempt, event: AttemptEvent & { kind: 'reopened' 
 function markReturned(attempt: LoginAttempt, event: AttemptEvent & { kind: 'returned' }, now: number): Step {
   return changeCurrent(attempt, (current) => {
     if (!current.returnTokens.includes(event.returnToken)) return 'not a return token of the current verification';
-    if (event.here) return current.returnedHereAt === undefined ? { ...current, returnedHereAt: now } : current;
+    // a return that was seen elsewhere first may have been carried over by whoever captured: only the number tells (T2)
+    const isCarriedOver = current.returnedElsewhereAt !== undefined;
+    if (event.here && (isCarriedOver || current.returnedHereAt !== undefined)) return current;
+    if (event.here) return { ...current, returnedHereAt: now };
     return current.returnedElsewhereAt === undefined ? { ...current, returnedElsewhereAt: now } : current;
   });
 }

@@ -146,9 +146,10 @@ export function createFinishing(
   async function answer(attempt: LoginAttempt, input: FinishInput): Promise<FinishOutcome> {
     const proof = bestProof(attempt);
     if (!proof || !attempt.accountId) return { kind: 'over' };
-    const deviceToken = await rememberDevice(attempt.accountId, input.device);
-    const { acr, amr, authTime } = proof;
     const verificationIds = attempt.proofs.map((each) => each.verificationId);
+    const deviceToken = await rememberDevice(attempt.accountId, input.device);
+    if (deviceToken) await late.allowDevice(verificationIds, hashToken(deviceToken));
+    const { acr, amr, authTime } = proof;
     return {
       kind: 'login',
       // the vendor's clock may run ahead of ours; nobody has signed in in the future

@@ -62,7 +62,7 @@ export function createIdentification(parts: JourneyParts & { limiter: Limiter })
       sealed: sealPerson(sealer, request.uid, { identifier, accountId }),
       required: { ...request.required, workflowId: loginWorkflow(request) },
       locales: request.locales,
-      next: !account ? 'enrol' : account.standing === 'must-re-enrol' ? 're-enrol' : 'login',
+      next: !account ? 'enrol' : account.standing === 'good' ? 'login' : 're-enrol',
       browser: input.browser,
       knownDevice,
       origin: input.origin,

@@ -60,11 +60,10 @@ export function createInbox(parts: JourneyParts & { settlement: Settlement; poke
       if (reading.event.kind === 'other') return { status: 202, result: 'ignored' };
       const key = reading.eventKey;
       const sealed = sealer.seal(JSON.stringify(reading.event), recordKey(key));
-      // the job first: a crash between the two leaves a job that finds nothing, never a delivery that nobody works on
-      const [, isNew] = await Promise.all([
-        jobs.schedule({ kind: DELIVERY, id: key, dueAtMs: nowMs() }),
-        store.putIfAbsent<StoredEvent>(recordKey(key), { sealed }, EVENT_MEMORY_SECONDS),
-      ]);
+      // the record first, or a worker might take the job before there is anything to find; a crash in between is mended by the
+      // vendor's repeat, which schedules again
+      const isNew = await store.putIfAbsent<StoredEvent>(recordKey(key), { sealed }, EVENT_MEMORY_SECONDS);
+      await jobs.schedule({ kind: DELIVERY, id: key, dueAtMs: nowMs() });
       parts.poke();
       return { status: 202, result: isNew ? 'accepted' : 'replay' };
     },

@@ -16,7 +16,7 @@ import { hashToken, newNumber, newToken } from './tokens.ts';
 
 const VENDOR_RETRY_SECONDS = 30;
 /** Longer than the vendor's create may take, retries and all. */
-const OPENING_LOCK_SECONDS = 20;
+const OPENING_LOCK_SECONDS = 30;
 /** How long a claim may stand before the attempt behind it is stored. */
 const CLAIM_GRACE_SECONDS = 20;
 
@@ -66,8 +66,7 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     if (allowed.kind === 'limited') {
       // whoever was to be pre-empted goes on: nothing takes their place
       if (!attempt.claims.includes(claim)) await attempts.release(claim, attempt.uid, taken.from);
-      if (allowed.isNews)
-        await journal.record({ event: 'login.limited', attempt: attempt.uid, reasons: [allowed.by] });
+      if (allowed.isNews) await journal.record({ event: 'login.limited', attempt: attempt.uid, reasons: [allowed.by] });
       await ending.rememberObstacle(attempt.uid, 'limited');
       return { kind: 'limited', retryAfterSeconds: allowed.retryAfterSeconds };
     }
@@ -191,6 +190,10 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
       return (await explain(error, attempt)).begin;
     }
     if (opened.verificationId !== current.id) {
+      const earlier = await attempts.ownerOf(opened.verificationId);
+      if (!(await attempts.own(opened.verificationId, attempt.uid))) {
+        return (await burn(attempt, opened.verificationId, earlier)).begin;
+      }
       // the vendor has begun another one: this try is over, and that one is opened as any other, with its claim and its limits
       const result = { kind: 'refused', status: 'expired', failed: [] } as const;
       const event = {
@@ -300,7 +303,8 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     }
     if (error instanceof VendorSubjectBlocked) {
       await ending.end(attempt.uid, 'refused');
-      return { begin: { kind: 'blocked' }, refund: true };
+      // counted, though nothing was paid for: else whoever is blocked uses up what everybody may ask of the vendor (T17)
+      return { begin: { kind: 'blocked' }, refund: false };
     }
     if (!(error instanceof VendorUnavailable) && !(error instanceof VendorRefused)) throw error;
     await ending.rememberObstacle(attempt.uid, 'vendor-down');

@@ -224,6 +224,8 @@ export interface DeviceStore {
   accountsOf(deviceHash: string): Promise<readonly string[]>;
   remember(deviceHash: string, accountId: string): Promise<void>;
   forget(deviceHash: string): Promise<void>;
+  /** The device no longer counts as known to this account. */
+  drop(deviceHash: string, accountId: string): Promise<void>;
 }
 
 export interface Invitation {
@@ -249,6 +251,8 @@ export interface Allowance {
   readonly accountId: string;
   readonly acceptedAt: number;
   readonly purpose: 'enrol' | 'login' | 're-enrol';
+  /** hash of the device cookie that was made by it */
+  readonly device?: string;
 }
 
 /** Ends what a verification allowed: sessions, grants and tokens. Known to `oidc/`, called by the journey. */

@@ -14,9 +14,11 @@ export function toOidcAccount(account: Account): OidcAccount {
 }
 
 export function createFindAccount(accounts: AccountStore) {
-  return async (_ctx: unknown, id: string): Promise<OidcAccount | undefined> => {
+  return async (_ctx: unknown, id: string, token?: unknown): Promise<OidcAccount | undefined> => {
     const account = await accounts.find(id);
-    return account && toOidcAccount(account);
+    // a token is no good for an account whose enrolment was refused afterwards (T8); a login may prove it anew
+    const isWithheld = token !== undefined && account?.standing === 'withdrawn';
+    return account && !isWithheld ? toOidcAccount(account) : undefined;
   };
 }
 

@@ -154,6 +154,12 @@ export function createDeviceStore(parts: { store: Store }): KeptDevices {
         return { kind: 'write', value, ttlSeconds: DEVICE_SECONDS, result: undefined };
       }),
     forget: (hash) => store.delete(deviceKey(hash)),
+    drop: (hash, accountId) =>
+      store.update<readonly string[], void>(deviceKey(hash), (accounts) => {
+        if (!accounts?.includes(accountId)) return { kind: 'keep', result: undefined };
+        const value = accounts.filter((id) => id !== accountId);
+        return { kind: 'write', value, ttlSeconds: DEVICE_SECONDS, result: undefined };
+      }),
     async forgetAccount(accountId) {
       let forgotten = 0;
       let after: string | undefined;

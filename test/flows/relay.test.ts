@@ -59,6 +59,16 @@ describe('cross_device: confirm', () => {
     begun = await world.begin(attacker, name);
   });
 
+  test('T2: a return address that was opened elsewhere first, and then carried over, does not finish: the number does', async () => {
+    await showFace(world, begun, { by: victim, address: FAR });
+    const number = numberOn(await victim.get(returnUrl(world, begun)));
+    const page = await comeBack(world, begun, attacker);
+    expect(isAtClient(world, page)).toBe(false);
+    expect(asksNumber(page)).toBe(true);
+    const end = await pressOn(world, attacker, page, { name: 'confirm', value: 'yes' }, { number });
+    expect(isAtClient(world, end)).toBe(true);
+  });
+
   test('T2: a session that is to be done again forgets the return token of whoever captured first', async () => {
     // the attacker shows a face of their own, and keeps what the callback carried
     await showFace(world, begun, { scenario: 'in_review' });

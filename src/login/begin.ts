@@ -1,9 +1,9 @@
 // Begin: who is claimed, what must be proven, and one verification opened for it. Whoever is here already goes on where the attempt
 // stands: back to the camera, to the finish, or to another try within what was fixed at the start.
 
+import { advance } from '../core/advance.ts';
 import type { Acr, SelfieMethod } from '../core/assurance.ts';
 import {
-  advance,
   currentVerification,
   isLive,
   isUnderWay,

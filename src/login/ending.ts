@@ -2,7 +2,8 @@
 // deleted so that a hosted link that lives for days opens nothing (T12), and the client is told why.
 
 import { setTimeout } from 'node:timers/promises';
-import { advance, currentVerification, type EndReason, hasLapsed, isLive, type LoginAttempt } from '../core/attempt.ts';
+import { advance } from '../core/advance.ts';
+import { currentVerification, type EndReason, hasLapsed, isLive, type LoginAttempt } from '../core/attempt.ts';
 import { meaningOf } from '../core/verdict.ts';
 import type { Job } from './ports.ts';
 import type { JourneyParts } from './rules.ts';

@@ -2,8 +2,9 @@
 // spent, once, and the result goes to oidc-provider.
 
 import type { Account } from '../core/account.ts';
+import { advance } from '../core/advance.ts';
 import { isAtLeast } from '../core/assurance.ts';
-import { advance, bestProof, currentVerification, hasLapsed, type LoginAttempt } from '../core/attempt.ts';
+import { bestProof, currentVerification, hasLapsed, type LoginAttempt } from '../core/attempt.ts';
 import type { Proof } from '../core/verdict.ts';
 import { bindingOf } from './bind.ts';
 import type { Ending } from './ending.ts';

@@ -1,7 +1,8 @@
 // Opens one verification at the vendor. The order is the defence: the claim on the account, then limits, and only then the vendor, as
 // the vendor hands one unfinished session to whoever asks (T1); then the session's id is claimed as well.
 
-import { advance, isLive, type LoginAttempt, type Verification } from '../core/attempt.ts';
+import { advance } from '../core/advance.ts';
+import { isLive, type LoginAttempt, type Verification } from '../core/attempt.ts';
 import type { Claim } from '../core/claim.ts';
 import { VendorPortraitMissing, VendorRefused, VendorSubjectBlocked, VendorUnavailable } from '../core/errors.ts';
 import type { VerificationPurpose } from '../core/verdict.ts';

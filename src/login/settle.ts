@@ -1,7 +1,8 @@
 // Settle: a verdict, by webhook or by poll, in any order and any number of times, moves the attempt that owns it, and wakes its
 // page. It settles and never resumes: only the browser that began can finish (invariant 1).
 
-import { advance, hasLapsed, type LoginAttempt, type Step, type Verification } from '../core/attempt.ts';
+import { advance } from '../core/advance.ts';
+import { hasLapsed, type LoginAttempt, type Step, type Verification } from '../core/attempt.ts';
 import { conclude, isFinal, meaningOf } from '../core/verdict.ts';
 import type { Verdict } from '../core/verdict-types.ts';
 import type { Ending } from './ending.ts';

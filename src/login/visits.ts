@@ -2,8 +2,8 @@
 // typed in the starting browser, a stranger who says "this was not me". None of them resumes anything.
 
 import { timingSafeEqual } from 'node:crypto';
+import { advance } from '../core/advance.ts';
 import {
-  advance,
   currentVerification,
   isLive,
   type LoginAttempt,

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import { advance } from '../../src/core/advance.ts';
 import {
   type AttemptEvent,
   type AttemptLimits,
-  advance,
   bestProof,
   isLive,
   type LoginAttempt,

@@ -1,0 +1,267 @@
+// Every legal move of a login attempt. Webhook, poll and page reload arrive in any order, on any replica and more than once; each is
+// an event here, and the answer says what moved.
+//
+//     open ──(verdict accepted)──► settled ──(finished)──► spent
+//       └──────────┴──(aborted, denied, preempted, lapsed, flipped…)──► ended
+//
+// An open attempt holds up to `tries` verifications, one at a time; only the last one can settle it.
+
+import {
+  type AttemptEvent,
+  type AttemptLimits,
+  currentVerification,
+  type EndReason,
+  hasLapsed,
+  isUnderWay,
+  type LoginAttempt,
+  type Step,
+  triesLeft,
+  type Verification,
+  WRONG_NUMBERS_ALLOWED,
+} from './attempt.ts';
+import { courseRank, type FailedCheck, isFinal, meaningOf } from './verdict.ts';
+import type { VerificationStatus } from './verdict-types.ts';
+
+/**
+ * Moves a login attempt one step, or says why it cannot move. Pure; safe to repeat.
+ *
+ * @param now epoch seconds, from the caller's clock
+ * @returns `moved`, `unchanged` (it was so already), or `refused` with a reason fit for a log
+ */
+export function advance(attempt: LoginAttempt, event: AttemptEvent, limits: AttemptLimits, now: number): Step {
+  if (event.kind === 'ended') return end(attempt, event.reason);
+  if (attempt.state === 'spent' || attempt.state === 'ended') return flipOrRefuse(attempt, event);
+  if (hasLapsed(attempt, now)) return refused(attempt, 'lapsed');
+  switch (event.kind) {
+    case 'opened':
+      return open(attempt, event, limits);
+    case 'reopened':
+      return reopen(attempt, event);
+    case 'phone-used':
+      return changeCurrent(attempt, (current) =>
+        current.phoneToken === event.phoneToken ? omit(current, 'phoneToken') : 'hand-off token already used',
+      );
+    case 'returned':
+      return markReturned(attempt, event, now);
+    case 'status':
+      return changeStatus(attempt, event, limits);
+    case 'concluded':
+      return settle(attempt, event);
+    case 'discarded':
+      return discard(attempt, event.failed);
+    case 'number':
+      return countNumber(attempt, event, now);
+    case 'enrolled':
+      return enrolled(attempt, event);
+    case 're-enrol-asked':
+      if (attempt.claimant.kind !== 'account') return refused(attempt, 'a newcomer cannot enrol again');
+      return attempt.next === 're-enrol' ? unchanged(attempt) : moved({ ...attempt, next: 're-enrol' });
+    case 'finished':
+      if (attempt.state !== 'settled') return refused(attempt, `finished while ${attempt.state}`);
+      return moved({ ...attempt, state: 'spent', accountId: event.accountId });
+  }
+}
+
+function open(attempt: LoginAttempt, event: AttemptEvent & { kind: 'opened' }, limits: AttemptLimits): Step {
+  if (attempt.state !== 'open') return refused(attempt, `opened while ${attempt.state}`);
+  if (isUnderWay(currentVerification(attempt))) return refused(attempt, 'another verification is under way');
+  if (triesLeft(attempt, limits) === 0) return refused(attempt, 'no tries left');
+  return moved({
+    ...attempt,
+    verifications: [...attempt.verifications, event.verification],
+    sealedVerification: event.sealed,
+    claims: attempt.claims.includes(event.claim) ? attempt.claims : [...attempt.claims, event.claim],
+  });
+}
+
+function reopen(attempt: LoginAttempt, event: AttemptEvent & { kind: 'reopened' }): Step {
+  const step = changeCurrent(attempt, (current) => {
+    if (current.id !== event.verificationId || current.conclusion === 'refused') return 'not the current verification';
+    return {
+      ...current,
+      returnTokens: event.returnToken ? [...current.returnTokens, event.returnToken] : current.returnTokens,
+      ...(event.phoneToken ? { phoneToken: event.phoneToken } : {}),
+    };
+  });
+  return step.kind === 'moved' ? moved({ ...step.attempt, sealedVerification: event.sealed }) : step;
+}
+
+function markReturned(attempt: LoginAttempt, event: AttemptEvent & { kind: 'returned' }, now: number): Step {
+  return changeCurrent(attempt, (current) => {
+    if (!current.returnTokens.includes(event.returnToken)) return 'not a return token of the current verification';
+    // a return that was seen elsewhere first may have been carried over by whoever captured: only the number tells (T2)
+    const isCarriedOver = current.returnedElsewhereAt !== undefined;
+    if (event.here && (isCarriedOver || current.returnedHereAt !== undefined)) return current;
+    if (event.here) return { ...current, returnedHereAt: now };
+    return current.returnedElsewhereAt === undefined ? { ...current, returnedElsewhereAt: now } : current;
+  });
+}
+
+function changeStatus(attempt: LoginAttempt, event: AttemptEvent & { kind: 'status' }, limits: AttemptLimits): Step {
+  if (isFinal(event.status)) return refused(attempt, 'a final status needs a conclusion');
+  const step = changeVerification(attempt, event.verificationId, (verification) => {
+    if (verification.conclusion !== undefined) return verification;
+    if (isOlder(event, verification)) return verification;
+    // a face is shown again, maybe another one: what tied the first capture to a browser says nothing of the next (T2)
+    const isReopened =
+      event.status === 'resubmitted' && verification.status !== 'resubmitted' && mayHaveCaptured(verification);
+    return {
+      ...omit(isReopened ? untied(verification) : verification, 'resubmitSteps'),
+      status: event.status,
+      statusAt: event.decidedAt,
+      ...(event.resubmitSteps ? { resubmitSteps: event.resubmitSteps } : {}),
+    };
+  });
+  if (step.kind !== 'moved' || meaningOf(event.status) !== 'held') return step;
+  // counted from the start: a poll that finds it held again must not prolong it again
+  const heldUntil = Math.min(attempt.latestEnd, attempt.createdAt + limits.ttlSeconds + limits.reviewWaitSeconds);
+  return moved({ ...step.attempt, expiresAt: Math.max(step.attempt.expiresAt, heldUntil) });
+}
+
+/** Somebody has been at the hosted page: whoever it was may know the return token. */
+function mayHaveCaptured(verification: Verification): boolean {
+  const isBack = verification.returnedHereAt !== undefined || verification.returnedElsewhereAt !== undefined;
+  return isBack || verification.status !== 'not-started';
+}
+
+/** Without return tokens, returns, number and hand-off: new ones are made when the person goes back to the camera. */
+function untied(verification: Verification): Verification {
+  const {
+    returnedHereAt: _here,
+    returnedElsewhereAt: _elsewhere,
+    confirmedAt: _confirmed,
+    phoneToken: _phone,
+    ...rest
+  } = verification;
+  return { ...rest, returnTokens: [] };
+}
+
+function settle(attempt: LoginAttempt, event: AttemptEvent & { kind: 'concluded' }): Step {
+  const verification = attempt.verifications.find((each) => each.id === event.verificationId);
+  if (!verification) return refused(attempt, 'verification of another attempt');
+  if (verification.conclusion === 'refused') return unchanged(attempt);
+  if (verification.conclusion === 'accepted') return flip(attempt, verification, event);
+  if (verification !== currentVerification(attempt)) return refused(attempt, 'superseded by a later try');
+  const { result } = event;
+  const concluded: Verification = {
+    ...omit(verification, 'resubmitSteps'),
+    status: result.kind === 'accepted' ? 'approved' : result.status,
+    statusAt: event.decidedAt,
+    conclusion: result.kind,
+    captures: event.captures,
+    ...(result.kind === 'refused' ? { failedChecks: result.failed } : {}),
+  };
+  const next = replaceVerification(attempt, concluded);
+  if (result.kind === 'refused') {
+    const mustReEnrol = meaningOf(result.status) === 're-enrol' && attempt.claimant.kind === 'account';
+    return moved(mustReEnrol ? { ...next, next: 're-enrol' } : next);
+  }
+  return moved({
+    ...next,
+    state: 'settled',
+    proofs: [...next.proofs, result.proof],
+    ...(result.sealed ? { sealed: result.sealed } : {}),
+  });
+}
+
+/** An accepted verification that turns bad before the login was finished stops it: fail closed, never the other way. */
+function flip(attempt: LoginAttempt, verification: Verification, event: AttemptEvent & { kind: 'concluded' }): Step {
+  if (event.result.kind === 'accepted' || event.decidedAt < verification.statusAt) return unchanged(attempt);
+  const flipped: Verification = {
+    ...verification,
+    conclusion: 'refused',
+    status: 'declined',
+    failedChecks: event.result.failed,
+  };
+  return moved({ ...replaceVerification(attempt, flipped), state: 'ended', endReason: 'refused', proofs: [] });
+}
+
+/** The try is lost, the attempt goes on: another capture may be one that can be tied to this browser. */
+function discard(attempt: LoginAttempt, failed: readonly FailedCheck[]): Step {
+  const current = currentVerification(attempt);
+  if (attempt.state !== 'settled' || !current) return refused(attempt, `discarded while ${attempt.state}`);
+  const dropped: Verification = { ...current, conclusion: 'refused', status: 'declined', failedChecks: failed };
+  const proofs = attempt.proofs.filter((proof) => proof.verificationId !== current.id);
+  return moved({ ...replaceVerification(attempt, dropped), state: 'open', proofs });
+}
+
+function countNumber(attempt: LoginAttempt, event: AttemptEvent & { kind: 'number' }, now: number): Step {
+  const current = currentVerification(attempt);
+  // the number of an earlier try, shown where that one was captured, says nothing about this one (T2)
+  if (current?.id !== event.verificationId) return refused(attempt, 'not the number of the current verification');
+  if (current.confirmedAt !== undefined) return unchanged(attempt);
+  if (event.right) return moved(replaceVerification(attempt, { ...current, confirmedAt: now }));
+  const wrongNumbers = attempt.wrongNumbers + 1;
+  if (wrongNumbers >= WRONG_NUMBERS_ALLOWED) {
+    return moved({ ...attempt, wrongNumbers, state: 'ended', endReason: 'wrong-numbers' });
+  }
+  return moved({ ...attempt, wrongNumbers });
+}
+
+/** The newcomer has an account now. A stronger selfie may still be owed before the login is done. */
+function enrolled(attempt: LoginAttempt, event: AttemptEvent & { kind: 'enrolled' }): Step {
+  if (attempt.state !== 'settled') return refused(attempt, `enrolled while ${attempt.state}`);
+  return moved({
+    ...attempt,
+    claimant: { kind: 'account', accountId: event.accountId },
+    subject: event.subject,
+    next: 'login',
+    state: event.stepUp ? 'open' : 'settled',
+  });
+}
+
+function end(attempt: LoginAttempt, reason: EndReason): Step {
+  if (attempt.state === 'ended' || attempt.state === 'spent') return unchanged(attempt);
+  return moved({ ...attempt, state: 'ended', endReason: reason });
+}
+
+/** T12: nothing revives what is over. */
+function flipOrRefuse(attempt: LoginAttempt, event: AttemptEvent): Step {
+  if (event.kind === 'finished' && attempt.state === 'spent' && attempt.accountId === event.accountId)
+    return unchanged(attempt);
+  return refused(attempt, `${event.kind} while ${attempt.state}`);
+}
+
+/** T8: an event that the vendor dates before what we know, or puts before it in its course, changes nothing. */
+function isOlder(event: { decidedAt: number; status: VerificationStatus }, verification: Verification): boolean {
+  if (event.decidedAt !== verification.statusAt) return event.decidedAt < verification.statusAt;
+  return courseRank(event.status) <= courseRank(verification.status);
+}
+
+function changeCurrent(attempt: LoginAttempt, change: (current: Verification) => Verification | string): Step {
+  const current = currentVerification(attempt);
+  return current ? changeVerification(attempt, current.id, change) : refused(attempt, 'no verification yet');
+}
+
+function changeVerification(
+  attempt: LoginAttempt,
+  id: string,
+  change: (current: Verification) => Verification | string,
+): Step {
+  const verification = attempt.verifications.find((each) => each.id === id);
+  if (!verification) return refused(attempt, 'verification of another attempt');
+  const next = change(verification);
+  if (typeof next === 'string') return refused(attempt, next);
+  return next === verification ? unchanged(attempt) : moved(replaceVerification(attempt, next));
+}
+
+function replaceVerification(attempt: LoginAttempt, next: Verification): LoginAttempt {
+  return { ...attempt, verifications: attempt.verifications.map((each) => (each.id === next.id ? next : each)) };
+}
+
+function omit<T, K extends keyof T>(value: T, key: K): Omit<T, K> & T {
+  const { [key]: _, ...rest } = value;
+  return rest as Omit<T, K> & T;
+}
+
+function moved(attempt: LoginAttempt): Step {
+  return { kind: 'moved', attempt };
+}
+
+function unchanged(attempt: LoginAttempt): Step {
+  return { kind: 'unchanged', attempt };
+}
+
+function refused(attempt: LoginAttempt, reason: string): Step {
+  return { kind: 'refused', attempt, reason };
+}

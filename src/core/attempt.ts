@@ -3,7 +3,7 @@
 
 import { type Acr, isAtLeast, type SelfieMethod } from './assurance.ts';
 import type { LoginOrigin } from './binding.ts';
-import { courseRank, type FailedCheck, isFinal, meaningOf, type Proof, type VerificationPurpose } from './verdict.ts';
+import type { FailedCheck, Proof, VerificationPurpose } from './verdict.ts';
 import type { CaptureAnalysis, VerificationStatus } from './verdict-types.ts';
 
 export type EndReason = 'aborted' | 'denied' | 'preempted' | 'lapsed' | 'refused' | 'wrong-numbers';

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Browser } from '../support/browser.ts';
 import { startWorld, type World } from '../support/world.ts';
 
 let world: World;

@@ -43,7 +43,7 @@ export type Fields = Readonly<Record<string, string>>;
 export type Access = ReturnType<typeof createAccess>;
 
 export function createAccess(parts: InteractionRouteParts) {
-  const { journey, interactions, attempts, reply, cookies, csrf, clock, rules } = parts;
+  const { journey, interactions, attempts, reply, csrf, clock, rules } = parts;
 
   /** The interaction, or an answer that explains why there is none for this browser. */
   async function open(ctx: Context, uid: string): Promise<OpenInteraction | undefined> {
@@ -92,7 +92,7 @@ export function createAccess(parts: InteractionRouteParts) {
     return attempt.state === 'ended' || attempt.state === 'spent' || hasLapsed(attempt, clock.now());
   }
 
-  function formOf(ctx: Context, uid: string): InteractionForm {
+  function formOf(uid: string): InteractionForm {
     return { base: `/interaction/${uid}`, csrf: csrf.issue(uid) };
   }
 
@@ -123,7 +123,7 @@ export function createAccess(parts: InteractionRouteParts) {
     reply.page(ctx, 410, 'ended', {
       reason: endReason(attempt),
       client: viewOfClient(interaction.client),
-      form: formOf(ctx, interaction.uid),
+      form: formOf(interaction.uid),
     });
   }
 

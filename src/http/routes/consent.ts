@@ -17,7 +17,7 @@ export function createConsentRoutes(parts: InteractionRouteParts, access: Access
     const { accountId, scopes, claims } = interactions.consentDetails(interaction);
     const account = await parts.accounts.find(accountId);
     reply.page(ctx, 200, 'consent', {
-      form: formOf(ctx, interaction.uid),
+      form: formOf(interaction.uid),
       client: viewOfClient(interaction.client),
       identifier: account?.identifier ?? '',
       grants: describeGrants(scopes, claims),

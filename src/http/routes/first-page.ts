@@ -41,7 +41,7 @@ export function createFirstPage(
     if (current?.conclusion === 'refused') return showRetry(ctx, interaction, attempt, current);
     // nothing opened yet, or a stronger selfie is still owed after the enrolment
     reply.page(ctx, 200, 'begin', {
-      form: formOf(ctx, attempt.uid),
+      form: formOf(attempt.uid),
       client: viewOfClient(interaction.client),
       origin: viewOfOrigin(attempt.origin),
       identifier: { kind: 'fixed', value: openPerson(sealer, attempt).identifier },
@@ -80,7 +80,7 @@ export function createFirstPage(
       shown !== undefined && shown.kind !== 'ask' && (await parts.accounts.find(shown.accountId))?.consent;
     const origin = originOf(ctx);
     reply.page(ctx, options.status ?? 200, 'begin', {
-      form: formOf(ctx, interaction.uid),
+      form: formOf(interaction.uid),
       client: viewOfClient(interaction.client),
       origin: viewOfOrigin(origin),
       identifier,
@@ -145,7 +145,7 @@ export function createFirstPage(
     fields: Fields,
   ): Promise<void> {
     const { uid } = interaction;
-    const page = { form: formOf(ctx, uid), client: viewOfClient(interaction.client) };
+    const page = { form: formOf(uid), client: viewOfClient(interaction.client) };
     const later = (seconds: number) => {
       ctx.set('Retry-After', String(seconds));
       return { ...page, retryAfterSeconds: seconds };

@@ -58,7 +58,7 @@ export function createWaiting(parts: InteractionRouteParts, access: Access) {
     const mayBeElsewhere = rules.crossDevice === 'confirm';
     const version = versionOf(attempt);
     reply.page(ctx, shown.status ?? 200, 'waiting', {
-      form: formOf(ctx, uid),
+      form: formOf(uid),
       client: viewOfClient(interaction.client),
       state: pageState(current, isSettled),
       eventsUrl: `/interaction/${uid}/events?seen=${version}`,
@@ -97,7 +97,7 @@ export function createWaiting(parts: InteractionRouteParts, access: Access) {
     current: Verification,
   ): Promise<void> {
     reply.page(ctx, 200, 'retry', {
-      form: formOf(ctx, attempt.uid),
+      form: formOf(attempt.uid),
       client: viewOfClient(interaction.client),
       kind: retryKind(current),
       triesLeft: triesLeft(attempt, rules.attempt),

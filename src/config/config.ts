@@ -13,8 +13,6 @@ export interface Config {
   readonly issuer: string;
   readonly host: string;
   readonly port: number;
-  /** PORT was set: a taken port is then nobody's wish */
-  readonly portIsExplicit: boolean;
   /** `memory:` or `sqlite:` and an absolute path */
   readonly storageUrl: string;
   /** newest first */

@@ -57,7 +57,6 @@ export async function loadConfig(env: NodeJS.ProcessEnv, options: { cwd?: string
     issuer,
     host,
     port: values.PORT,
-    portIsExplicit: given.has('PORT'),
     storageUrl: resolveStorage(values.STORAGE_URL, cwd),
     cookieKeys: values.COOKIE_KEYS ?? secrets.cookieKeys ?? [],
     jwks: (keys?.ok ? keys.jwks : secrets.jwks) ?? { keys: [] },

@@ -15,7 +15,6 @@ describe('production', () => {
       issuer: 'https://login.example',
       host: '0.0.0.0',
       port: 3000,
-      portIsExplicit: false,
       storageUrl: `sqlite:${join(folder, 'data/selfie-oidc.sqlite')}`,
       didit: {
         baseUrl: 'https://verification.didit.me',
@@ -110,7 +109,6 @@ describe('the demo', () => {
     const { config } = await configOf({ PORT: '4000', DEMO_VENDOR_PORT: '4001' });
     expect(config).toMatchObject({
       issuer: 'http://localhost:4000',
-      portIsExplicit: true,
       didit: { baseUrl: 'http://localhost:4001' },
     });
   });

@@ -160,7 +160,6 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     issuer,
     host: '127.0.0.1',
     port,
-    portIsExplicit: true,
     storageUrl: directory ? `sqlite:${join(directory, 'test.sqlite')}` : 'memory:',
     cookieKeys: ['a cookie key that is long enough for everybody'],
     jwks: signingKeys,

@@ -71,6 +71,13 @@ export function mountRoutes(provider: Provider, parts: MountParts): void {
     reply.failure(ctx as unknown as Context, error, { isForMachines: MACHINES.has(route ?? '') });
   });
 
+  // a look must change nothing: HEAD on a page that resumes or notes a return would
+  provider.use(async (ctx, next) => {
+    if (ctx.method !== 'HEAD' || !ctx.path.startsWith('/interaction/')) return next();
+    ctx.status = 405;
+    ctx.set('Allow', 'GET, POST');
+  });
+
   const page = (handler: (ctx: Context, uid: string, token: string) => Promise<void>): Middleware => {
     return (ctx) => {
       const uid = String(ctx.params.uid);

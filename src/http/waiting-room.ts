@@ -69,7 +69,7 @@ const MAX_UNREAD_BYTES = 16_384;
 
 /** Makes the room; it keeps a timer only while streams are open. */
 export function createWaitingRoom(options: WaitingRoomOptions): WaitingRoom {
-  const { bus, readState, heartbeatMs = 15_000, rereadMs = 5_000, retryMs = 2_000 } = options;
+  const { bus, readState, heartbeatMs = 15_000, rereadMs = 2_000, retryMs = 2_000 } = options;
   const channelOf = options.channelOf ?? ((uid: string) => uid);
   const every = options.every ?? everyInterval;
   const tickMs = Math.min(1_000, heartbeatMs, rereadMs);

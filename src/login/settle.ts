@@ -3,7 +3,7 @@
 
 import { advance } from '../core/advance.ts';
 import { hasLapsed, type LoginAttempt, type Step, type Verification } from '../core/attempt.ts';
-import { conclude, isFinal, meaningOf } from '../core/verdict.ts';
+import { type Conclusion, conclude, isFinal, meaningOf } from '../core/verdict.ts';
 import type { Verdict } from '../core/verdict-types.ts';
 import type { Ending } from './ending.ts';
 import type { Enrolment } from './enrol.ts';
@@ -106,6 +106,11 @@ export function createSettlement(
       verdict,
       rules.verdict,
     );
+    if (verification.conclusion === undefined && isOnlyTooOld(conclusion)) {
+      // two clocks differ, or somebody plays an old verdict: the decision itself is read, and dated by our clock (R10, T13)
+      await scheduleSingleLook(parts, verification.id);
+      return { kind: 'unchanged' };
+    }
     const base = {
       kind: 'concluded',
       verificationId: verification.id,
@@ -172,4 +177,8 @@ export function createSettlement(
   }
 
   return { settle };
+}
+
+function isOnlyTooOld(conclusion: Conclusion): boolean {
+  return conclusion.kind === 'refused' && conclusion.failed.every((check) => check === 'decided-before-attempt');
 }

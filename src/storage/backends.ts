@@ -13,7 +13,8 @@ export interface BackendOptions {
   readonly log?: Logger;
 }
 
-const DEADLINE_MS = 2000;
+/** A little less than the two seconds that an answer may take altogether. */
+const DEADLINE_MS = 1800;
 
 /**
  * Opens the storage a URL names: `memory:` or `sqlite:PATH`, the path relative to the working directory.

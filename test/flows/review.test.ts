@@ -167,6 +167,34 @@ describe('late refusals', () => {
   });
 });
 
+describe('two clocks', () => {
+  test.each([-200, -17, 17, 200])(
+    'R10: a webhook dated %i s from now settles a login, which is dated by neither future nor past',
+    async (offset) => {
+      const begun = await world.begin(new Browser(), `clock-${offset}`);
+      const startedAt = world.clock.now();
+      await showFace(world, begun, { settle: { webhook: { timestamp: startedAt + offset } } });
+      const claims = (await world.finish(begun)).claims();
+      expect(claims?.auth_time).toBeGreaterThanOrEqual(startedAt - 1);
+      expect(claims?.auth_time).toBeLessThanOrEqual(world.clock.now());
+    },
+  );
+
+  test('T13: an old webhook alone proves nothing: the decision is read', async () => {
+    const begun = await world.begin(new Browser(), 'old-news');
+    await world.sandbox.settle(begun.sessionId, 'in_review', { webhook: false });
+    await deliver(world, begun.sessionId, {
+      status: 'Approved',
+      timestamp: world.clock.now() - 200,
+      body: { status: 'Approved', 'decision.status': 'Approved' },
+    });
+    await until('the review to be seen', async () => {
+      const attempt = await world.app.parts.attempts.find(begun.uid);
+      return attempt?.verifications[0]?.status === 'in-review';
+    });
+  });
+});
+
 describe('odd ids', () => {
   test.each(['x'.repeat(500), '%00', 'a%00b', 'a%2Fb', '%E0%A4%A'])(
     'no page of %s, and no fault of ours',

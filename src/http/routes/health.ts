@@ -51,6 +51,7 @@ export function healthRoutes(options: HealthOptions): Middleware {
 async function answerReady(ctx: Context, options: HealthOptions): Promise<void> {
   if (options.draining?.() === true) {
     ctx.status = 503;
+    ctx.set('Retry-After', '2');
     ctx.body = { status: 'draining' };
     return;
   }
@@ -63,6 +64,7 @@ async function answerReady(ctx: Context, options: HealthOptions): Promise<void> 
   );
   const failing = asked.filter(({ fault }) => fault !== undefined).map(({ name }) => name);
   ctx.status = failing.length === 0 ? 200 : 503;
+  if (failing.length > 0) ctx.set('Retry-After', '2');
   ctx.body = failing.length === 0 ? { status: 'ready' } : { status: 'unready', failing };
 }
 

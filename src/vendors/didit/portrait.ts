@@ -13,7 +13,8 @@ import { collect, NoAnswer } from './http.ts';
 /** What the vendor takes back at a create is 1 MB of base64: a larger picture could never be compared with. */
 export const PORTRAIT_MAX_BYTES = 750_000;
 
-const TIMEOUT_MS = 5000;
+/** An approved person waits for it: without a picture the vendor compares with its own. */
+const TIMEOUT_MS = 2000;
 
 export interface ResolvedAddress {
   readonly address: string;

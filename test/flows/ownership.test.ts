@@ -14,22 +14,14 @@ import {
   visit,
   withoutSession,
 } from '../support/story.ts';
-import { exchange, startWorld, type World } from '../support/world.ts';
+import { exchange, startWorld, UNLIMITED, type World } from '../support/world.ts';
 
 let world: World;
 let alice: Browser;
 
 beforeAll(async () => {
   world = await startWorld({
-    policy: {
-      limits: {
-        sessionsPerAccountPerHour: 10_000,
-        unknownDevicesPerAccountPerHour: 10_000,
-        sessionsPerClientPerHour: 100_000,
-        sessionsPerDay: 1_000_000,
-      },
-      vendor: { createsPerMinute: 10_000, decisionsPerMinute: 10_000 },
-    },
+    policy: UNLIMITED,
   });
   alice = (await world.enrol('alice')).browser;
 });

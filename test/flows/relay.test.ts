@@ -16,17 +16,7 @@ import {
   until,
   visit,
 } from '../support/story.ts';
-import { type Begun, exchange, startWorld, type World, type WorldOptions } from '../support/world.ts';
-
-const POLICY: NonNullable<WorldOptions['policy']> = {
-  limits: {
-    sessionsPerAccountPerHour: 10_000,
-    unknownDevicesPerAccountPerHour: 10_000,
-    sessionsPerClientPerHour: 100_000,
-    sessionsPerDay: 1_000_000,
-  },
-  vendor: { createsPerMinute: 10_000, decisionsPerMinute: 10_000 },
-};
+import { type Begun, exchange, startWorld, UNLIMITED, type World } from '../support/world.ts';
 
 function numberOn(page: Page): string {
   return parse(page.text).querySelector('output[name=number]')?.getAttribute('data-number') ?? '';
@@ -46,7 +36,7 @@ describe('cross_device: confirm', () => {
   let begun: Begun;
 
   beforeAll(async () => {
-    world = await startWorld({ policy: POLICY });
+    world = await startWorld({ policy: UNLIMITED });
   });
   afterAll(() => world.close());
 
@@ -312,7 +302,7 @@ describe('cross_device: confirm', () => {
 describe('our own hand-off to a phone (invariant 9)', () => {
   let world: World;
   beforeAll(async () => {
-    world = await startWorld({ policy: POLICY });
+    world = await startWorld({ policy: UNLIMITED });
     await world.enrol('dora');
   });
   afterAll(() => world.close());
@@ -391,7 +381,7 @@ describe('our own hand-off to a phone (invariant 9)', () => {
 describe('cross_device: off', () => {
   let world: World;
   beforeAll(async () => {
-    world = await startWorld({ policy: { ...POLICY, crossDevice: 'off' } });
+    world = await startWorld({ policy: { ...UNLIMITED, crossDevice: 'off' } });
     await world.enrol('erik');
   });
   afterAll(() => world.close());

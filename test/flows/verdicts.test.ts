@@ -15,7 +15,15 @@ import {
   visit,
   withoutSession,
 } from '../support/story.ts';
-import { type Begun, CLIENT_SECRET, exchange, startWorld, type Tokens, type World } from '../support/world.ts';
+import {
+  type Begun,
+  CLIENT_SECRET,
+  exchange,
+  startWorld,
+  type Tokens,
+  UNLIMITED,
+  type World,
+} from '../support/world.ts';
 
 const ACTIVE = 'urn:selfie-oidc:acr:selfie-active';
 const WITH_KEY = 'urn:selfie-oidc:acr:selfie-device';
@@ -39,15 +47,7 @@ beforeAll(async () => {
       { ...client, client_id: 'strict', minimum_acr: ACTIVE },
       { ...client, client_id: 'private', subject_type: 'pairwise' },
     ],
-    policy: {
-      limits: {
-        sessionsPerAccountPerHour: 10_000,
-        unknownDevicesPerAccountPerHour: 10_000,
-        sessionsPerClientPerHour: 100_000,
-        sessionsPerDay: 1_000_000,
-      },
-      vendor: { createsPerMinute: 10_000, decisionsPerMinute: 10_000 },
-    },
+    policy: UNLIMITED,
   });
 });
 afterAll(() => world.close());

@@ -2,7 +2,7 @@ import { request as httpRequest } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Browser, wordsOf } from '../support/browser.ts';
 import { awaitPage, comeBack, deliver, giveUp, isAtClient, showFace, until, visit } from '../support/story.ts';
-import { type Begun, startWorld, WEBHOOK_SECRET, type World } from '../support/world.ts';
+import { type Begun, startWorld, UNLIMITED, WEBHOOK_SECRET, type World } from '../support/world.ts';
 
 const NEW_SECRET = 'world-webhook-secret-of-forty-three-chars-02';
 
@@ -11,15 +11,7 @@ let people = 0;
 
 beforeAll(async () => {
   world = await startWorld({
-    policy: {
-      limits: {
-        sessionsPerAccountPerHour: 10_000,
-        unknownDevicesPerAccountPerHour: 10_000,
-        sessionsPerClientPerHour: 100_000,
-        sessionsPerDay: 1_000_000,
-      },
-      vendor: { createsPerMinute: 10_000, decisionsPerMinute: 10_000 },
-    },
+    policy: UNLIMITED,
   });
   await world.restart({ didit: { ...world.config.didit, webhookSecrets: [NEW_SECRET, WEBHOOK_SECRET] } });
 });

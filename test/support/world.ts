@@ -35,6 +35,17 @@ export interface WorldOptions {
   readonly lines?: string[];
 }
 
+/** A policy whose limits are far away: for tests of anything but limits. */
+export const UNLIMITED: NonNullable<WorldOptions['policy']> = {
+  limits: {
+    sessionsPerAccountPerHour: 10_000,
+    unknownDevicesPerAccountPerHour: 10_000,
+    sessionsPerClientPerHour: 100_000,
+    sessionsPerDay: 1_000_000,
+  },
+  vendor: { createsPerMinute: 10_000, decisionsPerMinute: 10_000 },
+};
+
 export interface World {
   readonly issuer: string;
   readonly sandbox: Sandbox;

@@ -67,7 +67,7 @@ export function createIdentification(parts: JourneyParts & { limiter: Limiter })
       knownDevice,
       origin: input.origin,
       ...(input.consentVersion === undefined ? {} : { consent: { version: input.consentVersion, at: now } }),
-      claims: [],
+      claims: invitation ? [`invitation:${invitation}`] : [],
       createdAt: now,
       expiresAt: Math.min(now + rules.attempt.ttlSeconds, latestEnd),
       latestEnd,

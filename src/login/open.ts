@@ -56,8 +56,18 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     const workflowId = attempt.next === 'login' ? attempt.required.workflowId : rules.workflows.enrol;
     const person = attempt.claimant.kind === 'account' ? attempt.claimant.accountId : attempt.identifierKey;
     const claim = `${workflowId}:${person}`;
+    // an invitation lets one enrolment at a time go as far as the vendor: the second would be paid for in vain (T15, T17)
+    const reserved = isNew ? attempt.claims : [];
+    const giveBack = () => Promise.all(reserved.map((key) => attempts.release(key, attempt.uid)));
+    for (const key of reserved) {
+      if ((await takeClaim(key, attempt)).kind === 'conflict')
+        return { kind: 'enrolment-refused', reason: 'invitation' };
+    }
     const taken = await takeClaim(claim, attempt);
-    if (taken.kind === 'conflict') return taken;
+    if (taken.kind === 'conflict') {
+      await giveBack();
+      return taken;
+    }
     const allowed = await limiter.spend({
       person,
       knownDevice: attempt.knownDevice,
@@ -66,6 +76,7 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     });
     if (allowed.kind === 'limited') {
       // whoever was to be pre-empted goes on: nothing takes their place
+      await giveBack();
       if (!attempt.claims.includes(claim)) await attempts.release(claim, attempt.uid, taken.from);
       if (allowed.isNews) await journal.record({ event: 'login.limited', attempt: attempt.uid, reasons: [allowed.by] });
       await ending.rememberObstacle(attempt.uid, 'limited');

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { hashToken, newToken } from '../../src/login/tokens.ts';
 import { Browser, buttonsOf, fieldsOf } from '../support/browser.ts';
 import { creates, giveUp, showFace, visit, withoutSession } from '../support/story.ts';
 import { startWorld, type World } from '../support/world.ts';
@@ -170,6 +171,48 @@ describe('per client and per day', () => {
     const more = await Promise.all(Array.from({ length: 12 }, (_, at) => world.begin(new Browser(), `two-${at}`)));
     expect(more.filter(({ page }) => page.status === 303)).toHaveLength(2);
     expect(creates(world)).toBe(6);
+  });
+});
+
+describe('one invitation', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld({ policy: { enrolment: 'invite' } });
+  });
+  afterAll(() => world.close());
+
+  test('T15: lets one enrolment at a time go to the vendor, the next when that is given up, and one account be made', async () => {
+    const token = newToken();
+    const now = world.clock.now();
+    await world.app.parts.invitations.create(hashToken(token), { createdAt: now, expiresAt: now + 3600 });
+    const press = async (browser: Browser, identifier: string) => {
+      const page = await browser.get((await world.authorize()).url);
+      const fields = { identifier, biometric_consent: 'yes', invitation: token };
+      return browser.press(page, { name: 'begin', value: 'here' }, fields);
+    };
+    const first = new Browser();
+    const begun = await press(first, 'first');
+    expect(begun.status).toBe(303);
+    expect((await press(new Browser(), 'second')).status).toBe(403);
+    expect(creates(world)).toBe(1);
+
+    const uid = new URL(first.visited.findLast((url) => url.includes('/interaction/')) ?? '').pathname.split('/')[2];
+    const waiting = await first.get(`${world.issuer}/interaction/${uid}/waiting`);
+    await giveUp(world, first, waiting);
+    const third = await world.begin(new Browser(), 'nobody');
+    const pressed = await third.browser.press(
+      third.page,
+      { name: 'begin', value: 'here' },
+      { invitation: token, biometric_consent: 'yes' },
+    );
+    expect(pressed.status).toBe(303);
+    expect(creates(world)).toBe(2);
+    const session = world.sandbox.sessions().at(-1);
+    const enrolling = { ...third, sessionId: session?.id ?? '' };
+    await showFace(world, enrolling);
+    const tokens = await world.finish(enrolling);
+    expect(tokens.claims()?.sub).toBeDefined();
+    expect((await press(new Browser(), 'late')).status).toBe(403);
   });
 });
 

@@ -154,6 +154,12 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     pages: createOidcPages({ reply }),
   });
   provider.proxy = true;
+  // without a listener koa prints to stderr in a form of its own
+  (provider as NodeJS.EventEmitter).on('error', (error: NodeJS.ErrnoException) => {
+    const isGone = error.code === 'ECONNRESET' || error.code === 'EPIPE' || error.code === 'ECONNABORTED';
+    if (isGone) log.debug({ code: error.code }, 'a browser went away');
+    else log.error({ err: error }, 'an answer could not be sent');
+  });
   const refused = await findRefusedClients(provider, config.clients, log);
   if (refused.length > 0) {
     await backend.close();

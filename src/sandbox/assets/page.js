@@ -6,6 +6,7 @@ const canvas = box.querySelector('canvas');
 const note = form.querySelector('[role=status]');
 const start = form.querySelector('button[name=camera]');
 let stream = null;
+let sent = false;
 
 if (navigator.mediaDevices?.getUserMedia) start.hidden = false;
 
@@ -21,7 +22,10 @@ start.addEventListener('click', async () => {
   }
 });
 
-form.addEventListener('submit', () => {
+form.addEventListener('submit', (event) => {
+  // once: a second one would take the first one's answer away
+  if (sent) return event.preventDefault();
+  sent = true;
   if (stream === null) return;
   canvas.width = video.videoWidth;
   canvas.height = video.videoHeight;
@@ -31,11 +35,16 @@ form.addEventListener('submit', () => {
   for (const track of stream.getTracks()) track.stop();
 });
 
+// Back to this page as it was left: it can be sent again.
+window.addEventListener('pageshow', () => {
+  sent = false;
+});
+
 // On a first device whose capture is done on another one: go on by itself once that is over.
 setInterval(async () => {
   try {
     const answer = await fetch(`/session/${form.dataset.session}/state`);
-    if (answer.ok && !(await answer.json()).open) location.reload();
+    if (answer.ok && !(await answer.json()).open && !sent) location.reload();
   } catch {
     // The next look may succeed.
   }

@@ -140,7 +140,9 @@ export function createSingleLooker(parts: LookParts & { settle: (verdict: Verdic
     } catch (error) {
       if (!(error instanceof VendorUnavailable) && !(error instanceof VendorRefused)) throw error;
       if (triesLeft > 0) {
-        const dueAtMs = nowMs() + SINGLE_LOOK_AGAIN * 1000;
+        // a full budget or a 429 says when there is room again: soon, as somebody may be waiting
+        const waitSeconds = (error instanceof VendorUnavailable && error.retryAfterSeconds) || SINGLE_LOOK_AGAIN;
+        const dueAtMs = nowMs() + waitSeconds * 1000;
         return jobs.schedule({ kind: SINGLE_LOOK, id: job.id, dueAtMs, payload: { triesLeft: triesLeft - 1 } });
       }
     }

@@ -62,6 +62,8 @@ export interface Identity {
   readonly documentNumber?: string;
   /** ISO 3166-1 alpha-3 */
   readonly documentIssuer?: string;
+  /** ISO 3166-1 alpha-3, as the document has it */
+  readonly nationality?: string;
 }
 
 export interface Verdict {

@@ -1,69 +1,42 @@
-/**
- * The rest of the vendor's API that a provider may ask: workflows and webhook destinations (to check a configuration),
- * user entities, health.
- */
+/** What a configuration check asks of the vendor's API: workflows, webhook destinations, health. */
 import type Router from '@koa/router';
+import type { Application } from './applications.ts';
 import { iso } from './decisions.ts';
 import type { Engine } from './engine.ts';
 import type { CallState } from './gate.ts';
-import { isObject } from './http.ts';
-import { page, slashed } from './session-routes.ts';
-import type { VendorUser } from './sessions.ts';
+import { answer, slashed } from './http.ts';
+import { page } from './paging.ts';
 import type { JsonObject, WorkflowKind } from './types.ts';
 
 const DESTINATION_UUID = '7d3f0000-0000-4000-8000-00000000d001';
 
 export function addAccountRoutes(router: Router, engine: Engine): void {
-  const { sessions, settings, webhooks } = engine;
-  const workflows = (): JsonObject[] => (['enrol', 'passive', 'active'] as const).map((kind) => workflow(kind, engine));
+  const { applications, settings } = engine;
+  const callerOf = (ctx: { state: object }): Application => (ctx.state as CallState).application;
+  const workflowsOf = (caller: Application): JsonObject[] =>
+    (['enrol', 'passive', 'active'] as const).map((kind) => workflow(kind, caller, engine));
+  const destinationFor = (caller: Application): string | null =>
+    caller.id === applications.own.id ? settings.webhookUrl : null;
 
   router.get(slashed('/v3/workflows'), (ctx) => {
-    ctx.body = page(ctx, workflows(), engine.baseUrl());
+    ctx.body = page(ctx, workflowsOf(callerOf(ctx)), engine.baseUrl());
   });
   router.get(slashed('/v3/workflows/:id'), (ctx) => {
     answer(
       ctx,
-      workflows().find((one) => one.uuid === ctx.params.id),
+      workflowsOf(callerOf(ctx)).find((one) => one.uuid === ctx.params.id),
     );
   });
 
   router.get(slashed('/v3/webhook/destinations'), (ctx) => {
-    ctx.body = settings.webhookUrl === null ? [] : [destination(settings.webhookUrl, engine)];
+    const url = destinationFor(callerOf(ctx));
+    ctx.body = url === null ? [] : [destination(url, engine)];
   });
   router.get(slashed('/v3/webhook/destinations/:id'), (ctx) => {
-    const known = ctx.params.id === DESTINATION_UUID && settings.webhookUrl !== null;
+    const url = destinationFor(callerOf(ctx));
+    const known = ctx.params.id === DESTINATION_UUID && url !== null;
     const secret = { secret_shared_key: settings.webhookSecret };
-    answer(ctx, known ? { ...destination(settings.webhookUrl ?? '', engine), ...secret } : undefined);
-  });
-
-  router.get(slashed('/v3/users'), (ctx) => {
-    ctx.body = page(ctx, [...sessions.users.values()].map(presentUser), engine.baseUrl());
-  });
-  router.post(slashed('/v3/users/delete'), (ctx) => {
-    const { json } = ctx.state as CallState;
-    const list = isObject(json) && Array.isArray(json.vendor_data_list) ? json.vendor_data_list.map(String) : [];
-    const gone = list.filter((vendorData) => sessions.users.delete(vendorData));
-    for (const vendorData of gone) sessions.faces.delete(vendorData);
-    ctx.body = { deleted: gone.length };
-  });
-  router.get(slashed('/v3/users/:vendorData'), (ctx) => {
-    const user = sessions.users.get(ctx.params.vendorData ?? '');
-    answer(ctx, user && presentUser(user));
-  });
-  router.patch(slashed('/v3/users/:vendorData/update-status'), (ctx) => {
-    const { json } = ctx.state as CallState;
-    const user = sessions.users.get(ctx.params.vendorData ?? '');
-    if (user === undefined) return answer(ctx, undefined);
-    const status = isObject(json) ? json.status : undefined;
-    if (status !== 'ACTIVE' && status !== 'FLAGGED' && status !== 'BLOCKED') {
-      ctx.status = 400;
-      ctx.body = { status: [`"${String(status)}" is not a valid choice.`] };
-      return;
-    }
-    const previous = user.status;
-    user.status = status;
-    if (previous !== status) void webhooks.sendUserStatus(user.vendorData, status, previous);
-    ctx.body = presentUser(user);
+    answer(ctx, known ? { ...destination(url, engine), ...secret } : undefined);
   });
 
   router.get('/system/healthcheck', (ctx) => {
@@ -72,7 +45,7 @@ export function addAccountRoutes(router: Router, engine: Engine): void {
 }
 
 /** A workflow with its liveness method, as a configuration check wants to read it. */
-function workflow(kind: WorkflowKind, { workflows, settings }: Engine): JsonObject {
+function workflow(kind: WorkflowKind, { workflows }: Application, { settings }: Engine): JsonObject {
   const method = kind === 'active' ? 'active_3d' : 'passive';
   const liveness = { feature: 'LIVENESS', config: { face_liveness_method: method } };
   const match = { feature: 'FACE_MATCH', config: {} };
@@ -104,18 +77,4 @@ function destination(url: string, engine: Engine): JsonObject {
     created_at: iso(engine.now()),
     updated_at: iso(engine.now()),
   };
-}
-
-function presentUser(user: VendorUser): JsonObject {
-  return {
-    vendor_data: user.vendorData,
-    didit_internal_id: user.internalId,
-    status: user.status,
-    created_at: iso(user.createdAt),
-  };
-}
-
-function answer(ctx: { status: number; body: unknown }, found: JsonObject | undefined): void {
-  if (found === undefined) ctx.status = 404;
-  ctx.body = found ?? { detail: 'Not found.' };
 }

@@ -8,11 +8,16 @@
  *     POST   /_control/sessions/:id/open            { address?, userAgent?, device? }
  *     POST   /_control/sessions/:id/settle          { scenario, webhook?, mutate?, person?, capture?, scores?, picture? }
  *     POST   /_control/sessions/:id/webhook         the overrides of `sendWebhook`
+ *     POST   /_control/sessions/:id/review          { status: Approved | Declined | Resubmitted, webhook? }
+ *     POST   /_control/share                        the options of `share`; answers { shareToken, sessionId }
+ *     GET    /_control/applications                 ours and the others, with their keys and workflows
+ *     GET    /_control/users                        our user entities, and whether a face is kept
  *     POST   /_control/release                      { session_id? }: sends what mode `late` held
  *     GET    /_control/deliveries                   every delivery with the receiver's answer
  *     GET    /_control/calls, DELETE /_control/calls
  *     POST   /_control/faults                       { call, ...spec }   call: create, decision, delete, image,
- *                                                   updateStatus, list, other or all
+ *                                                   updateStatus, list, share, import,
+ *                                                   deleteUsers, other or all
  *     DELETE /_control/faults
  *     GET    /_control/settings, PATCH /_control/settings
  *     GET    /_control/scenarios                    slugs, titles, groups; capture presets; webhook modes
@@ -31,7 +36,8 @@ import type { CallName, FaultSpec } from './faults.ts';
 import { isObject, readJson } from './http.ts';
 import type { SettleOptions } from './outcomes.ts';
 import { SCENARIOS } from './scenarios.ts';
-import { type JsonObject, type Settings, WEBHOOK_MODES } from './types.ts';
+import type { ShareOptions } from './sharing.ts';
+import { type JsonObject, type Settings, WEBHOOK_MODES, type WebhookMode } from './types.ts';
 
 export function addControlRoutes(router: Router, engine: Engine): void {
   const control = controlOf(engine);
@@ -49,6 +55,15 @@ export function addControlRoutes(router: Router, engine: Engine): void {
   router.post(`${base}/sessions/:id/webhook`, async (ctx) => {
     reply(ctx, await control.sendWebhook(param(ctx, 'id'), sent(ctx)));
   });
+  router.post(`${base}/sessions/:id/review`, async (ctx) => {
+    const { status, webhook } = sent(ctx);
+    if (status !== 'Approved' && status !== 'Declined' && status !== 'Resubmitted') throw new Error('unknown status');
+    if (webhook !== undefined && !WEBHOOK_MODES.includes(webhook as WebhookMode)) throw new Error('unknown mode');
+    reply(ctx, await control.review(param(ctx, 'id'), status, webhook as WebhookMode | undefined));
+  });
+  router.post(`${base}/share`, async (ctx) => reply(ctx, await control.share(sent(ctx) as ShareOptions)));
+  router.get(`${base}/applications`, (ctx) => reply(ctx, control.applications()));
+  router.get(`${base}/users`, (ctx) => reply(ctx, control.users()));
   router.post(`${base}/release`, async (ctx) => {
     const id = sent(ctx).session_id;
     reply(ctx, await control.release(typeof id === 'string' ? id : undefined));

@@ -2,11 +2,12 @@
  * Validation of `POST /v3/session/`, with the documented kinds of 400: an object keyed by field, whose value is a list of
  * strings (validation) or one string (found while creating).
  */
+import type { Application } from './applications.ts';
 import type { Engine } from './engine.ts';
 import { isObject } from './http.ts';
+import type { CreateRequest } from './new-session.ts';
 import { sniff } from './pictures.ts';
 import { findScenario } from './scenarios.ts';
-import type { CreateRequest } from './sessions.ts';
 import type { JsonObject } from './types.ts';
 
 export type CreateReading =
@@ -14,7 +15,7 @@ export type CreateReading =
   | { readonly kind: 'refused'; readonly body: JsonObject };
 
 /** Reads a create body, or says what is wrong with it. */
-export function readCreate(body: unknown, engine: Engine): CreateReading {
+export function readCreate(body: unknown, application: Application, engine: Engine): CreateReading {
   if (!isObject(body)) return refuse({ detail: 'Invalid data. Expected a dictionary.' });
   const faults: Record<string, string[]> = {};
   const text = (name: string): string | null => {
@@ -73,22 +74,23 @@ export function readCreate(body: unknown, engine: Engine): CreateReading {
     portrait,
     scenario,
   };
-  const late = refusedWhileCreating(request, engine);
+  const late = refusedWhileCreating(request, application, engine);
   return late === null ? { kind: 'ok', request } : refuse(late);
 }
 
 /** Faults only the stored state can tell: workflow, blocked user, no face to compare with. */
-function refusedWhileCreating(request: CreateRequest, engine: Engine): JsonObject | null {
+function refusedWhileCreating(request: CreateRequest, application: Application, engine: Engine): JsonObject | null {
   const { sessions, settings } = engine;
-  const kind = sessions.kindOf(request.workflowId);
+  const users = sessions.users(application.id);
+  const kind = sessions.kindOf(application, request.workflowId);
   if (kind === undefined) return { workflow_id: 'Invalid workflow_id.' };
   const { vendorData } = request;
-  if (vendorData !== null && sessions.users.get(vendorData)?.status === 'BLOCKED') {
+  if (vendorData !== null && users.find(vendorData)?.status === 'BLOCKED') {
     return { vendor_data: 'This user is blocked.' };
   }
   if (kind === 'enrol' || request.portrait !== null || settings.missingPortrait === 'liveness_only') return null;
   if (vendorData === null) return { portrait_image: 'A portrait image is required for this workflow.' };
-  if (sessions.faces.has(vendorData) || sessions.findUnfinished(request.workflowId, vendorData)) return null;
+  if (users.faces.has(vendorData) || sessions.findUnfinished(application, request.workflowId, vendorData)) return null;
   return { portrait_image: 'No stored face image was found for this vendor_data.' };
 }
 

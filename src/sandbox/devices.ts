@@ -56,6 +56,8 @@ export const CAPTURE_PRESETS: Readonly<Record<string, { title: string; facts: Pa
     facts: { address: '198.51.100.9', countryCode: 'BR', country: 'Brazil', city: 'Recife' },
   },
   vpn: { title: 'Behind a VPN or Tor', facts: { address: '192.0.2.66', vpnOrTor: true, dataCenter: true } },
+  vpn_as_is: { title: 'This browser and address, known as VPN or Tor', facts: { vpnOrTor: true } },
+  data_center_as_is: { title: 'This browser and address, in a data centre', facts: { dataCenter: true } },
   none: { title: 'No analysis at all', facts: null },
 };
 

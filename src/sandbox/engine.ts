@@ -1,11 +1,12 @@
 /** The stand-in without HTTP: its parts, made once and handed to every set of routes. */
-import { randomUUID } from 'node:crypto';
+import { createApplications } from './applications.ts';
 import { createCallLog } from './call-log.ts';
 import { createFaults } from './faults.ts';
 import { createMedia } from './media.ts';
 import { createOutcomes } from './outcomes.ts';
 import { createRateLimiter } from './rate-limits.ts';
 import { createSessions } from './sessions.ts';
+import { createShares } from './shares.ts';
 import type { SandboxOptions, Settings } from './types.ts';
 import { createWebhooks } from './webhooks.ts';
 
@@ -18,25 +19,24 @@ export function createEngine(options: SandboxOptions, baseUrl: () => string) {
   const now = options.now ?? (() => Math.floor(Date.now() / 1000));
   const environment = options.environment ?? 'sandbox';
   const settings: Settings = { ...defaultSettings(options.webhookUrl ?? null, secret), ...options.settings };
-  const sessions = createSessions({ settings, workflows: options.workflows, now, baseUrl });
+  const applications = createApplications(options);
+  const sessions = createSessions({ settings, now, baseUrl });
   const media = createMedia({ settings, sessions, now, baseUrl });
   const context = { settings, environment, addressOf: media.addressOf };
-  const applicationId = options.applicationId ?? randomUUID();
-  const webhooks = createWebhooks({ ...context, now, applicationId });
+  const webhooks = createWebhooks({ ...context, now, receiverId: applications.own.id });
   const outcomes = createOutcomes({ settings, sessions, webhooks, now });
   const faults = createFaults();
   const calls = createCallLog();
   const limiter = createRateLimiter(now);
-  const { apiKey, workflows } = options;
+  const shares = createShares({ settings, sessions, now });
   return {
-    apiKey,
-    workflows,
+    applications,
     environment,
-    applicationId,
     now,
     baseUrl,
     settings,
     sessions,
+    shares,
     media,
     context,
     webhooks,
@@ -55,6 +55,7 @@ function defaultSettings(webhookUrl: string | null, webhookSecret: string): Sett
     webhookSecret,
     createShape: 'docs',
     decisionShape: 'v3',
+    listShape: 'paged',
     metadataShape: 'as_sent',
     missingPortrait: 'refuse',
     portraitMaxBytes: 2 * 1024 * 1024,
@@ -62,6 +63,7 @@ function defaultSettings(webhookUrl: string | null, webhookSecret: string): Sett
     refuseWorkflowType: false,
     wrongKeyStatus: 403,
     deleteStatus: 200,
+    sharedSourceDeleted: 'imported',
     rateLimits: {},
     rateHeadersAlways: false,
     sessionLifeSeconds: 604_800,

@@ -4,7 +4,17 @@
  */
 import type { JsonObject } from './types.ts';
 
-export type CallName = 'create' | 'decision' | 'delete' | 'image' | 'updateStatus' | 'list' | 'other';
+export type CallName =
+  | 'create'
+  | 'decision'
+  | 'delete'
+  | 'image'
+  | 'updateStatus'
+  | 'list'
+  | 'share'
+  | 'import'
+  | 'deleteUsers'
+  | 'other';
 
 /** Which documented 400 body to answer. */
 export type BadRequestVariant =

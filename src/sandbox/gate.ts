@@ -2,8 +2,8 @@
  * What every API call passes before its work: it is written down, meets an armed fault, a rate limit and the key check,
  * in the vendor's order (an unknown session is 404 even without a key).
  */
-import { timingSafeEqual } from 'node:crypto';
 import type { Context, Next } from 'koa';
+import type { Application } from './applications.ts';
 import { withoutPortrait } from './call-log.ts';
 import type { Engine } from './engine.ts';
 import {
@@ -19,19 +19,24 @@ import { readRaw } from './http.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** The JSON that came with a call, read once; `undefined` is "not JSON". */
+/** What the gate knows of a call for those behind it. */
 export interface CallState {
+  /** The JSON that came with it, read once; `undefined` is "not JSON". */
   json: unknown;
+  /** Whose key it came with; behind the gate there always is one, but for a session token's own endpoint. */
+  application: Application;
 }
 
 export function createGate(engine: Engine) {
-  const { now, settings, faults, calls, limiter, sessions } = engine;
+  const { now, settings, faults, calls, limiter, sessions, applications } = engine;
 
   return async function gate(ctx: Context, next: Next): Promise<void> {
     if (!/^\/(v\d|media|system)\//.test(ctx.path)) return next();
     const call = callName(ctx.method, ctx.path);
     const json = parse(await readRaw(ctx));
-    (ctx.state as CallState).json = json;
+    const sent = ctx.get('x-api-key');
+    const application = applications.byKey(sent);
+    Object.assign(ctx.state, { json, application });
     const entry = calls.add({
       at: now(),
       call,
@@ -39,13 +44,13 @@ export function createGate(engine: Engine) {
       path: ctx.path,
       query: Object.fromEntries(new URLSearchParams(ctx.querystring)),
       body: withoutPortrait(json),
-      apiKey: keyState(ctx.get('x-api-key'), engine.apiKey),
+      apiKey: sent === '' ? 'none' : application === undefined ? 'wrong' : 'right',
       userAgent: ctx.get('user-agent'),
       status: 0,
     });
     const work = async (): Promise<void> => {
       if (call === 'image' || ctx.path.startsWith('/system/')) return next();
-      if (!limited(ctx, call) && passes(ctx, entry.apiKey)) await next();
+      if (!limited(ctx, call, application) && passes(ctx, application)) await next();
     };
     const fault = faults.take(call);
     if (fault?.slowMs !== undefined) await new Promise((resolve) => setTimeout(resolve, fault.slowMs));
@@ -79,8 +84,8 @@ export function createGate(engine: Engine) {
     return true;
   }
 
-  function limited(ctx: Context, call: CallName): boolean {
-    const state = limiter.count(call, ctx.method, settings.rateLimits);
+  function limited(ctx: Context, call: CallName, application: Application | undefined): boolean {
+    const state = limiter.count(application?.id ?? 'nobody', call, ctx.method, settings.rateLimits);
     if (state === undefined) return false;
     const over = state.retryAfterSeconds > 0;
     if (state.kind === 'minute' && (over || settings.rateHeadersAlways)) {
@@ -95,8 +100,8 @@ export function createGate(engine: Engine) {
     return true;
   }
 
-  /** Session first, key second. A session token opens its own arm endpoint and nothing else. */
-  function passes(ctx: Context, key: 'right' | 'wrong' | 'none'): boolean {
+  /** Session first, key second; another's session is not there. A session token opens its own arm endpoint, nothing else. */
+  function passes(ctx: Context, application: Application | undefined): boolean {
     const id = ctx.path.match(/^\/v3\/session\/([^/]+)\//)?.[1];
     if (id !== undefined && id !== 'import-shared') {
       if (!UUID.test(id)) {
@@ -106,12 +111,13 @@ export function createGate(engine: Engine) {
         return false;
       }
       const session = sessions.find(id);
-      if (session === undefined) return refuse(ctx, 404, 'Session not found.');
+      const foreign = application !== undefined && session?.applicationId !== application.id;
+      if (session === undefined || foreign) return refuse(ctx, 404, 'Session not found.');
       if (/\/sandbox\/arm\/?$/.test(ctx.path) && ctx.get('session-token') === session.token) return true;
     }
-    if (key === 'right') return true;
+    if (application !== undefined) return true;
     if (ctx.path.startsWith('/v3/users/')) return refuse(ctx, 401, 'Authentication credentials were not provided.');
-    const status = key === 'none' ? 403 : settings.wrongKeyStatus;
+    const status = ctx.get('x-api-key') === '' ? 403 : settings.wrongKeyStatus;
     return refuse(ctx, status, status === 401 ? 'Invalid API key.' : FORBIDDEN);
   }
 }
@@ -128,13 +134,10 @@ function callName(method: string, path: string): CallName {
   if (/\/decision\/?$/.test(path)) return 'decision';
   if (method === 'DELETE' && /\/delete\/?$/.test(path)) return 'delete';
   if (/^\/v3\/session\/.*\/update-status\/?$/.test(path)) return 'updateStatus';
+  if (method === 'POST' && /^\/v3\/session\/import-shared\/?$/.test(path)) return 'import';
+  if (/^\/v3\/session\/.*\/share\/?$/.test(path)) return 'share';
+  if (/^\/v3\/users\/delete\/?$/.test(path)) return 'deleteUsers';
   return /^\/v3\/sessions\/?$/.test(path) ? 'list' : 'other';
-}
-
-function keyState(sent: string, right: string): 'right' | 'wrong' | 'none' {
-  if (sent === '') return 'none';
-  const [a, b] = [Buffer.from(sent), Buffer.from(right)];
-  return a.length === b.length && timingSafeEqual(a, b) ? 'right' : 'wrong';
 }
 
 function parse(raw: Buffer): unknown {

@@ -1,4 +1,4 @@
-/** Reading requests: bodies as JSON or forms, whatever the method. */
+/** Reading requests, bodies as JSON or forms, whatever the method; and the plainest answers. */
 import type { Context } from 'koa';
 import type { JsonObject } from './types.ts';
 
@@ -30,6 +30,23 @@ export async function readForm(ctx: Context): Promise<URLSearchParams> {
 
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Both spellings are served; the documented one ends with a slash. */
+export function slashed(path: string): string[] {
+  return [`${path}/`, path];
+}
+
+/** 400 with one of the documented kinds of body. */
+export function refuse(ctx: { status: number; body: unknown }, body: JsonObject | readonly string[]): void {
+  ctx.status = 400;
+  ctx.body = body;
+}
+
+/** What was found, or the vendor's 404. */
+export function answer(ctx: { status: number; body: unknown }, found: JsonObject | undefined): void {
+  if (found === undefined) ctx.status = 404;
+  ctx.body = found ?? { detail: 'Not found.' };
 }
 
 /** The caller's address; behind a test's proxy header, the first one named there. Believed, as only loopback can ask. */

@@ -13,6 +13,8 @@ export interface Person {
   /** ISO 3166 alpha-3 */
   readonly issuingState: string;
   readonly issuingStateName: string;
+  /** ISO 3166 alpha-3; the issuing state's unless told otherwise */
+  readonly nationality?: string;
   readonly documentType: string;
   readonly gender: string;
 }

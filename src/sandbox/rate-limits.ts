@@ -28,16 +28,17 @@ export function createRateLimiter(now: () => number) {
   }
 
   return {
-    /** Counts a call against the first limit that applies to it; undefined when none does. */
-    count(call: CallName, method: string, limits: RateLimits): LimitState | undefined {
+    /** Counts a call of a key's against the first limit that applies to it; undefined when none does. */
+    count(key: string, call: CallName, method: string, limits: RateLimits): LimitState | undefined {
       if (call === 'create' && limits.createsPerDay !== undefined) {
-        const day = check('day', limits.createsPerDay, 86_400, 'day');
+        const day = check(`${key} day`, limits.createsPerDay, 86_400, 'day');
         if (day.retryAfterSeconds > 0) return day;
       }
-      if (call === 'create' && limits.create !== undefined) return check('create', limits.create, 60, 'minute');
-      if (call === 'decision' && limits.decision !== undefined) return check('decision', limits.decision, 60, 'minute');
-      if (method === 'GET' && limits.get !== undefined) return check('get', limits.get, 60, 'minute');
-      if (method !== 'GET' && limits.write !== undefined) return check('write', limits.write, 60, 'minute');
+      if (call === 'create' && limits.create !== undefined) return check(`${key} create`, limits.create, 60, 'minute');
+      if (call === 'decision' && limits.decision !== undefined)
+        return check(`${key} decision`, limits.decision, 60, 'minute');
+      if (method === 'GET' && limits.get !== undefined) return check(`${key} get`, limits.get, 60, 'minute');
+      if (method !== 'GET' && limits.write !== undefined) return check(`${key} write`, limits.write, 60, 'minute');
       return undefined;
     },
   };

@@ -130,7 +130,7 @@ function documentCheck(person: Person, today: string): JsonObject {
     parsed_address: null,
     place_of_birth: null,
     marital_status: null,
-    nationality: person.issuingState,
+    nationality: person.nationality ?? person.issuingState,
     mrz: null,
     extra_fields: null,
     extra_files: null,

@@ -13,8 +13,12 @@ import { addControlRoutes } from './control-routes.ts';
 import { createEngine } from './engine.ts';
 import { createGate } from './gate.ts';
 import { addHostedRoutes } from './hosted-routes.ts';
+import { addListRoutes } from './list-routes.ts';
+import { addReviewRoutes } from './reviews.ts';
 import { addSessionRoutes } from './session-routes.ts';
+import { addShareRoutes } from './share-routes.ts';
 import type { SandboxOptions } from './types.ts';
+import { addUserRoutes } from './user-routes.ts';
 
 export interface Sandbox extends SandboxControl {
   /** Base of the API and of hosted pages, no trailing slash. */
@@ -44,7 +48,11 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   // A broken answer shows as a 500 in the call log; koa's own printing would only clutter test output.
   app.silent = true;
   const router = new Router();
+  addShareRoutes(router, engine);
   addSessionRoutes(router, engine);
+  addListRoutes(router, engine);
+  addReviewRoutes(router, engine);
+  addUserRoutes(router, engine);
   addAccountRoutes(router, engine);
   addHostedRoutes(router, engine);
   addControlRoutes(router, engine);

@@ -2,6 +2,7 @@
  * The words the parts of the stand-in share: what it is started with, what can be switched while it runs, and the record
  * it keeps of a hosted session. All of it lives in memory and ends with the process.
  */
+import type { OtherApplication } from './applications.ts';
 import type { CaptureFacts } from './devices.ts';
 import type { Picture } from './pictures.ts';
 
@@ -26,6 +27,8 @@ export interface SandboxOptions {
   /** Epoch seconds. */
   readonly now?: () => number;
   readonly applicationId?: string;
+  /** Customers beside ours, to share sessions with; default one called `partner`, with a key and workflows made up. */
+  readonly otherApplications?: readonly OtherApplication[];
   /** Anything of Settings that shall differ from the start. */
   readonly settings?: Partial<Settings>;
 }
@@ -73,6 +76,8 @@ export interface Settings {
   /** `seed` names the hosted address `session_url` in the 201, `null` leaves it null (a key without the scope). */
   createShape: 'docs' | 'seed' | 'null';
   decisionShape: 'v3' | 'v2' | 'seed' | 'blog';
+  /** The list of sessions under `results` with its paging, or the list alone: which one it is was not found. */
+  listShape: 'paged' | 'bare';
   /** `metadata` as sent, or as the older pages have it, a JSON string. */
   metadataShape: 'as_sent' | 'string';
   /** No portrait and no stored face: refuse (newest rule), or run liveness alone (older rule). */
@@ -83,6 +88,8 @@ export interface Settings {
   refuseWorkflowType: boolean;
   wrongKeyStatus: 401 | 403;
   deleteStatus: 200 | 204;
+  /** Importing what was deleted since it was shared: works (the token is not revoked), or is one of the documented 404. */
+  sharedSourceDeleted: 'imported' | 'not_found';
   rateLimits: RateLimits;
   /** `X-RateLimit-*` on every answer (seeds) instead of only with a 429. */
   rateHeadersAlways: boolean;
@@ -102,6 +109,10 @@ export interface Settings {
 /** A hosted session as kept here. */
 export interface StoredSession {
   readonly id: string;
+  /** Whose it is: invisible to every other application. */
+  readonly applicationId: string;
+  /** The session this is a copy of, when it was imported. */
+  sharedFrom: string | null;
   readonly number: number;
   readonly token: string;
   readonly url: string;

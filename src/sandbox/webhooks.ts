@@ -15,8 +15,8 @@ const WITH_DECISION: readonly string[] = ['Approved', 'Declined', 'In Review', '
 
 export type Webhooks = ReturnType<typeof createWebhooks>;
 
-export function createWebhooks(parts: DecisionContext & { now: () => number; applicationId: string }) {
-  const { settings, now, applicationId, environment } = parts;
+export function createWebhooks(parts: DecisionContext & { now: () => number; receiverId: string }) {
+  const { settings, now, receiverId, environment } = parts;
   const log: Delivery[] = [];
   const held: { sessionId: string; send: () => Promise<Delivery[]> }[] = [];
   const queues = new Map<string, Promise<unknown>>();
@@ -24,6 +24,8 @@ export function createWebhooks(parts: DecisionContext & { now: () => number; app
 
   /** Sends one delivery, or `copies` of it, and answers with what the receiver said. */
   async function send(session: StoredSession, overrides: WebhookOverrides = {}): Promise<Delivery[]> {
+    // the other applications have no destination, and the receiver is not to hear of their sessions
+    if (session.applicationId !== receiverId && overrides.url === undefined) return [];
     const timestamp = overrides.timestamp ?? now() - (overrides.ageSeconds ?? 0);
     const body = envelope(session, overrides, timestamp);
     return inTurn(session.id, () => dispatch(body, overrides, timestamp));
@@ -39,7 +41,7 @@ export function createWebhooks(parts: DecisionContext & { now: () => number; app
       session_id: session.id,
       status,
       workflow_version: session.workflowVersion,
-      application_id: applicationId,
+      application_id: session.applicationId,
       metadata: presentMetadata(session, settings),
       ...spokenFields(session, environment),
     };

@@ -1,6 +1,7 @@
 // What every identity vendor must do for a login, whoever it is: run this with a vendor and a hand on its other side.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { VerificationStatus } from '../../src/core/verdict-types.ts';
 import type { IdentityVendor, RawDelivery, VerificationRequest } from '../../src/login/ports.ts';
 
 /** A vendor with its other side in hand: what people and failures do there. */
@@ -13,6 +14,12 @@ export interface VendorUnderTest {
   readonly webhookUrl: string;
   /** The person passes, or does not; resolves to the delivery that told of it, as it came. */
   settle(verificationId: string, outcome: 'approved' | 'declined'): Promise<RawDelivery>;
+  /** Somebody at the vendor turns an approval into a decline, and no delivery tells of it. */
+  overturn(verificationId: string): Promise<void>;
+  /** Another customer of the vendor shares an approved verification; resolves to the token. */
+  share(how: 'with-us' | 'with-somebody-else' | 'too-long-ago'): Promise<string>;
+  /** Whether the vendor keeps anything of this person beside verifications. */
+  keeps(subject: string): boolean;
   /** From now on, or no longer, nothing usable comes back. */
   setDown(down: boolean): void;
   close(): Promise<void>;
@@ -112,11 +119,98 @@ export function identityVendorContract(name: string, setup: () => Promise<Vendor
       expect((await under.vendor.openVerification(request)).verificationId).not.toBe(verificationId);
     });
 
+    test('a forgotten person is gone with the kept face, alone, and may be forgotten again; verifications stay', async () => {
+      const { verificationId } = await settled('approved');
+      await under.vendor.openVerification({ ...request, subject: `${request.subject}-other` });
+      expect(under.keeps(request.subject)).toBe(true);
+      await under.vendor.forgetSubject(request.subject);
+      await under.vendor.forgetSubject(request.subject);
+      await under.vendor.forgetSubject('nobody-has-this-name');
+      await under.vendor.forgetSubject('');
+      expect([request.subject, `${request.subject}-other`].map(under.keeps)).toEqual([false, true]);
+      await expect(under.vendor.readVerification(verificationId)).resolves.toMatchObject({ status: 'approved' });
+    });
+
+    const walk = async (status: VerificationStatus, limit: number) => {
+      const pages: (readonly { verificationId: string; status: VerificationStatus }[])[] = [];
+      do pages.push(await under.vendor.listVerifications({ status, offset: pages.length * limit, limit }));
+      while (pages.at(-1)?.length === limit && pages.length < 100);
+      return { pages, entries: pages.flat(), ids: pages.flat().map(({ verificationId }) => verificationId) };
+    };
+
+    test('verifications are listed under what they are now, page by page to the end', async () => {
+      const mine: string[] = [];
+      for (let i = 0; i < 3; i++) mine.push((await settled('approved')).verificationId);
+      const { pages, entries, ids } = await walk('approved', 2);
+      expect(ids).toEqual(expect.arrayContaining(mine));
+      expect(new Set(ids).size).toBe(ids.length);
+      expect(entries.every(({ status }) => status === 'approved')).toBe(true);
+      expect(pages.at(-1)?.length).toBeLessThan(2);
+      expect((await walk('declined', 50)).ids).not.toEqual(expect.arrayContaining(mine));
+    });
+
+    test('a verdict that turned without a word is found in the list', async () => {
+      const { verificationId } = await settled('approved');
+      expect((await walk('declined', 50)).ids).not.toContain(verificationId);
+      await under.overturn(verificationId);
+      expect((await walk('declined', 50)).ids).toContain(verificationId);
+      expect((await walk('approved', 50)).ids).not.toContain(verificationId);
+    });
+
+    test('what has no name at the vendor is not listed', async () => {
+      expect((await walk('unknown', 10)).entries).toEqual([]);
+    });
+
+    const importing = async (shareToken: string, trustReview = true) =>
+      under.vendor.importShared({
+        shareToken,
+        workflowId: under.workflowId,
+        subject: `${request.subject}-imported`,
+        trustReview,
+      });
+
+    test('a shared verification becomes one of ours, under our name and with what was found', async () => {
+      const { verificationId } = await importing(await under.share('with-us'));
+      const verdict = await under.vendor.readVerification(verificationId);
+      expect(verdict).toMatchObject({
+        status: 'approved',
+        subject: `${request.subject}-imported`,
+        workflowId: request.workflowId,
+        complete: true,
+        documents: [{ status: 'approved' }],
+        identity: { documentNumber: expect.any(String) },
+      });
+      expect((await under.vendor.fetchPortrait(verdict?.portraitUrls[0] ?? '')).kind).toBe('jpeg');
+    });
+
+    test('one whose review is not trusted is in review', async () => {
+      const { verificationId } = await importing(await under.share('with-us'), false);
+      await expect(under.vendor.readVerification(verificationId)).resolves.toMatchObject({ status: 'in-review' });
+    });
+
+    test('a token that is used, too old, meant for another or made up is refused, and not repeated in the error', async () => {
+      const used = await under.share('with-us');
+      await importing(used);
+      const tokens = [used, await under.share('with-somebody-else'), await under.share('too-long-ago'), 'x.y.z', ''];
+      for (const token of tokens) {
+        const error = await importing(token).catch((caught: unknown) => caught);
+        expect(error).toMatchObject({ code: 'shared_verification_refused' });
+        if (token !== '') expect(`${error} ${JSON.stringify(error)}`).not.toContain(token);
+      }
+    });
+
     test('a key that is not accepted is a refusal', async () => {
       const { verificationId } = await under.vendor.openVerification(request);
       await expect(under.refused.openVerification(request)).rejects.toMatchObject({ code: 'vendor_refused' });
       await expect(under.refused.readVerification(verificationId)).rejects.toMatchObject({ code: 'vendor_refused' });
       await expect(under.refused.deleteVerification(verificationId)).rejects.toMatchObject({ code: 'vendor_refused' });
+      await expect(under.refused.forgetSubject('x')).rejects.toMatchObject({ code: 'vendor_refused' });
+      await expect(under.refused.listVerifications({ status: 'approved', offset: 0, limit: 5 })).rejects.toMatchObject({
+        code: 'vendor_refused',
+      });
+      await expect(
+        under.refused.importShared({ shareToken: 't', workflowId: 'w', subject: 'x', trustReview: true }),
+      ).rejects.toMatchObject({ code: 'vendor_refused' });
       const findings = await under.refused.inspect({ webhookUrl: under.webhookUrl });
       expect(findings.some(({ level }) => level === 'fault')).toBe(true);
     });
@@ -187,6 +281,9 @@ export function identityVendorContract(name: string, setup: () => Promise<Vendor
       await expect(under.vendor.openVerification(request)).rejects.toMatchObject(unavailable);
       await expect(under.vendor.readVerification(verificationId)).rejects.toMatchObject(unavailable);
       await expect(under.vendor.deleteVerification(verificationId)).rejects.toMatchObject(unavailable);
+      await expect(under.vendor.forgetSubject('x')).rejects.toMatchObject(unavailable);
+      await expect(walk('approved', 5)).rejects.toMatchObject(unavailable);
+      await expect(importing('t')).rejects.toMatchObject(unavailable);
       expect((await under.vendor.fetchPortrait('https://[::1]/p.jpg')).kind).toBe('unusable');
       under.setDown(false);
       await expect(under.vendor.readVerification(verificationId)).resolves.toMatchObject({ verificationId });

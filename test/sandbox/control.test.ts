@@ -38,13 +38,22 @@ test('everything can be turned over HTTP as well', async () => {
     webhookSecret: '[secret]',
   });
   expect(await send('POST', '/_control/users/user-42/status', { status: 'BLOCKED' })).toMatchObject([{ status: 200 }]);
+  expect(await send('GET', '/_control/users')).toEqual([{ vendorData: 'user-42', status: 'BLOCKED', hasFace: true }]);
   expect(await send('DELETE', '/_control/users/user-42/face')).toEqual({ done: true });
+  expect(await send('POST', `${at}/review`, { status: 'Declined', webhook: 'lost' })).toEqual([]);
+  expect(await send('POST', '/_control/share', { ttlSeconds: 60 })).toEqual({
+    shareToken: expect.any(String),
+    sessionId: expect.any(String),
+  });
+  expect(await send('GET', '/_control/applications')).toMatchObject([{ name: 'own' }, { name: 'partner' }]);
   expect(await send('GET', '/_control/scenarios')).toMatchObject({ captures: expect.arrayContaining(['vpn']) });
 });
 
 test.each([
   ['an unknown session', '/_control/sessions/none/settle', { scenario: 'approve' }],
   ['an unknown setting', '/_control/settings', { nonsense: 1 }],
+  ['an unknown sharer', '/_control/share', { from: 'nobody' }],
+  ['an unknown verdict', '/_control/sessions/none/review', { status: 'Maybe' }],
   ['no object', '/_control/settings', []],
 ])('%s is a 400 with a reason', async (_name, path, body) => {
   const { call } = await startStandIn();

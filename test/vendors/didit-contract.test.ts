@@ -17,6 +17,10 @@ const WORKFLOWS = {
 
 type StandInSettings = NonNullable<Parameters<typeof startSandbox>[0]['settings']>;
 
+/** Both sides have one clock; a test may move it. */
+let ahead = 0;
+const now = () => Math.floor(Date.now() / 1000) + ahead;
+
 async function standIn(settings: StandInSettings = {}): Promise<{ sandbox: Sandbox; receiver: LocalServer }> {
   const receiver = await startLocalServer();
   receiver.answer({ status: 202 });
@@ -26,14 +30,15 @@ async function standIn(settings: StandInSettings = {}): Promise<{ sandbox: Sandb
     webhookUrl: `${receiver.url}/webhooks/didit`,
     environment: 'live',
     workflows: WORKFLOWS,
+    otherApplications: [{ name: 'partner' }, { name: 'somebody-else' }],
+    now,
     settings,
   });
   return { sandbox, receiver };
 }
 
 function vendorAt(url: string, apiKey: string) {
-  const clock = { now: () => Math.floor(Date.now() / 1000) };
-  return diditAt(url, { apiKey, clock, workflows: WORKFLOWS, environment: 'live' }).vendor;
+  return diditAt(url, { apiKey, clock: { now }, workflows: WORKFLOWS, environment: 'live' }).vendor;
 }
 
 async function setup(settings?: StandInSettings): Promise<VendorUnderTest> {
@@ -50,6 +55,16 @@ async function setup(settings?: StandInSettings): Promise<VendorUnderTest> {
       if (last === undefined) throw new Error('the stand-in sent nothing');
       return { headers: last.headers as RawDelivery['headers'], body: new TextEncoder().encode(last.text) };
     },
+    async overturn(verificationId) {
+      await sandbox.review(verificationId, 'Declined', 'lost');
+    },
+    async share(how) {
+      const to = how === 'with-somebody-else' ? 'somebody-else' : 'own';
+      const { shareToken } = await sandbox.share({ to, ttlSeconds: 60 });
+      if (how === 'too-long-ago') ahead += 60;
+      return shareToken;
+    },
+    keeps: (subject) => sandbox.users().some(({ vendorData }) => vendorData === subject),
     setDown(down) {
       if (down) sandbox.fault('all', { status: 502, times: null });
       else sandbox.clearFaults();
@@ -63,7 +78,14 @@ async function setup(settings?: StandInSettings): Promise<VendorUnderTest> {
 
 identityVendorContract('Didit', () => setup());
 identityVendorContract('Didit in version 2 shapes', () =>
-  setup({ decisionShape: 'v2', createShape: 'seed', metadataShape: 'string', wrongKeyStatus: 401, deleteStatus: 204 }),
+  setup({
+    decisionShape: 'v2',
+    createShape: 'seed',
+    metadataShape: 'string',
+    wrongKeyStatus: 401,
+    deleteStatus: 204,
+    listShape: 'bare',
+  }),
 );
 
 describe('Didit beyond the contract', () => {

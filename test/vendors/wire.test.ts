@@ -414,6 +414,7 @@ describe('what else is read', () => {
       gender: 'F',
       document_number: 'X123',
       issuing_state: 'ESP',
+      nationality: 'PRT',
       address: 'not kept',
     };
     expect(asked({ id_verifications: [document] }).identity).toEqual({
@@ -424,7 +425,12 @@ describe('what else is read', () => {
       gender: 'F',
       documentNumber: 'X123',
       documentIssuer: 'ESP',
+      nationality: 'PRT',
     });
+    for (const nationality of [null, 'Portugal', 'PT', 'prt', 620]) {
+      const { identity } = asked({ id_verifications: [{ ...document, nationality }] });
+      expect([identity?.nationality, identity?.documentIssuer]).toEqual([undefined, 'ESP']);
+    }
     expect(asked({ id_verifications: [{ ...document, status: 'Declined' }] })).not.toHaveProperty('identity');
     expect(
       asked({ id_verifications: [{ status: 'Approved', first_name: '', date_of_birth: '28.2.1990' }] }),

@@ -5,14 +5,17 @@ import { VendorUnavailable } from '../../core/errors.ts';
 import type { Logger, Meter } from '../../login/ports.ts';
 import { type Breaker, createBreaker } from './breaker.ts';
 import { type Answer, type ApiRequest, exchange, NoAnswer } from './http.ts';
-import { type Budget, type Limiter, readRetryAfter, type Timing } from './limits.ts';
-
-export type Call = 'create' | 'decision' | 'delete' | 'workflow' | 'destinations';
+import { type Limiter, readRetryAfter, type Timing } from './limits.ts';
+import { type Call, PLANS } from './plans.ts';
 
 export interface Api {
   createSession(body: Readonly<Record<string, unknown>>): Promise<Answer>;
   readDecision(sessionId: string, patient: boolean): Promise<Answer>;
   deleteSession(sessionId: string): Promise<Answer>;
+  /** @param query as the vendor names and spells it */
+  listSessions(query: Readonly<Record<string, string>>): Promise<Answer>;
+  importShared(body: Readonly<Record<string, unknown>>): Promise<Answer>;
+  deleteUsers(vendorData: readonly string[]): Promise<Answer>;
   readWorkflow(workflowId: string): Promise<Answer>;
   readDestinations(): Promise<Answer>;
 }
@@ -28,24 +31,6 @@ export interface ApiOptions {
   readonly timeoutMs?: number;
 }
 
-interface Plan {
-  readonly budget: Budget;
-  readonly tries: number;
-  /** a person waits for the create: three short tries, then an honest page */
-  readonly deadlineMs: number;
-  /** a 2xx that is no JSON is no answer */
-  readonly json: boolean;
-}
-
-const PLANS: Readonly<Record<Call, Plan>> = {
-  // a repeated create is safe: the vendor hands the unfinished session of the same `vendor_data` out again
-  create: { budget: 'create', tries: 3, deadlineMs: 8000, json: true },
-  decision: { budget: 'decision', tries: 2, deadlineMs: 5000, json: true },
-  delete: { budget: 'write', tries: 3, deadlineMs: 8000, json: false },
-  workflow: { budget: 'read', tries: 2, deadlineMs: 8000, json: true },
-  destinations: { budget: 'read', tries: 2, deadlineMs: 8000, json: true },
-};
-
 const TIMEOUT_MS = 5000;
 /** Full jitter up to these, after the first, the second … try. */
 const BACKOFF_MS: readonly number[] = [400, 1000];
@@ -53,7 +38,7 @@ const BACKOFF_MS: readonly number[] = [400, 1000];
 const MOST_PACING_MS = 2000;
 /** Three whole logins that found nobody, and then only a short while: people are waiting. */
 const BREAKER = { failuresToOpen: 9, openMs: 3000 };
-/** What a look at a login whose person is away may use of the decision budget. */
+/** What a look for which nobody waits at the screen may use of its budget. */
 const PATIENT_SHARE = 0.5;
 /** With less than this left before the deadline a further try only costs. */
 const LEAST_MS = 250;
@@ -167,9 +152,22 @@ export function createApi(options: ApiOptions): Api {
     readDecision: (id, patient) =>
       send('decision', 'GET', `/v3/session/${id}/decision/`, { share: patient ? PATIENT_SHARE : 1 }),
     deleteSession: (id) => send('delete', 'DELETE', `/v3/session/${id}/delete/`),
+    // always patient: a sweep must not take the reads that logins need
+    listSessions: (query) => send('list', 'GET', `/v3/sessions/?${encodeQuery(query)}`, { share: PATIENT_SHARE }),
+    importShared: (body) => send('import', 'POST', '/v3/session/import-shared/', { json: body }),
+    // by name only; the same call would empty the application if it were sent `delete_all`
+    deleteUsers: (vendorData) =>
+      send('forget', 'POST', '/v3/users/delete/', { json: { vendor_data_list: vendorData } }),
     readWorkflow: (id) => send('workflow', 'GET', `/v3/workflows/${encodeURIComponent(id)}/`),
     readDestinations: () => send('destinations', 'GET', '/v3/webhook/destinations/'),
   };
+}
+
+/** A space as `%20`: plus signs are for forms, and "In Review" is one of the vendor's words. */
+function encodeQuery(query: Readonly<Record<string, string>>): string {
+  return Object.entries(query)
+    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+    .join('&');
 }
 
 interface Failure {

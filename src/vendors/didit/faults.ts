@@ -1,7 +1,13 @@
 // What an answer that is no success means for a login: whose fault it is, and whether asking again helps. The vendor's own
 // words stay out of our errors, since they may quote what we sent; the names of fields and the status are enough to act on.
 
-import { type AppError, VendorPortraitMissing, VendorRefused, VendorSubjectBlocked } from '../../core/errors.ts';
+import {
+  type AppError,
+  SharedVerificationRefused,
+  VendorPortraitMissing,
+  VendorRefused,
+  VendorSubjectBlocked,
+} from '../../core/errors.ts';
 import type { Answer } from './http.ts';
 import { isObject } from './json.ts';
 
@@ -32,6 +38,28 @@ export function createFault(answer: Answer, sentPortrait: boolean): AppError {
     return none || !sentPortrait ? new VendorPortraitMissing(message) : new VendorRefused(message);
   }
   return new VendorRefused(message);
+}
+
+/**
+ * The error for a 4xx at the import of a shared session. The vendor answers 401 and 403 both about the token (bad or expired;
+ * meant for another application, or imported before) and about our own key, and documents the words of one of them only: the
+ * sentence of a 403 for a missing, wrong or unprivileged key. That sentence, and words that name a key or credit, are ours to
+ * mend; every other 401, 403 or 404 is the token's. A key that fails in words of another kind is thus taken for a bad token
+ * here, and for what it is at the next call of any other kind.
+ */
+export function importFault(answer: Answer): AppError {
+  const said = wordsOf(answer);
+  const ofToken = TOKEN_REFUSED.has(answer.status) && !OURS_TO_MEND.test(said) && !complainsOfWorkflow(answer, said);
+  if (!ofToken && !complainsOf(answer, 'share_token')) return new VendorRefused(describe('import', answer));
+  return new SharedVerificationRefused(`import: the vendor does not hand it over (${answer.status})`);
+}
+
+const TOKEN_REFUSED: ReadonlySet<number> = new Set([401, 403, 404]);
+const OURS_TO_MEND =
+  /permission to perform this action|authentication credentials|api[ _-]?key|not enough credit|insufficient (?:balance|credit)/i;
+
+function complainsOfWorkflow(answer: Answer, said: string): boolean {
+  return faultFields(answer).some((name) => name.startsWith('workflow')) || /\bworkflow\b/i.test(said);
 }
 
 export function refusal(call: string, answer: Answer): VendorRefused {

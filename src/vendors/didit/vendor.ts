@@ -8,8 +8,10 @@ import { createApi } from './api.ts';
 import { refusal } from './faults.ts';
 import { inspectVendor, type Workflows } from './inspect.ts';
 import { createLimiter, realTiming, type Timing } from './limits.ts';
+import { createLister } from './listing.ts';
 import { fetchPortrait, type PortraitRules } from './portrait.ts';
 import { createOpener } from './session.ts';
+import { createImporter } from './sharing.ts';
 import { readDelivery } from './webhook.ts';
 import { isSessionId, verdictOfDecision } from './wire.ts';
 
@@ -101,6 +103,16 @@ export function createDiditVendor(options: DiditOptions): IdentityVendor {
       const answer = await api.deleteSession(verificationId);
       if (answer.status >= 300 && answer.status !== 404) throw refusal('delete', answer);
     },
+
+    async forgetSubject(subject) {
+      // nobody has no name, and a list that names nobody is not to be sent to an endpoint that can delete all
+      if (subject === '') return;
+      const answer = await api.deleteUsers([subject]);
+      if (answer.status >= 300 && answer.status !== 404) throw refusal('forget', answer);
+    },
+
+    listVerifications: createLister({ api }),
+    importShared: createImporter({ api }),
 
     fetchPortrait: (url) => fetchPortrait(url, portraitRules),
 

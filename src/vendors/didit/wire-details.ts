@@ -35,6 +35,7 @@ export function readIdentity(document: JsonObject): Identity | undefined {
     gender: readText(document.gender),
     documentNumber: readText(document.document_number),
     documentIssuer: readText(document.issuing_state, /^[A-Z]{3}$/),
+    nationality: readText(document.nationality, /^[A-Z]{3}$/),
   };
   const known = Object.entries(fields).filter(([, value]) => value !== undefined);
   return known.length === 0 ? undefined : (Object.fromEntries(known) as Identity);

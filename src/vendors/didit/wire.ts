@@ -34,6 +34,11 @@ export function readStatus(value: Json | undefined): VerificationStatus {
   return typeof value === 'string' && Object.hasOwn(STATUSES, value) ? (STATUSES[value] ?? 'unknown') : 'unknown';
 }
 
+/** The vendor's word for a status; undefined for `unknown`, which is every word but these. */
+export function wordOfStatus(status: VerificationStatus): string | undefined {
+  return Object.entries(STATUSES).find(([, known]) => known === status)?.[0];
+}
+
 /**
  * Reads the answer to "how does it stand?".
  *

@@ -1,6 +1,7 @@
 // Each name that a client's entry may have, once: what it accepts and what it is for. The documents are written from
 // this table. What several names say together is judged in client-rules.ts.
 
+import { ACRS, STRENGTHS } from './acrs.ts';
 import { AUTH_METHODS } from './client-entry.ts';
 import {
   address,
@@ -16,15 +17,7 @@ import {
 } from './client-values.ts';
 import { bad, good, quote } from './faults.ts';
 import { readWorkflow } from './readers.ts';
-
-/** Strengths of a login, weakest first. `selfie-device` has a name already, and no way yet to reach it. */
-export const ACRS = {
-  recovery: 'urn:selfie-oidc:acr:recovery',
-  device: 'urn:selfie-oidc:acr:device',
-  selfie: 'urn:selfie-oidc:acr:selfie',
-  selfieActive: 'urn:selfie-oidc:acr:selfie-active',
-} as const;
-const SCOPES = ['openid', 'profile', 'email', 'offline_access'];
+import { SCOPE_TOKEN } from './scopes.ts';
 
 export interface ClientKey {
   readonly read: ListReader;
@@ -47,8 +40,12 @@ const responseType: ValueReader = (value) => {
 
 export const CLIENT_KEYS: Readonly<Record<string, ClientKey>> = {
   client_id: {
-    read: text(/^[\x21-\x7e]{1,200}$/, 'text without spaces, at most 200 characters'),
-    about: 'Name of the client in the protocol. Required, unique.',
+    // ours begin like that: the person's own page signs in as one (src/oidc/own-pages.ts)
+    read: text(
+      /^(?!urn:selfie-oidc:)[\x21-\x7e]{1,200}$/,
+      'text without spaces, at most 200 characters, not beginning with urn:selfie-oidc:',
+    ),
+    about: 'Name of the client in the protocol. Required, unique; `urn:selfie-oidc:…` is taken.',
   },
   client_secret: {
     read: text(/^[\x20-\x7e]{1,500}$/, 'printable ASCII text'),
@@ -83,11 +80,14 @@ export const CLIENT_KEYS: Readonly<Record<string, ClientKey>> = {
   scope: {
     read: (value) => {
       if (typeof value !== 'string') return bad('is not text', 'write scopes with spaces between: openid profile');
-      return list(word(SCOPES))(value.split(' ').filter((part) => part !== '')).ok
-        ? good(value)
-        : bad('holds a scope that does not exist, or one twice', `write some of ${SCOPES.join(' ')}`);
+      const scopes = value.split(' ').filter((part) => part !== '');
+      if (!scopes.every((scope) => SCOPE_TOKEN.test(scope)))
+        return bad('holds what cannot be a scope', 'write printable ASCII, without quotes and backslashes');
+      const twice = scopes.find((scope, index) => scopes.indexOf(scope) !== index);
+      return twice === undefined ? good(value) : bad(`holds ${quote(twice)} twice`, 'write each one once');
     },
-    about: 'Scopes the client may ask for, with spaces between; all by default.',
+    about:
+      'Scopes the client may ask for, with spaces between: `openid`, `profile`, `email`, `offline_access`, and those that the policy file has under `scopes`; all by default.',
   },
   token_endpoint_auth_method: {
     read: word(AUTH_METHODS),
@@ -133,10 +133,8 @@ export const CLIENT_KEYS: Readonly<Record<string, ClientKey>> = {
   client_secret_expires_at: { read: count, about: 'Epoch seconds after which the secret is refused; 0 is never.' },
   first_party: { read: yesOrNo, about: '**Ours.** `true`: no consent page.' },
   minimum_acr: {
-    read: word(Object.values(ACRS), { 'urn:selfie-oidc:acr:selfie-device': 'cannot be reached by this version' }),
-    about: `**Ours.** No weaker login is accepted, whatever a request says: ${Object.values(ACRS)
-      .map((acr) => `\`${acr}\``)
-      .join(', ')}.`,
+    read: word(STRENGTHS),
+    about: `**Ours.** No weaker login is accepted, whatever a request says: ${STRENGTHS.map((acr) => `\`${acr}\``).join(', ')} (a passkey alone).`,
   },
   vendor_workflow: {
     read: (value) =>

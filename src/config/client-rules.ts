@@ -1,10 +1,12 @@
 // What the names of one client's entry say together: a public client has no secret, a code needs somewhere to go, a
 // strength must be reachable. Each fault points at the line of the name that has to change.
 
+import { ACRS, needsPasskey } from './acrs.ts';
 import { readCalledUri, readPageUri, readRedirectUri } from './client-addresses.ts';
 import type { ClientEntry } from './client-entry.ts';
-import { ACRS } from './client-keys.ts';
-import type { Reading } from './faults.ts';
+import { quote, type Reading } from './faults.ts';
+import { nearest } from './nearest.ts';
+import { STANDARD_SCOPES } from './scopes.ts';
 
 /** What clients are judged against, from the rest of the configuration. */
 export interface ClientContext {
@@ -14,6 +16,10 @@ export interface ClientContext {
   readonly outgoingAllow: readonly string[];
   /** algorithms for which there is a signing key */
   readonly signingAlgorithms: readonly string[];
+  /** scopes that the policy adds to those everybody knows; none by default */
+  readonly scopes?: readonly string[] | 'unknown';
+  /** whether the policy lets people register passkeys; it does by default */
+  readonly passkeys?: boolean;
 }
 
 export interface RuleReport {
@@ -32,6 +38,7 @@ export function judgeClient(
   judgeFlow(client, written, report);
   judgeAddresses(client, context, report);
   judgeStrength(client, context, report);
+  judgeScope(client, context, report);
   judgeSubject(client, report);
   const algorithm = client.id_token_signed_response_alg;
   if (algorithm !== undefined && !context.signingAlgorithms.includes(algorithm)) {
@@ -135,13 +142,31 @@ function judgeAddresses(client: Partial<ClientEntry>, { outgoingAllow }: ClientC
     if (client[key] !== undefined) judge(key, readCalledUri(client[key], outgoingAllow));
 }
 
-function judgeStrength(client: Partial<ClientEntry>, { hasActiveWorkflow }: ClientContext, report: RuleReport): void {
+function judgeStrength(
+  client: Partial<ClientEntry>,
+  { hasActiveWorkflow, passkeys = true }: ClientContext,
+  report: RuleReport,
+): void {
   const reachable = hasActiveWorkflow || client.vendor_workflow !== undefined;
   const fix = 'set DIDIT_WORKFLOW_ACTIVE, or give the client a vendor_workflow with active liveness';
   if (client.minimum_acr === ACRS.selfieActive && !reachable)
     report.fault('minimum_acr', 'asks for an active selfie, for which there is no workflow', fix);
   if (client.default_acr_values?.includes(ACRS.selfieActive) && !reachable)
     report.fault('default_acr_values', 'asks for an active selfie, for which there is no workflow', fix);
+  if (client.minimum_acr !== undefined && needsPasskey(client.minimum_acr) && !passkeys) {
+    const problem = 'needs a passkey, and the policy file has passkeys: off';
+    report.fault('minimum_acr', problem, 'write another acr, or passkeys: on in the policy file');
+  }
+}
+
+function judgeScope({ scope }: Partial<ClientEntry>, { scopes = [] }: ClientContext, report: RuleReport): void {
+  if (scope === undefined || scopes === 'unknown') return;
+  const known = [...STANDARD_SCOPES, ...scopes];
+  for (const name of scope.split(' ').filter((part) => part !== '' && !known.includes(part))) {
+    const meant = nearest(name, known);
+    const fix = meant ? `did you mean ${meant}?` : 'remove it, or add it to scopes in the policy file';
+    report.fault('scope', `holds a scope that does not exist: ${quote(name)}`, fix);
+  }
 }
 
 function judgeSubject(client: Partial<ClientEntry>, report: RuleReport): void {

@@ -10,6 +10,8 @@ import { byLine, type Located, type LocatedEntry, readYaml, toValue } from './ya
 export interface ClientsReading {
   /** whole only when there is no fault */
   readonly clients: readonly ClientEntry[];
+  /** what could be read of each, faulty ones too; undefined when nothing is known of what the file might hold */
+  readonly drafts: readonly Partial<ClientEntry>[] | undefined;
   readonly faults: readonly Fault[];
   readonly warnings: readonly string[];
 }
@@ -19,7 +21,7 @@ export function readClients(text: string, where: string, context: ClientContext)
   const yaml = readYaml(text, where);
   if (yaml.root === undefined) {
     const warnings = yaml.faults.length > 0 ? [] : [`${where}: names no client`];
-    return { clients: [], faults: yaml.faults, warnings };
+    return { clients: [], drafts: yaml.faults.length > 0 ? undefined : [], faults: yaml.faults, warnings };
   }
   if (yaml.root.kind !== 'list') {
     const fault = {
@@ -27,7 +29,7 @@ export function readClients(text: string, where: string, context: ClientContext)
       problem: 'is not a list of clients',
       fix: 'begin each client with a dash: - client_id: my-app',
     };
-    return { clients: [], faults: [...yaml.faults, fault], warnings: [] };
+    return { clients: [], drafts: undefined, faults: [...yaml.faults, fault], warnings: [] };
   }
   const readings = yaml.root.items.map((item, index) => readClient(item, index, where, context));
   const faults = [
@@ -37,6 +39,7 @@ export function readClients(text: string, where: string, context: ClientContext)
   ];
   return {
     clients: readings.flatMap(({ client }) => (client ? [client] : [])),
+    drafts: readings.map(({ draft }) => draft),
     faults: byLine(faults, where),
     warnings: readings.flatMap(({ warnings }) => warnings),
   };
@@ -44,6 +47,7 @@ export function readClients(text: string, where: string, context: ClientContext)
 
 interface ClientReading {
   readonly client?: ClientEntry;
+  readonly draft: Partial<ClientEntry>;
   readonly faults: Fault[];
   readonly warnings: string[];
 }
@@ -54,10 +58,8 @@ function readClient(item: Located, index: number, where: string, context: Client
   const label = `client ${idOf(item) ?? index + 1}`;
   const at = (line: number) => `${where}:${line}, ${label}`;
   if (item.kind !== 'map') {
-    return {
-      faults: [{ where: at(item.line), problem: 'is not a client', fix: 'write names and values: client_id: my-app' }],
-      warnings,
-    };
+    const fix = 'write names and values: client_id: my-app';
+    return { draft: {}, faults: [{ where: at(item.line), problem: 'is not a client', fix }], warnings };
   }
 
   const places = new Map(item.entries.map((entry) => [entry.key, entry]));
@@ -81,17 +83,18 @@ function readClient(item: Located, index: number, where: string, context: Client
     faults.push({ where: at(item.line), problem: 'client_id is missing', fix: 'add client_id: my-app' });
 
   const written = new Set(places.keys());
-  const draft: Record<string, unknown> = { ...CLIENT_DEFAULTS, ...readable };
+  const values: Record<string, unknown> = { ...CLIENT_DEFAULTS, ...readable };
   // A name whose value could not be read is not replaced by its default: rules about it stay silent.
-  for (const key of written) if (!Object.hasOwn(readable, key)) delete draft[key];
-  judgeClient(draft as Partial<ClientEntry>, written, context, {
+  for (const key of written) if (!Object.hasOwn(readable, key)) delete values[key];
+  const draft = values as Partial<ClientEntry>;
+  judgeClient(draft, written, context, {
     fault: (key, problem, fix, position) => {
       const name = position === undefined ? key : `${key}[${position}]`;
       faults.push({ where: at(lineOf(places.get(key), position) ?? item.line), problem: `${name} ${problem}`, fix });
     },
     warning: (key, text) => warnings.push(`${at(lineOf(places.get(key)) ?? item.line)}: ${key} ${text}`),
   });
-  return faults.length > 0 ? { faults, warnings } : { client: draft as unknown as ClientEntry, faults, warnings };
+  return { draft, faults, warnings, ...(faults.length === 0 && { client: draft as ClientEntry }) };
 }
 
 function lineOf(entry: LocatedEntry | undefined, position?: number): number | undefined {

@@ -11,5 +11,8 @@ export const DEMO_DIDIT = {
   },
 } as const;
 
+/** The client that comes with the demo, beside those of the clients file. */
+export const DEMO_CLIENT = 'demo';
+
 /** Values that stand in this repository and hence in every attacker's hands. */
 export const PUBLISHED_SECRETS: ReadonlySet<string> = new Set([DEMO_DIDIT.apiKey, DEMO_DIDIT.webhookSecret]);

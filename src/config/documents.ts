@@ -2,7 +2,8 @@
 // from what is done. scripts/write-config-docs.ts puts them into their files.
 
 import { CLIENT_KEYS } from './client-keys.ts';
-import { POLICY_KEYS, type PolicyKey } from './policy-keys.ts';
+import { code, table } from './markdown.ts';
+import { writePolicySection } from './policy-document.ts';
 import { fileVariable, SETTING_NAMES, SETTINGS, type Setting } from './schema.ts';
 
 const MADE_FROM = 'Made from src/config by scripts/write-config-docs.ts';
@@ -55,15 +56,7 @@ outside production without \`DIDIT_API_KEY\`: a stand-in plays the vendor, every
 \`ISSUER\` or \`HOST\` that says otherwise stops the start. **Between the two** (development against the real vendor)
 keys that are not given are made once and kept in \`data/dev-secrets.json\`, readable by its owner only.
 
-## Policy file
-
-\`config/policy.yaml\`, or what \`POLICY_FILE\` names; see \`config/policy.example.yaml\`. Keys may be nested or written
-with dots.
-
-${table(
-  ['key', 'meaning', 'accepts', 'default'],
-  Object.entries(POLICY_KEYS).map(([path, key]) => policyRow(path, key)),
-)}
+${writePolicySection()}
 
 ## Clients file
 
@@ -88,12 +81,6 @@ function settingRow(name: (typeof SETTING_NAMES)[number]): string[] {
   return [`\`${name}\`${mark}`, setting.about, fallbackOf(setting), required(setting)];
 }
 
-function policyRow(path: string, key: PolicyKey<unknown>): string[] {
-  const fallback =
-    key.fallbackText ?? (path === 'enrolment' ? '`open` outside production, else `invite`' : code(key.fallback));
-  return [`\`${path}\``, key.about, key.accepts, fallback];
-}
-
 function required({ required }: Setting<unknown>): string {
   if (required === 'production') return 'in production';
   return required === 'vendor' ? 'with the real vendor' : '';
@@ -101,18 +88,6 @@ function required({ required }: Setting<unknown>): string {
 
 function fallbackOf({ fallback, fallbackText }: Setting<unknown>): string {
   return fallbackText ?? (fallback === undefined ? 'none' : code(fallback));
-}
-
-function code(value: unknown): string {
-  return [value]
-    .flat()
-    .map((part) => `\`${String(part)}\``)
-    .join(', ');
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
 function wrap(text: string, width = 110): string[] {

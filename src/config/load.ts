@@ -1,16 +1,19 @@
 // Files and environment → Config, or every fault at once. The only place that is handed the environment.
 
 import { resolve } from 'node:path';
-import { readClients } from './clients.ts';
+import { type ClientsReading, readClients } from './clients.ts';
 import type { Config, DiditConfig } from './config.ts';
 import { DEMO_DIDIT } from './demo.ts';
 import { findDevSecrets, loadDevSecrets } from './dev-secrets.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import type { Fault } from './faults.ts';
-import { defaultPolicy, type Policy, readPolicy } from './policy.ts';
+import { defaultPolicy, type PolicyReading, readPolicy } from './policy.ts';
+import { scopesWritten } from './policy-pairs.ts';
+import { judgePolicy } from './policy-reach.ts';
 import { judgeSettings } from './rules.ts';
 import { type KeysReading, readJwksFile, SIGNING_ALGORITHMS } from './signing-keys.ts';
 import { errorCode, readTextFile } from './text-file.ts';
+import { byLine } from './yaml-file.ts';
 
 export type ConfigReading =
   | { readonly ok: true; readonly config: Config; readonly warnings: string[] }
@@ -29,9 +32,16 @@ export async function loadConfig(env: NodeJS.ProcessEnv, options: { cwd?: string
   const { values, given, production } = environment;
   const { demo, issuer, host, ...settings } = judgeSettings(environment);
 
+  const hasActiveWorkflow = demo || given.has('DIDIT_WORKFLOW_ACTIVE');
   const policy = await loadPolicy(environment, cwd);
   const keys = values.JWKS_FILE === undefined ? undefined : await readJwksFile(values.JWKS_FILE, cwd);
-  const clients = await loadClients(environment, { cwd, demo, keys });
+  const clients = await loadClients(environment, { cwd, demo, keys, policy, hasActiveWorkflow });
+  const reach = judgePolicy(policy, {
+    hasActiveWorkflow,
+    hasMail: given.has('SMTP_URL'),
+    demo,
+    clients: clients.drafts,
+  });
   const needsMade = !production && !(given.has('COOKIE_KEYS') && given.has('DATA_KEYS') && given.has('JWKS_FILE'));
   const made = needsMade ? await findDevSecrets(dataDir) : undefined;
 
@@ -39,7 +49,7 @@ export async function loadConfig(env: NodeJS.ProcessEnv, options: { cwd?: string
     ...environment.faults,
     ...settings.faults,
     ...(keys?.ok === false ? keys.faults : []),
-    ...policy.faults,
+    ...byLine([...(policy.ok ? [] : policy.faults), ...reach.faults], policy.written.where),
     ...clients.faults,
     ...(made?.ok === false ? made.faults : []),
   ];
@@ -77,43 +87,59 @@ export async function loadConfig(env: NodeJS.ProcessEnv, options: { cwd?: string
     clientsFile: resolve(cwd, values.CLIENTS_FILE),
     policyFile: resolve(cwd, values.POLICY_FILE),
   };
-  return { ok: true, config, warnings: [...environment.warnings, ...settings.warnings, ...clients.warnings] };
+  const warnings = [environment, settings, reach, clients].flatMap((reading) => reading.warnings);
+  return { ok: true, config, warnings };
 }
 
-async function loadPolicy(
-  { values, given, production }: Environment,
-  cwd: string,
-): Promise<{ policy: Policy; faults: readonly Fault[] }> {
+async function loadPolicy({ values, given, production }: Environment, cwd: string): Promise<PolicyReading> {
+  const where = values.POLICY_FILE;
+  const file = await readTextFile(where, cwd);
+  if (file.ok) return readPolicy(file.value, where, { production, cwd });
+  const absent = 'missing' in file && !given.has('POLICY_FILE');
   const policy = defaultPolicy({ production });
-  const file = await readTextFile(values.POLICY_FILE, cwd);
-  if (!file.ok && 'missing' in file && !given.has('POLICY_FILE')) return { policy, faults: [] };
-  if (!file.ok)
-    return { policy, faults: [{ where: `POLICY_FILE ${values.POLICY_FILE}`, problem: file.problem, fix: file.fix }] };
-  const reading = readPolicy(file.value, values.POLICY_FILE, { production });
-  return reading.ok ? { policy: reading.policy, faults: [] } : { policy, faults: reading.faults };
+  const written = { where, readable: absent, lines: new Map(), clients: new Map() };
+  if (absent) return { ok: true, policy, written };
+  const fault = { where: `POLICY_FILE ${where}`, problem: file.problem, fix: file.fix };
+  return { ok: false, policy, written, faults: [fault] };
 }
 
 async function loadClients(
   { values, given, production }: Environment,
-  { cwd, demo, keys }: { cwd: string; demo: boolean; keys: KeysReading | undefined },
-) {
+  context: {
+    cwd: string;
+    demo: boolean;
+    keys: KeysReading | undefined;
+    policy: PolicyReading;
+    hasActiveWorkflow: boolean;
+  },
+): Promise<ClientsReading> {
+  const {
+    cwd,
+    demo,
+    keys,
+    hasActiveWorkflow,
+    policy: { policy, written },
+  } = context;
   const file = await readTextFile(values.CLIENTS_FILE, cwd);
-  const nothing = { clients: [], faults: [], warnings: [] };
+  const nothing = { clients: [], drafts: [], faults: [], warnings: [] };
   if (!file.ok && 'missing' in file && demo && !given.has('CLIENTS_FILE')) return nothing;
   if (!file.ok) {
     const fix =
       'missing' in file
         ? 'copy config/clients.example.yaml there and describe your clients in it, or name another file in CLIENTS_FILE'
         : file.fix;
-    return { ...nothing, faults: [{ where: `CLIENTS_FILE ${values.CLIENTS_FILE}`, problem: file.problem, fix }] };
+    const faults = [{ where: `CLIENTS_FILE ${values.CLIENTS_FILE}`, problem: file.problem, fix }];
+    return { ...nothing, drafts: undefined, faults };
   }
   // Keys that are made have RS256 and ES256. While JWKS_FILE has faults of its own, none is told of what it might hold.
   const own = keys?.ok ? keys.jwks.keys.map((key) => key.alg ?? '') : SIGNING_ALGORITHMS;
   return readClients(file.value, values.CLIENTS_FILE, {
     production,
-    hasActiveWorkflow: demo || given.has('DIDIT_WORKFLOW_ACTIVE'),
+    hasActiveWorkflow,
     outgoingAllow: values.OUTGOING_ALLOW,
     signingAlgorithms: keys === undefined && !production ? ['RS256', 'ES256'] : [...new Set(own)],
+    scopes: written.readable ? scopesWritten(written.lines) : 'unknown',
+    passkeys: policy.passkeys === 'on',
   });
 }
 

@@ -136,7 +136,7 @@ export const SETTINGS = {
   }),
   DIDIT_WORKFLOW_ACTIVE: optional(readWorkflow, {
     about:
-      'Id of the workflow for a strong login: ACTIVE_3D liveness and face match. Without it `urn:selfie-oidc:acr:selfie-active` is not offered.',
+      'Id of the workflow for a strong login: ACTIVE_3D liveness and face match. Without it `urn:selfie-oidc:acr:selfie-active` is not offered, and rules that ask for it by default get a passive selfie.',
     example: '33333333-3333-4333-8333-333333333333',
   }),
   DIDIT_ENVIRONMENT: withDefault('live', word('live', 'sandbox'), {

@@ -57,6 +57,10 @@ describe('an entry', () => {
     ['refresh tokens', confidential('  grant_types: [authorization_code, refresh_token]')],
     ['every own key', confidential('  first_party: true\n  minimum_acr: urn:selfie-oidc:acr:selfie\n  pkce: optional')],
     ['weaker strengths', confidential('  minimum_acr: urn:selfie-oidc:acr:recovery')],
+    ['a remembered device', confidential('  minimum_acr: urn:selfie-oidc:acr:device')],
+    ['a passkey alone', confidential('  minimum_acr: phr')],
+    ['a selfie with a passkey', confidential('  minimum_acr: urn:selfie-oidc:acr:selfie-device')],
+    ['some scopes, however spaced', confidential('  scope: " openid  email"')],
     [
       'an active selfie by its own workflow',
       confidential(
@@ -82,6 +86,27 @@ describe('an entry', () => {
       '  minimum_acr: urn:selfie-oidc:acr:selfie-active\n  default_acr_values: ["urn:selfie-oidc:acr:selfie-active"]',
     );
     expect(read(text, { ...CONTEXT, hasActiveWorkflow: true }).told).toEqual([]);
+  });
+});
+
+describe('is judged with the policy:', () => {
+  const told = (line: string, context: Partial<ClientContext>) =>
+    read(confidential(line), { ...CONTEXT, ...context }).told;
+
+  test('scopes of the policy exist', () => {
+    expect(told('  scope: openid payments', { scopes: ['payments'] })).toEqual([]);
+    expect(told('  scope: openid payments', { scopes: 'unknown' })).toEqual([]);
+    expect(told('  scope: openid payments', { scopes: ['transfers'] })).toEqual([
+      'c.yaml:5, client "shop": scope holds a scope that does not exist: "payments"',
+    ]);
+  });
+
+  test('what needs a passkey needs passkeys', () => {
+    for (const acr of ['phr', 'urn:selfie-oidc:acr:selfie-device'])
+      expect(told(`  minimum_acr: ${acr}`, { passkeys: false })).toEqual([
+        'c.yaml:5, client "shop": minimum_acr needs a passkey, and the policy file has passkeys: off',
+      ]);
+    expect(told('  minimum_acr: urn:selfie-oidc:acr:selfie', { passkeys: false })).toEqual([]);
   });
 });
 
@@ -243,11 +268,9 @@ describe('is refused:', () => {
     ],
     ['an unknown scope', confidential('  scope: openid admin'), 'scope holds a scope that does not exist'],
     ['an unknown strength', confidential('  minimum_acr: selfie'), 'minimum_acr "selfie" is not one of'],
-    [
-      'a strength of later versions',
-      confidential('  minimum_acr: urn:selfie-oidc:acr:selfie-device'),
-      'cannot be reached by this version',
-    ],
+    ['scopes that are no text', confidential('  scope: [openid]'), 'scope is not text'],
+    ['a scope twice', confidential('  scope: openid email openid'), 'scope holds "openid" twice'],
+    ['a scope that cannot be one', confidential('  scope: openid ä'), 'scope holds what cannot be a scope'],
     [
       'a strength without its workflow',
       confidential('  minimum_acr: urn:selfie-oidc:acr:selfie-active'),

@@ -3,6 +3,9 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
 import { writeConfigurationPage, writeExampleEnv } from '../../src/config/documents.ts';
+import { readPolicy } from '../../src/config/policy.ts';
+import { POLICY_KEYS } from '../../src/config/policy-keys.ts';
+import { RULE_NAMES } from '../../src/config/risk-rules.ts';
 import { SETTING_NAMES } from '../../src/config/schema.ts';
 
 const committed = (name: string) => readFile(new URL(`../../${name}`, import.meta.url), 'utf8');
@@ -22,4 +25,15 @@ test('every setting is documented and nothing is set by the example', () => {
     expect(writeConfigurationPage()).toContain(`| \`${name}\``);
   }
   for (const line of env.split('\n')) expect(line).toMatch(/^(#|$)/);
+});
+
+test('every policy key and every rule is documented', () => {
+  const page = writeConfigurationPage();
+  for (const name of [...Object.keys(POLICY_KEYS), ...RULE_NAMES]) expect(page).toContain(`\n| \`${name}\` |`);
+});
+
+test('the examples in the page are a policy', () => {
+  const examples = [...writeConfigurationPage().matchAll(/```yaml\n(.*?)```/gs)].map((match) => match[1]);
+  expect(examples).toHaveLength(3);
+  expect(readPolicy(examples.join(''), 'page', { production: false })).toMatchObject({ ok: true });
 });

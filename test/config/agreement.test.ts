@@ -1,0 +1,71 @@
+// The configuration imports nothing of the program: what both know stands twice, and is held together here.
+
+import { describe, expect, test } from '@jest/globals';
+import { type OtherWay as ConfigWay, OTHER_WAYS, STRENGTHS, type Strength, satisfies } from '../../src/config/acrs.ts';
+import { DEMO_CLIENT } from '../../src/config/demo.ts';
+import type { Notice as ConfigNotice } from '../../src/config/policy-keys.ts';
+import {
+  RULE_NAMES as CONFIG_NAMES,
+  DEFAULT_RULES as CONFIG_RULES,
+  type RuleSetting as ConfigSetting,
+  DEMANDS,
+} from '../../src/config/risk-rules.ts';
+import { ACR_LADDER, type Acr, acrOfWay, acrSatisfies, type Way } from '../../src/core/assurance.ts';
+import { DEFAULT_RULES, type Demand, RULE_DEFAULTS, RULE_NAMES, type RuleSetting } from '../../src/core/risk.ts';
+import { demoClients } from '../../src/demo/client-entry.ts';
+import type { Notice } from '../../src/login/rules.ts';
+
+describe('rules of risk', () => {
+  test('are the same, in the same order, with the same defaults', () => {
+    expect(CONFIG_NAMES).toEqual(RULE_NAMES);
+    expect(CONFIG_RULES).toEqual(DEFAULT_RULES);
+    const defaults = CONFIG_RULES.map(({ rule, asks, options }) => [rule, { asks, options }]);
+    expect(Object.fromEntries(defaults)).toEqual(RULE_DEFAULTS);
+  });
+
+  test('and their types, either way', () => {
+    const there: readonly RuleSetting[] = CONFIG_RULES satisfies readonly ConfigSetting[];
+    const back: readonly ConfigSetting[] = DEFAULT_RULES;
+    const demands: readonly Demand[] = DEMANDS;
+    expect([there.length, back.length, demands]).toEqual([10, 10, ['skip', 'passive', 'active']]);
+  });
+});
+
+describe('strengths', () => {
+  test('are the same', () => {
+    const there: readonly Acr[] = STRENGTHS satisfies readonly Strength[];
+    const back: readonly Strength[] = [...ACR_LADDER, 'phr'] satisfies Acr[];
+    expect(there).toEqual(back);
+  });
+
+  test.each(STRENGTHS.flatMap((held) => STRENGTHS.map((wanted) => [held, wanted] as const)))(
+    '%s is or is not enough for %s',
+    (held, wanted) => {
+      expect(satisfies(held, wanted)).toBe(acrSatisfies(held, wanted));
+    },
+  );
+
+  test('other ways in earn the same', () => {
+    for (const [way, acr] of Object.entries(OTHER_WAYS)) expect(acr).toBe(acrOfWay(way as ConfigWay satisfies Way));
+  });
+});
+
+test('notices have the same names', () => {
+  const names: Record<Notice & ConfigNotice, true> = {
+    new_device: true,
+    hand_off: true,
+    weak_sign_in: true,
+    face_replaced: true,
+    passkey_added: true,
+  };
+  const there: Notice[] = Object.keys(names) as ConfigNotice[];
+  const back: ConfigNotice[] = there;
+  expect(back).toHaveLength(5);
+});
+
+test('the client that comes with the demo has the name that a policy may use', () => {
+  const ids = demoClients({ url: 'http://localhost:3002', clientSecret: 'x'.repeat(40) }).map(
+    (client) => (client as { client_id: string }).client_id,
+  );
+  expect(ids).toContain(DEMO_CLIENT);
+});

@@ -1,8 +1,9 @@
 // The pages of the demo client. Plain forms that work without script, and none is sent; one stylesheet. What a provider
 // would never show its visitors (tokens) is shown here on purpose: a developer is looking.
 
-import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { errandSection } from './errand-view.ts';
 import { type Html, html } from './html.ts';
+import { instant, json, jwt, layout, list, text } from './page-parts.ts';
 import type { SignInFault, SignInOptions, Tokens } from './relying-party.ts';
 import type { SignedIn } from './sessions.ts';
 
@@ -36,7 +37,12 @@ export function homePage(view: { readonly issuer: string; readonly notice: strin
   );
 }
 
-export function signedInPage(view: { readonly signedIn: SignedIn; readonly confidential: boolean }): Html {
+export function signedInPage(view: {
+  readonly signedIn: SignedIn;
+  readonly confidential: boolean;
+  /** address of the example API */
+  readonly api: string;
+}): Html {
   const { signedIn } = view;
   const { tokens, asked, userInfo, introspection, fault } = signedIn;
   const { claims } = tokens;
@@ -60,6 +66,8 @@ export function signedInPage(view: { readonly signedIn: SignedIn; readonly confi
         <button name="logout" value="everywhere">Sign out</button>
         <button name="logout" value="here">Sign out of this client only</button>
       </form>
+
+      ${errandSection({ signedIn, api: view.api })}
 
       <section aria-labelledby="id-token"><h2 id="id-token">ID token</h2>
         ${jwt(tokens.idToken)}
@@ -143,25 +151,6 @@ export function loginPath(options: SignInOptions): string {
   return query.size > 0 ? `/login?${query}` : '/login';
 }
 
-function layout(title: string, body: Html): Html {
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${title}</title>
-<link rel="stylesheet" href="/style.css">
-<link rel="icon" href="data:,">
-</head>
-<body>
-<header><p><a href="/">Demo client</a> <span>not a real application: it shows what a client receives</span></p></header>
-<main>${body}</main>
-</body>
-</html>
-`;
-}
-
 /** What the person can ask for, as the parameters it becomes. */
 function requestForm(label: string, look: 'main' | 'plain'): Html {
   return html`
@@ -190,31 +179,4 @@ function accessToken(tokens: Tokens): Html {
   return html`
     ${tokens.accessToken.split('.').length === 3 ? jwt(tokens.accessToken) : html`<pre class="raw" tabindex="0">${tokens.accessToken}</pre>`}
     <p>${tokens.scope !== undefined && html`Scope: <code>${tokens.scope}</code>. `}${expires && html`Expires at ${expires}.`}</p>`;
-}
-
-function jwt(token: string): Html {
-  const raw = html`<details><summary>As sent</summary><pre class="raw" tabindex="0">${token}</pre></details>`;
-  try {
-    return html`${json(decodeJwt(token))}<details><summary>Header</summary>${json(decodeProtectedHeader(token))}</details>${raw}`;
-  } catch {
-    return raw;
-  }
-}
-
-function json(value: unknown): Html {
-  return html`<pre tabindex="0">${JSON.stringify(value, null, 2)}</pre>`;
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-function list(value: unknown): string | undefined {
-  return Array.isArray(value) ? value.join(', ') : undefined;
-}
-
-function instant(seconds: unknown): Html | undefined {
-  if (typeof seconds !== 'number' || !Number.isFinite(seconds)) return undefined;
-  const iso = new Date(seconds * 1000).toISOString();
-  return html`<time datetime="${iso}">${iso.slice(0, 19).replace('T', ' ')} UTC</time>`;
 }

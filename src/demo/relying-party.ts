@@ -1,12 +1,15 @@
 // The demo client's side of OpenID Connect: all of it is the npm package `openid-client`, unmodified, called as its
 // documentation says. That nothing else is needed is what the demo is to show.
 
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Configuration, IDToken, IntrospectionResponse, UserInfoResponse } from 'openid-client';
+import type {
+  IDToken,
+  IntrospectionResponse,
+  UserInfoResponse,
+  WWWAuthenticateChallengeParameters,
+} from 'openid-client';
+import { createDiscovery, loadLibrary, ProviderUnreachable } from './library.ts';
 
-type OpenIdClient = typeof import('openid-client');
-
-/** What the person chose on the home page; each becomes a parameter of the authorization request. */
+/** What the person chose on the home page, or an API demanded; each becomes a parameter of the authorization request. */
 export interface SignInOptions {
   readonly loginHint?: string;
   /** `prompt=login`: a new selfie, whatever session there is */
@@ -18,6 +21,12 @@ export interface SignInOptions {
   /** the same, as an essential claim: met, or the sign-in fails */
   readonly essentialAcr: boolean;
   readonly maxAgeSeconds?: number;
+  /** the API that the access token is to be for (RFC 8707); without it the token is for the user info */
+  readonly resource?: string;
+  /** with `resource`: what to ask for beside `openid` */
+  readonly scope?: string;
+  /** who is to sign in, and nobody else */
+  readonly idTokenHint?: string;
 }
 
 /** One sign-in under way, kept by the browser's session until the provider answers. */
@@ -44,9 +53,23 @@ export interface SignInFault {
   readonly description?: string;
 }
 
-/** The provider could not be reached, or is not who it should be. */
-export class ProviderUnreachable extends Error {
-  readonly code = 'provider_unreachable';
+export interface ApiRequest {
+  readonly method: 'GET' | 'POST';
+  readonly url: URL;
+  /** sent as JSON */
+  readonly body?: object;
+}
+
+/** The parameters of a `Bearer` challenge (RFC 6750 §3, RFC 9470 §3). */
+export type Challenge = WWWAuthenticateChallengeParameters;
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly body: string;
+  /** what another token would have to have */
+  readonly challenge?: Challenge;
+  /** the challenge as it was sent */
+  readonly wwwAuthenticate?: string;
 }
 
 export interface RelyingParty {
@@ -58,16 +81,16 @@ export interface RelyingParty {
   refresh(tokens: Tokens): Promise<Tokens>;
   fetchUserInfo(tokens: Tokens): Promise<UserInfoResponse>;
   introspect(token: string, hint: 'access_token' | 'refresh_token'): Promise<IntrospectionResponse>;
+  /** A refusal is an answer; throws when there is none. */
+  callApi(tokens: Tokens, request: ApiRequest): Promise<ApiAnswer>;
   endSessionUrl(tokens: Tokens, state: string): Promise<URL>;
   jwksUri(): Promise<URL>;
   faultOf(error: unknown): SignInFault;
 }
 
 /**
- * The provider is looked for at the first use, for up to `discoveryMs`, so that it does not matter which of the two starts
- * first. A failure is not remembered.
- *
- * @param clientUrl origin of this client; its addresses are below
+ * @param settings.clientUrl   origin of this client; its addresses are below
+ * @param settings.discoveryMs how long a sign-in waits for the provider to answer
  * @throws Error when `openid-client`, a development dependency, is not installed
  */
 export async function createRelyingParty(settings: {
@@ -77,33 +100,9 @@ export async function createRelyingParty(settings: {
   readonly clientUrl: string;
   readonly discoveryMs: number;
 }): Promise<RelyingParty> {
-  const { issuer, clientId, clientSecret, clientUrl, discoveryMs } = settings;
+  const { clientUrl } = settings;
   const client = await loadLibrary();
-  let discovered: Promise<Configuration> | undefined;
-
-  async function discover(): Promise<Configuration> {
-    const server = new URL(issuer);
-    const authentication = clientSecret === undefined ? client.None() : client.ClientSecretBasic(clientSecret);
-    const insecure = server.protocol === 'http:' && isLoopback(server.hostname);
-    const execute = insecure ? [client.allowInsecureRequests] : [];
-    const deadline = Date.now() + discoveryMs;
-    for (;;) {
-      try {
-        return await client.discovery(server, clientId, undefined, authentication, { execute, timeout: 5 });
-      } catch (cause) {
-        if (Date.now() >= deadline) throw new ProviderUnreachable(`no provider answers at ${issuer}`, { cause });
-        await delay(200);
-      }
-    }
-  }
-
-  function configuration(): Promise<Configuration> {
-    discovered ??= discover().catch((error: unknown) => {
-      discovered = undefined;
-      throw error;
-    });
-    return discovered;
-  }
+  const configuration = createDiscovery(client, settings);
 
   type TokenAnswer = Awaited<ReturnType<typeof client.refreshTokenGrant>>;
 
@@ -137,7 +136,7 @@ export async function createRelyingParty(settings: {
       };
       const parameters: Record<string, string> = {
         redirect_uri: `${clientUrl}/callback`,
-        scope: options.offline ? 'openid profile email offline_access' : 'openid profile email',
+        scope: scopeOf(options),
         state: pending.state,
         nonce: pending.nonce,
         code_challenge: await client.calculatePKCECodeChallenge(pending.codeVerifier),
@@ -146,6 +145,8 @@ export async function createRelyingParty(settings: {
       const prompts = [...(options.freshSelfie ? ['login'] : []), ...(options.offline ? ['consent'] : [])];
       if (prompts.length > 0) parameters.prompt = prompts.join(' ');
       if (options.loginHint !== undefined) parameters.login_hint = options.loginHint;
+      if (options.idTokenHint !== undefined) parameters.id_token_hint = options.idTokenHint;
+      if (options.resource !== undefined) parameters.resource = options.resource;
       if (options.maxAgeSeconds !== undefined) parameters.max_age = String(options.maxAgeSeconds);
       if (options.acrValues !== undefined) {
         if (options.essentialAcr) {
@@ -159,15 +160,17 @@ export async function createRelyingParty(settings: {
     },
 
     async complete(returnedTo, pending) {
-      const maxAge = pending.options.maxAgeSeconds;
-      const answer = await client.authorizationCodeGrant(await configuration(), returnedTo, {
+      const { maxAgeSeconds: maxAge, resource } = pending.options;
+      const checks = {
         expectedState: pending.state,
         expectedNonce: pending.nonce,
         pkceCodeVerifier: pending.codeVerifier,
         idTokenExpected: true,
         ...(maxAge !== undefined && { maxAge }),
-      });
-      return toTokens(answer);
+      };
+      // RFC 8707 §2.2: some providers want it again here, or give a token for the user info
+      const parameters = { ...(resource !== undefined && { resource }) };
+      return toTokens(await client.authorizationCodeGrant(await configuration(), returnedTo, checks, parameters));
     },
 
     async refresh(tokens) {
@@ -181,6 +184,25 @@ export async function createRelyingParty(settings: {
 
     async introspect(token, hint) {
       return client.tokenIntrospection(await configuration(), token, { token_type_hint: hint });
+    },
+
+    async callApi(tokens, { method, url, body }) {
+      const headers = new Headers(body && { 'content-type': 'application/json' });
+      const content = body && JSON.stringify(body);
+      try {
+        const config = await configuration();
+        const answer = await client.fetchProtectedResource(config, tokens.accessToken, url, method, content, headers);
+        return { status: answer.status, body: await answer.text() };
+      } catch (error) {
+        if (!(error instanceof client.WWWAuthenticateChallengeError)) throw error;
+        const challenge = error.cause.find(({ scheme }) => scheme === 'bearer')?.parameters;
+        return {
+          status: error.status,
+          body: await error.response.text(),
+          wwwAuthenticate: error.response.headers.get('www-authenticate') ?? '',
+          ...(challenge && { challenge }),
+        };
+      }
     },
 
     async endSessionUrl(tokens, state) {
@@ -217,19 +239,7 @@ export async function createRelyingParty(settings: {
   };
 }
 
-export function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
-}
-
-async function loadLibrary(): Promise<OpenIdClient> {
-  try {
-    return await import('openid-client');
-  } catch (cause) {
-    throw new Error(
-      'the demo client needs openid-client, a development dependency: run "npm install" without --omit=dev',
-      {
-        cause,
-      },
-    );
-  }
+function scopeOf({ offline, resource, scope = '' }: SignInOptions): string {
+  if (resource !== undefined) return `openid ${scope}`.trim();
+  return offline ? 'openid profile email offline_access' : 'openid profile email';
 }

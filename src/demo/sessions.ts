@@ -2,6 +2,7 @@
 // provider; ending those is what logout is for.
 
 import { randomBytes } from 'node:crypto';
+import type { Errand } from './errands.ts';
 import type { LogoutNotice } from './logout-token.ts';
 import type { PendingSignIn, SignInFault, SignInOptions, Tokens } from './relying-party.ts';
 
@@ -10,6 +11,12 @@ const IDLE_MS = 12 * 60 * 60 * 1000;
 /** tabs of one browser that sign in at the same time */
 const PENDING_LIMIT = 10;
 
+/** A visit to the provider that this browser has not come back from. */
+export interface PendingVisit extends PendingSignIn {
+  /** what goes on when it does; without one it signs the person in */
+  readonly errand?: Errand;
+}
+
 export interface SignedIn {
   readonly asked: SignInOptions;
   tokens: Tokens;
@@ -17,6 +24,10 @@ export interface SignedIn {
   introspection?: Readonly<Record<string, unknown>>;
   /** what went wrong with the last thing the person tried here */
   fault?: SignInFault & { readonly attempted: string };
+  /** for the API, and for nothing else */
+  apiTokens?: Tokens;
+  /** the last one */
+  errand?: Errand;
   refreshes: number;
   /** one refresh at a time: a rotated token used twice is taken for theft, and ends them all */
   refreshing?: Promise<void>;
@@ -24,7 +35,7 @@ export interface SignedIn {
 
 export interface BrowserSession {
   readonly id: string;
-  readonly pending: Map<string, PendingSignIn>;
+  readonly pending: Map<string, PendingVisit>;
   signedIn?: SignedIn | undefined;
   /** sent along with a logout, expected back */
   logoutState?: string | undefined;
@@ -38,7 +49,7 @@ export interface SessionStore {
   create(): BrowserSession;
   /** The same session under a new name, so that a cookie known before signing in is worth nothing after it (T23). */
   renew(session: BrowserSession): BrowserSession;
-  remember(session: BrowserSession, pending: PendingSignIn): void;
+  remember(session: BrowserSession, pending: PendingVisit): void;
   /** @returns how many were signed in and are no longer */
   forget(notice: LogoutNotice): number;
 }

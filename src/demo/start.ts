@@ -1,16 +1,22 @@
-// The demo: provider, stand-in for the vendor and client in one process, each on its own loopback port, printed when all answer.
+// The demo: provider, stand-in for the vendor and client (with its example API) in one process, each on its own loopback port,
+// printed when all answer.
 
 import { randomBytes } from 'node:crypto';
 import { type App, createApp } from '../app.ts';
 import { readClients } from '../config/clients.ts';
 import type { Config } from '../config/config.ts';
+import type { Policy } from '../config/policy.ts';
 import { startSandbox } from '../sandbox/sandbox.ts';
-import { demoClients, startDemoClient } from './client.ts';
+import { startDemoClient } from './client.ts';
+import { demoClients } from './client-entry.ts';
 import { freePort } from './ports.ts';
 import { demoStorage } from './storage.ts';
 
 /** How often two demos that start in one moment may snatch a port from each other. */
 const RACES = 5;
+
+/** What the example API asks for beyond a login. */
+const SCOPES: Policy['scopes'] = { payments: 'urn:selfie-oidc:acr:selfie-active' };
 
 export interface RunningDemo extends Pick<App, 'close'> {
   readonly provider: string;
@@ -39,12 +45,15 @@ async function startOnFreePorts(config: Config, print: (line: string) => void): 
   const clientPort = await freePort(config.demoClientPort, [port, vendorPort]);
   const issuer = port === config.port ? config.issuer : `http://localhost:${port}`;
   const client = `http://localhost:${clientPort}`;
+  // an operator's own come last and win; without a prototype, as its names arrive in requests
+  const scopes: Policy['scopes'] = Object.assign(Object.create(null), SCOPES, config.policy.scopes);
   const clientSecret = randomBytes(24).toString('base64url');
   const entries = readClients(JSON.stringify(demoClients({ url: client, clientSecret })), 'the demo client', {
     production: false,
     hasActiveWorkflow: true,
     outgoingAllow: ['localhost'],
     signingAlgorithms: config.jwks.keys.map((key) => String(key.alg)),
+    scopes: Object.keys(scopes),
   });
   const closers: (() => Promise<void>)[] = [];
   const close = async () => {
@@ -65,6 +74,7 @@ async function startOnFreePorts(config: Config, print: (line: string) => void): 
         ...config,
         issuer,
         storageUrl: await demoStorage(config, issuer),
+        policy: { ...config.policy, scopes },
         clients: [...config.clients, ...entries.clients],
         outgoingAllow: [...config.outgoingAllow, 'localhost'],
       },

@@ -48,6 +48,11 @@ export class Browser {
     return page;
   }
 
+  /** As a person clears one by hand. */
+  forget(name: string): void {
+    this.#cookies.delete(name);
+  }
+
   cookie(name: string): string | undefined {
     return this.#cookies.get(name)?.value;
   }

@@ -3,7 +3,8 @@
 import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { readClients } from '../../src/config/clients.ts';
-import { type DemoClient, demoClients, startDemoClient } from '../../src/demo/client.ts';
+import { type DemoClient, startDemoClient } from '../../src/demo/client.ts';
+import { demoClients } from '../../src/demo/client-entry.ts';
 import { freePort } from '../../src/demo/ports.ts';
 import { type BareProvider, GIVES_UP, HELD, startBareProvider } from './bare-provider.ts';
 import { Browser } from './browser.ts';

@@ -120,7 +120,7 @@ test('what runs in production imports only packages that production installs', a
 });
 
 describe('the documents', () => {
-  const names = ['README.md', 'docs/operating.md', 'docs/clients.md', 'docs/security.md'];
+  const names = ['README.md', 'docs/operating.md', 'docs/clients.md', 'docs/security.md', 'docs/resource-servers.md'];
 
   test.each(names)('%s names only scripts, settings, metrics and pages that exist', async (name) => {
     const text = await readText(name);

@@ -1,79 +1,97 @@
-// Removes an account and what it allowed. First nobody can sign in with it, then what was allowed ends, and then the traces go, so
-// that a crash in between leaves less and never more; it may be run again.
+// Removes an account and what it allowed. That it is wanted is written down first, so that a crash at any point leaves it to the running
+// provider, which finishes it. Then nobody can sign in with it, what was allowed ends, the traces go, and at last what the vendor has.
 
 import type { Account } from '../core/account.ts';
-import { AppError } from '../core/errors.ts';
-import { DELETE } from '../login/ending.ts';
-import type { Clock, IdentityVendor, JobQueue, Journal, Revoker, Sealer } from '../login/ports.ts';
+import { refsOf } from '../login/faces.ts';
+import { hashToken, newToken } from '../login/tokens.ts';
+import {
+  type Ended,
+  type Erasure,
+  type ErasureParts,
+  endHere,
+  FORGET,
+  finishIfDone,
+  keepErasure,
+  type Step,
+  tryStep,
+} from './erasure.ts';
+import { IMPORTED } from './import-account.ts';
 
-export interface RemovalParts {
-  readonly accounts: { remove(id: string): Promise<Account | undefined> };
-  readonly devices: { forgetAccount(accountId: string): Promise<number> };
-  readonly consents: { forget(accountId: string): Promise<number> };
+export interface RemovalParts extends ErasureParts {
+  readonly accounts: ErasureParts['accounts'] & { find(id: string): Promise<Account | undefined> };
   readonly ledger: { verificationsOf(hashes: readonly string[]): Promise<readonly string[]> };
-  readonly revoker: Revoker;
-  readonly sealer: Pick<Sealer, 'keyedHashes'>;
-  readonly vendor: Pick<IdentityVendor, 'deleteVerification'>;
-  readonly jobs: Pick<JobQueue, 'schedule'>;
-  readonly journal: Journal;
-  readonly clock: Clock;
 }
 
-export interface Removal {
-  readonly sessions: number;
-  readonly grants: number;
-  readonly devices: number;
-  readonly consents: number;
+export interface Removal extends Ended {
+  /** tells `readErasure` how far the vendor is; whoever has it learns nothing else */
+  readonly receipt: string;
   readonly vendor: {
-    /** the port deletes verifications; the vendor's entry of the person under this name stays */
+    /** what the person was called there */
     readonly subject: string;
-    readonly enrolment: 'deleted' | 'queued';
-    /** the verifications that the running provider still has to delete */
+    /** of what the vendor has, what the running provider still has to delete; 0: nothing is left there */
     readonly queued: number;
   };
 }
 
-/** One deletion a second: the vendor's rate is shared with people who sign in. */
-const SPACING_MS = 1000;
+/** Longer than removing takes: what the provider finds to be done then was left by a crash. */
+const GRACE_MS = 30_000;
 
-/** @returns undefined when there is no such account */
-export async function removeAccount(parts: RemovalParts, id: string): Promise<Removal | undefined> {
-  const account = await parts.accounts.remove(id);
+/**
+ * Safe to repeat, also while another removal of the same account is under way.
+ *
+ * @param by `person`: somebody waits at a page, so all that is the vendor's is left to the background
+ * @param receipt chosen beforehand by whoever may have to ask twice
+ * @returns undefined when there is no such account
+ */
+export async function removeAccount(
+  parts: RemovalParts,
+  id: string,
+  by: 'operator' | 'person',
+  receipt = newToken(),
+): Promise<Removal | undefined> {
+  const account = await parts.accounts.find(id);
   if (!account) return undefined;
-  const enrolment = account.enrolledBy.verificationId;
-  const known = await parts.ledger.verificationsOf(parts.sealer.keyedHashes(id, 'ledger'));
-  const others = known.filter((verificationId) => verificationId !== enrolment);
-  let sessions = 0;
-  let grants = 0;
-  for (const verificationId of [enrolment, ...others]) {
-    const ended = await parts.revoker.revoke(verificationId);
-    sessions += ended.sessions;
-    grants += ended.grants;
-  }
-  const devices = await parts.devices.forgetAccount(id);
-  const consents = await parts.consents.forget(id);
-  const isDeleted = await deleteNow(parts.vendor, enrolment);
-  const queued = isDeleted ? others : [enrolment, ...others];
+  const hash = hashToken(receipt);
   const nowMs = parts.clock.now() * 1000;
-  for (const [index, verificationId] of queued.entries()) {
-    await parts.jobs.schedule({ kind: DELETE, id: verificationId, dueAtMs: nowMs + index * SPACING_MS });
+  let erasure = await planErasure(parts, account, by);
+  await parts.jobs.schedule({ kind: FORGET, id: hash, dueAtMs: nowMs + GRACE_MS });
+  await keepErasure(parts, hash, erasure);
+  const ended = await endHere(parts, erasure);
+  erasure = { ...erasure, isEndedHere: true };
+  if (by === 'operator') erasure = await tryNow(parts, erasure);
+  await keepErasure(parts, hash, erasure);
+  if (!(await finishIfDone(parts, hash, erasure))) {
+    await parts.jobs.schedule({ kind: FORGET, id: hash, dueAtMs: nowMs });
   }
-  await parts.journal.record({ event: 'account.removed', account: id, reasons: ['by-operator'], sessions, grants });
+  return { ...ended, receipt, vendor: { subject: account.subject, queued: erasure.steps.length } };
+}
+
+async function planErasure(parts: RemovalParts, account: Account, by: Erasure['by']): Promise<Erasure> {
+  const { id, subject, enrolledBy, pending, unusedFaces = [] } = account;
+  const opened = await parts.ledger.verificationsOf(parts.sealer.keyedHashes(id, 'ledger'));
+  const verifications = new Set([enrolledBy.verificationId, ...(pending ? [pending.verificationId] : []), ...opened]);
+  const known = [...verifications].filter((verificationId) => !verificationId.startsWith(IMPORTED));
+  const sessions = known.map((verificationId): Step => ({ kind: 'verification', verificationId }));
+  const [first, ...others] = sessions;
+  const forget: Step = { kind: 'subject', subject };
   return {
-    sessions,
-    grants,
-    devices,
-    consents,
-    vendor: { subject: account.subject, enrolment: isDeleted ? 'deleted' : 'queued', queued: queued.length },
+    accountId: id,
+    by,
+    isEndedHere: false,
+    verifications: known,
+    portraits: [...refsOf(account), ...unusedFaces],
+    // the face at once; and once more at the end, as a session that was under way may have brought one back
+    steps: [...(first ? [first] : []), forget, ...others, ...(others.length > 0 ? [forget] : [])],
   };
 }
 
-async function deleteNow(vendor: RemovalParts['vendor'], verificationId: string): Promise<boolean> {
-  try {
-    await vendor.deleteVerification(verificationId);
-    return true;
-  } catch (error) {
-    if (error instanceof AppError && error.code.startsWith('vendor_')) return false;
-    throw error;
+/** The document check and the face: an operator is told whether the vendor answers. */
+async function tryNow(parts: RemovalParts, erasure: Erasure): Promise<Erasure> {
+  const isForget = ({ kind }: Step) => kind === 'subject';
+  let steps = erasure.steps;
+  for (const step of erasure.steps.slice(0, erasure.steps.findIndex(isForget) + 1)) {
+    if ((await tryStep(parts, step)) !== undefined) break;
+    steps = steps.slice(1);
   }
+  return { ...erasure, steps };
 }

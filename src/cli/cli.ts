@@ -14,10 +14,11 @@ import { costs } from './commands/costs.ts';
 import { invite } from './commands/invite.ts';
 import { journal } from './commands/journal.ts';
 import { keys } from './commands/keys.ts';
+import { recovery } from './commands/recovery.ts';
 import { serve } from './commands/serve.ts';
 import type { Output } from './output.ts';
 
-const COMMANDS: readonly Command[] = [serve, check, accounts, invite, attempts, keys, costs, journal];
+const COMMANDS: readonly Command[] = [serve, check, accounts, recovery, invite, attempts, keys, costs, journal];
 
 /** Runs one command line. @returns the exit code */
 export async function run(args: readonly string[], env: NodeJS.ProcessEnv, output: Output): Promise<number> {

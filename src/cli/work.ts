@@ -1,6 +1,7 @@
 // What most commands begin with: the configuration, or every fault of it, and the storage that it names.
 
-import type { App, Parts } from '../app.ts';
+import type { App } from '../app.ts';
+import type { Parts } from '../app-parts.ts';
 import type { Config } from '../config/config.ts';
 import { type Fault, formatFaults } from '../config/faults.ts';
 import { loadConfig } from '../config/load.ts';
@@ -27,7 +28,7 @@ export function printFaults(call: Call, faults: readonly Fault[]): void {
 export function withParts(call: Call, work: (parts: Parts) => Promise<number>): Promise<number> {
   return withConfig(call, async (config) => {
     refuseMemory(config);
-    const { openParts } = await import('../app.ts');
+    const { openParts } = await import('../app-parts.ts');
     const parts = await openParts(config, { log: logTo(call) });
     try {
       return await work(parts);

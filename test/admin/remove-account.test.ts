@@ -1,79 +1,90 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { FORGET, readErasure } from '../../src/admin/erasure.ts';
 import { findAccount } from '../../src/admin/find-account.ts';
+import { createForgetting } from '../../src/admin/forgetting.ts';
 import { type RemovalParts, removeAccount } from '../../src/admin/remove-account.ts';
-import type { Account } from '../../src/core/account.ts';
-import { StorageUnavailable, VendorUnavailable } from '../../src/core/errors.ts';
-import { createAccountStore, createDeviceStore } from '../../src/storage/accounts.ts';
-import { openBackend } from '../../src/storage/backends.ts';
-import { createSealer } from '../../src/storage/sealer.ts';
+import { type AppError, StorageUnavailable, VendorRefused, VendorUnavailable } from '../../src/core/errors.ts';
+import { createWorker } from '../../src/login/work.ts';
 import { createLedger } from '../../src/telemetry/ledger.ts';
+import { account, NOW, openParts, type TestParts } from './support.ts';
 
-const NOW = 1_795_000_000;
-const clock = { now: () => NOW };
-
+let test_: TestParts;
 let parts: RemovalParts;
-let accounts: ReturnType<typeof createAccountStore>;
-let devices: ReturnType<typeof createDeviceStore>;
-let store: Awaited<ReturnType<typeof openBackend>>['store'];
+/** what was done, in order */
 let steps: string[];
-let deletion: () => Promise<void>;
+/** what the vendor fails with, by what is asked of it */
+let failing: Record<string, AppError>;
+let logged: string[];
 
-function account(id: string, identifier: string): Account {
-  return {
-    id,
-    subject: `subject-of-${id}`,
-    identifier,
-    createdAt: NOW,
-    updatedAt: NOW,
-    standing: 'good',
-    profile: {},
-    matching: { document: [], person: [] },
-    portrait: { kind: 'vendor' },
-    enrolledBy: { verificationId: `enrolment-of-${id}`, at: NOW, purpose: 'enrol' },
-    consent: null,
-  };
+/** The provider beside it, as far as it takes jobs. */
+function provider() {
+  const log = (level: string) => (fields: object) => void logged.push(`${level} ${JSON.stringify(fields)}`);
+  return createWorker({
+    jobs: test_.jobs,
+    handlers: {
+      [FORGET]: createForgetting({
+        ...parts,
+        log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
+      }),
+    },
+    log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
+    nowMs: () => test_.clock.now() * 1000,
+  });
+}
+
+/** Lets the provider run for as long as it has something to do, at most this many seconds. */
+async function letProviderRun(seconds: number): Promise<void> {
+  const worker = provider();
+  for (let second = 0; second <= seconds; second += 1) {
+    await worker.runDue();
+    test_.move(1);
+  }
 }
 
 beforeEach(async () => {
-  ({ store } = await openBackend('memory:', { clock }));
-  const sealer = createSealer([new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)]);
-  accounts = createAccountStore({ store, sealer });
-  devices = createDeviceStore({ store });
+  test_ = await openParts();
+  const { store, sealer, clock, accounts, jobs } = test_;
+  steps = [];
+  failing = {};
+  logged = [];
   const ledger = createLedger({ store, clock });
+  const open = (id: string, verificationId: string) =>
+    ledger.open({ verificationId, client: 'app', account: id, reason: 'login' });
   for (const [id, verificationId] of [
     ['a', 'enrolment-of-a'],
     ['a', 'login-1'],
     ['b', 'login-2'],
   ] as const) {
-    await ledger.open({ verificationId, client: 'app', account: sealer.keyedHash(id, 'ledger'), reason: 'login' });
+    await open(sealer.keyedHash(id, 'ledger'), verificationId);
   }
   // opened before the keys were rotated
-  const older = sealer.keyedHashes('a', 'ledger')[1] ?? '';
-  await ledger.open({ verificationId: 'login-0', client: 'app', account: older, reason: 'login' });
-  steps = [];
-  deletion = async () => undefined;
+  await open(sealer.keyedHashes('a', 'ledger')[1] ?? '', 'login-0');
+  const ask = async (step: string) => {
+    steps.push(step);
+    if (failing[step]) throw failing[step];
+  };
   parts = {
-    accounts: { remove: (id) => (steps.push('remove'), accounts.remove(id)) },
-    devices,
-    consents: { forget: async () => 0 },
+    ...test_,
+    accounts: { ...accounts, remove: (id) => (steps.push('remove'), accounts.remove(id)) },
+    devices: { forgetAccount: async (id) => (steps.push(`devices of ${id}`), 2) },
+    consents: { forget: async () => 3 },
+    activity: { forget: async (id) => void steps.push(`activity of ${id}`) },
+    passkeys: { forget: async (id) => void steps.push(`passkeys of ${id}`) },
+    recovery: { forget: async (id) => void steps.push(`recovery codes of ${id}`) },
     ledger,
-    sealer,
-    clock,
     revoker: {
-      revoke: async (verificationId) => {
-        steps.push(`revoke ${verificationId}`);
-        return { sessions: 1, grants: 2 };
-      },
+      revoke: async (verificationId) => (steps.push(`revoke ${verificationId}`), { sessions: 1, grants: 2 }),
+      revokeAccount: async (id) => (steps.push(`revoke all of ${id}`), { sessions: 4, grants: 5 }),
     },
-    vendor: { deleteVerification: (verificationId) => (steps.push(`delete ${verificationId}`), deletion()) },
-    jobs: {
-      schedule: async ({ kind, id, dueAtMs }) => {
-        steps.push(`${kind} ${id} after ${dueAtMs - NOW * 1000}`);
-      },
+    vendor: {
+      deleteVerification: (verificationId) => ask(`delete ${verificationId}`),
+      forgetSubject: (subject) => ask(`forget ${subject}`),
     },
+    jobs,
     journal: {
-      record: async ({ event }) => {
-        steps.push(event);
+      record: async (entry) => {
+        steps.push(entry.event);
+        await test_.journal.record(entry);
       },
     },
   };
@@ -81,60 +92,207 @@ beforeEach(async () => {
   await accounts.create(account('b', 'bob'));
 });
 
+/** What was asked of the vendor. */
+const asked = () => steps.filter((step) => /^(delete|forget) /.test(step));
+
 test('nobody can sign in before anything else is taken back, and other accounts are left alone', async () => {
-  await devices.remember('tablet', 'b');
-  await devices.remember('tablet', 'a');
-  await devices.remember('phone', 'a');
-  expect(await removeAccount(parts, 'a')).toEqual({
-    sessions: 3,
-    grants: 6,
+  expect(await removeAccount(parts, 'a', 'operator')).toEqual({
+    sessions: 7,
+    grants: 11,
     devices: 2,
-    consents: 0,
-    vendor: { subject: 'subject-of-a', enrolment: 'deleted', queued: 2 },
+    consents: 3,
+    receipt: expect.stringMatching(/^[\w-]{22}$/),
+    vendor: { subject: 'subject-of-a', queued: 3 },
   });
-  expect(steps[0]).toBe('remove');
-  expect(steps.filter((step) => step.startsWith('revoke')).sort()).toEqual([
+  expect(steps.slice(0, 10)).toEqual([
+    'remove',
     'revoke enrolment-of-a',
-    'revoke login-0',
-    'revoke login-1',
+    expect.stringMatching(/^revoke login-[01]$/),
+    expect.stringMatching(/^revoke login-[01]$/),
+    'revoke all of a',
+    'devices of a',
+    'activity of a',
+    'passkeys of a',
+    'recovery codes of a',
+    'account.removed',
   ]);
-  expect(steps.filter((step) => step.startsWith('delete login')).sort()).toEqual([
-    expect.stringMatching(/^delete login-0 after (0|1000)$/),
-    expect.stringMatching(/^delete login-1 after (0|1000)$/),
-  ]);
-  expect(steps.at(-1)).toBe('account.removed');
-  expect(await devices.accountsOf('tablet')).toEqual(['b']);
-  expect(await devices.accountsOf('phone')).toEqual([]);
-  expect(await accounts.findByIdentifier('bob')).toMatchObject({ id: 'b' });
+  // the document and the face at once
+  expect(steps.slice(10)).toEqual(['delete enrolment-of-a', 'forget subject-of-a']);
+  expect(await test_.accounts.findByIdentifier('bob')).toMatchObject({ id: 'b' });
 });
 
-test('what the vendor does not delete now is left to the provider', async () => {
-  deletion = () => Promise.reject(new VendorUnavailable('down'));
-  expect((await removeAccount(parts, 'a'))?.vendor).toEqual({
-    subject: 'subject-of-a',
-    enrolment: 'queued',
-    queued: 3,
+test('the provider does the rest, one step a second, and says when it is done', async () => {
+  const removal = await removeAccount(parts, 'a', 'operator');
+  const receipt = removal?.receipt ?? '';
+  expect(await readErasure(parts, receipt)).toEqual({ kind: 'under-way', left: 3 });
+  await provider().runDue();
+  expect(await readErasure(parts, receipt)).toEqual({ kind: 'under-way', left: 2 });
+  await letProviderRun(10);
+  expect(asked().slice(2).sort()).toEqual(['delete login-0', 'delete login-1', 'forget subject-of-a']);
+  // once more at the end: a session under way may have brought a face back
+  expect(asked().at(-1)).toBe('forget subject-of-a');
+  expect(await readErasure(parts, receipt)).toEqual({ kind: 'done', at: NOW + 2 });
+  expect(test_.entries).toMatchObject([
+    { event: 'account.removed', account: 'a', reasons: ['by-operator'], sessions: 7, grants: 11 },
+    { event: 'account.erased', account: 'a', reasons: ['by-operator'] },
+  ]);
+  expect(await test_.jobs.nextDueAtMs()).toBeUndefined();
+  expect(await readErasure(parts, 'no-such-receipt')).toEqual({ kind: 'unknown' });
+});
+
+test('a person who removes their own account does not wait for the vendor', async () => {
+  const removal = await removeAccount(parts, 'a', 'person');
+  expect(asked()).toEqual([]);
+  expect(removal).toMatchObject({ vendor: { queued: 5 } });
+  expect(test_.entries).toMatchObject([{ reasons: ['by-person'] }]);
+  await letProviderRun(10);
+  expect(await readErasure(parts, removal?.receipt ?? '')).toMatchObject({ kind: 'done' });
+});
+
+test('a button pressed twice with one receipt is one erasure', async () => {
+  const receipt = 'chosen-beforehand-0000';
+  await Promise.all([1, 2, 3].map(() => removeAccount(parts, 'a', 'person', receipt)));
+  expect(await removeAccount(parts, 'a', 'person', receipt)).toBeUndefined();
+  expect(await test_.store.keys('erasure:')).toHaveLength(1);
+  await letProviderRun(20);
+  expect(await readErasure(parts, receipt)).toMatchObject({ kind: 'done' });
+  expect(test_.entries.filter(({ event }) => event === 'account.erased')).toHaveLength(1);
+  expect(await test_.jobs.nextDueAtMs()).toBeUndefined();
+});
+
+test('where there was but the document check, everything is gone at once', async () => {
+  const removal = await removeAccount(parts, 'b', 'operator');
+  // bob's login-2
+  expect(removal).toMatchObject({ vendor: { queued: 2 } });
+  await test_.accounts.create(account('c', 'carol'));
+  const whole = await removeAccount(parts, 'c', 'operator');
+  expect(whole).toMatchObject({ vendor: { queued: 0 } });
+  expect(await readErasure(parts, whole?.receipt ?? '')).toEqual({ kind: 'done', at: NOW });
+});
+
+test('who was imported has no session of their enrolment at the vendor, and a face all the same', async () => {
+  const enrolledBy = { verificationId: 'import:x', at: NOW, purpose: 'enrol' } as const;
+  await test_.accounts.create(account('d', 'dora', { enrolledBy }));
+  expect(await removeAccount(parts, 'd', 'operator')).toMatchObject({ vendor: { queued: 0 } });
+  expect(asked()).toEqual(['forget subject-of-d']);
+});
+
+test('a face goes with the account, one that waits to replace it as well, and so does the document check of that', async () => {
+  const pin = async (face: number) => {
+    const { ref, sha256 } = await test_.accounts.keepPortrait(new Uint8Array([face]));
+    await test_.accounts.pinPortrait(ref);
+    return { kind: 'local', ref, sha256, pinnedAt: NOW } as const;
+  };
+  const matching = { document: [], person: [] };
+  const due = { verificationId: 'renewal-1', at: NOW, dueAt: NOW + 9, profile: {}, matching };
+  const pending = { ...due, portrait: await pin(2) };
+  await test_.accounts.create(account('e', 'elsa', { portrait: await pin(1), pending }));
+  await removeAccount(parts, 'e', 'operator');
+  await letProviderRun(5);
+  expect(await test_.store.keys('portrait:')).toEqual([]);
+  expect(asked()).toEqual(expect.arrayContaining(['delete enrolment-of-e', 'delete renewal-1', 'forget subject-of-e']));
+});
+
+describe('a vendor that does not do as it is asked', () => {
+  test('is asked again, later and later, for as long as it takes', async () => {
+    failing = {
+      'delete enrolment-of-a': new VendorUnavailable('down'),
+      'forget subject-of-a': new VendorRefused('key'),
+    };
+    const removal = await removeAccount(parts, 'a', 'operator');
+    expect(removal).toMatchObject({ vendor: { queued: 5 } });
+    // no more is tried while somebody waits
+    expect(asked()).toEqual(['delete enrolment-of-a']);
+    await letProviderRun(2 * 3600);
+    expect(await readErasure(parts, removal?.receipt ?? '')).toMatchObject({ kind: 'under-way' });
+    // what fails does not hold up the rest
+    expect(asked()).toEqual(expect.arrayContaining(['delete login-0', 'delete login-1']));
+    expect(asked().length).toBeLessThan(25);
+    expect(logged.some((line) => line.startsWith('warn'))).toBe(true);
+    failing = {};
+    await letProviderRun(5 * 3600);
+    expect(asked().at(-1)).toBe('forget subject-of-a');
+    expect(await readErasure(parts, removal?.receipt ?? '')).toMatchObject({ kind: 'done' });
   });
-  expect(steps).toContain('delete enrolment-of-a after 0');
+
+  test('a storage that fails is no success, and what was begun is finished', async () => {
+    failing = { 'delete enrolment-of-a': new StorageUnavailable('down') };
+    await expect(removeAccount(parts, 'a', 'operator')).rejects.toThrow(StorageUnavailable);
+    failing = {};
+    await letProviderRun(60);
+    expect(asked().at(-1)).toBe('forget subject-of-a');
+    expect(await test_.jobs.nextDueAtMs()).toBeUndefined();
+  });
 });
 
-test('a storage that fails is no success', async () => {
-  deletion = () => Promise.reject(new StorageUnavailable('down'));
-  await expect(removeAccount(parts, 'a')).rejects.toThrow(StorageUnavailable);
+test('after a crash at any point the provider finishes what was begun', async () => {
+  let crashes = 0;
+  for (let step = 0; ; step += 1) {
+    test_ = await openParts();
+    const { store, accounts, jobs } = test_;
+    await accounts.create(account('a', 'alice'));
+    steps = [];
+    const whole = { ...parts, ...test_, accounts, jobs, ledger: { verificationsOf: async () => ['login-1'] } };
+    let left = step;
+    const stumbling = <T extends object>(port: T): T =>
+      Object.fromEntries(
+        Object.entries(port).map(([name, work]) => [
+          name,
+          (...args: unknown[]) => {
+            left -= 1;
+            return left < 0 ? Promise.reject(new StorageUnavailable('crashed')) : work(...args);
+          },
+        ]),
+      ) as T;
+    parts = {
+      ...whole,
+      accounts: stumbling(accounts),
+      jobs: stumbling(jobs),
+      store: stumbling(store),
+      journal: stumbling(whole.journal),
+      vendor: stumbling(whole.vendor),
+      revoker: stumbling(whole.revoker),
+    };
+    const isOver = await removeAccount(parts, 'a', 'operator').then(
+      () => true,
+      () => false,
+    );
+    parts = whole;
+    await letProviderRun(60);
+    // either nothing was begun, or all of it is done
+    if (await accounts.find('a')) {
+      expect(asked()).toEqual([]);
+      expect(await accounts.findByIdentifier('alice')).toBeDefined();
+    } else {
+      expect(asked()).toEqual(
+        expect.arrayContaining(['delete enrolment-of-a', 'delete login-1', 'forget subject-of-a']),
+      );
+      expect(steps).toContain('revoke all of a');
+      expect(test_.entries.map(({ event }) => event)).toEqual(
+        expect.arrayContaining(['account.removed', 'account.erased']),
+      );
+    }
+    expect(await jobs.nextDueAtMs()).toBeUndefined();
+    if (isOver) break;
+    crashes += 1;
+  }
+  expect(crashes).toBeGreaterThan(10);
+});
+
+test('what is remembered meanwhile is sealed, and nothing of it when it is done', async () => {
+  await removeAccount(parts, 'a', 'person');
+  const [key = ''] = await test_.store.keys('erasure:');
+  const kept = JSON.stringify(await test_.store.get(key));
+  for (const secret of ['subject-of-a', 'login-1', 'alice']) expect(kept).not.toContain(secret);
+  await letProviderRun(10);
+  expect(await test_.store.get(key)).toEqual({ doneAt: expect.any(Number) });
 });
 
 test('the identifier is free afterwards, and removing twice is nothing', async () => {
-  await removeAccount(parts, 'a');
-  expect(await removeAccount(parts, 'a')).toBeUndefined();
-  expect(await accounts.create(account('c', 'alice'))).toBe(true);
-});
-
-test('a face of the account goes with it', async () => {
-  const face = await accounts.keepPortrait(new Uint8Array([1, 2, 3]));
-  await accounts.pinPortrait(face.ref);
-  await accounts.change('a', (current) => ({ ...current, portrait: { kind: 'local', ...face, pinnedAt: NOW } }));
-  await removeAccount(parts, 'a');
-  expect(await store.keys('portrait:')).toEqual([]);
+  await removeAccount(parts, 'a', 'operator');
+  expect(await removeAccount(parts, 'a', 'operator')).toBeUndefined();
+  expect(await test_.accounts.create(account('c', 'alice'))).toBe(true);
+  expect((await findAccount(test_, 'alice'))?.id).toBe('c');
 });
 
 describe('findAccount', () => {
@@ -146,11 +304,11 @@ describe('findAccount', () => {
     ['carol', undefined],
     ['two words', undefined],
   ])('%j is %j', async (name, id) => {
-    expect((await findAccount({ accounts }, name))?.id).toBe(id);
+    expect((await findAccount(test_, name))?.id).toBe(id);
   });
 
   test('an identifier that is spelt like an id does not hide the account of that id', async () => {
-    await accounts.create(account('c', 'a'));
-    expect((await findAccount({ accounts }, 'a'))?.id).toBe('a');
+    await test_.accounts.create(account('c', 'a'));
+    expect((await findAccount(test_, 'a'))?.id).toBe('a');
   });
 });

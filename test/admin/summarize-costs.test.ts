@@ -12,14 +12,16 @@ test('sums are by reason, outcome and client; only what is billed costs', async 
     lines({}, {}, { client: 'shop' }, { outcome: 'abandoned', billed: false }, { reason: 'enrol', price: null }),
   );
   expect(sums).toEqual([
-    { reason: 'enrol', outcome: 'accepted', client: 'app', opened: 1, billed: 1, price: 0 },
-    { reason: 'login', outcome: 'abandoned', client: 'app', opened: 1, billed: 0, price: 0 },
-    { reason: 'login', outcome: 'accepted', client: 'app', opened: 2, billed: 2, price: 0.2 },
-    { reason: 'login', outcome: 'accepted', client: 'shop', opened: 1, billed: 1, price: 0.1 },
+    { reason: 'enrol', outcome: 'accepted', client: 'app', opened: 1, billed: 1, free: 0, price: 0 },
+    { reason: 'login', outcome: 'abandoned', client: 'app', opened: 1, billed: 0, free: 1, price: 0 },
+    { reason: 'login', outcome: 'accepted', client: 'app', opened: 2, billed: 2, free: 0, price: 0.2 },
+    { reason: 'login', outcome: 'accepted', client: 'shop', opened: 1, billed: 1, free: 0, price: 0.1 },
   ]);
 });
 
-test('what is not settled yet is open, and nothing sums to nothing', async () => {
-  expect(await summarizeCosts(lines({ outcome: null, billed: false }))).toMatchObject([{ outcome: 'open', opened: 1 }]);
+test('what is not settled yet is open, neither billed nor free, and nothing sums to nothing', async () => {
+  expect(await summarizeCosts(lines({ outcome: null, billed: false }))).toMatchObject([
+    { outcome: 'open', opened: 1, billed: 0, free: 0 },
+  ]);
   expect(await summarizeCosts(lines())).toEqual([]);
 });

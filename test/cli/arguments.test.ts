@@ -24,7 +24,7 @@ test('help and version are answers, for every command', async () => {
   expect(help).toMatchObject({ code: 0, err: '' });
   expect(version).toMatchObject({ code: 0, err: '' });
   expect(version.out).toMatch(/^selfie-oidc \d+\.\d+\.\d+\n$/);
-  for (const name of ['serve', 'check', 'accounts', 'invite', 'attempts', 'keys', 'costs', 'journal']) {
+  for (const name of ['serve', 'check', 'accounts', 'recovery', 'invite', 'attempts', 'keys', 'costs', 'journal']) {
     expect(help.out).toContain(`  ${name} `);
     const one = await say(name, '--help');
     expect(one).toMatchObject({ code: 0, err: '' });
@@ -45,6 +45,29 @@ test.each([
   [['accounts', 'lst'], /did you mean list\?/],
   [['accounts', 'show'], /say which account/],
   [['accounts', 'remove', 'a', 'b'], /one word too many/],
+  [['accounts', 'import'], /accounts import FILE/],
+  [['accounts', 'import', 'a', 'b'], /one word too many/],
+  [['accounts', 'import', '/nowhere/at/all'], /cannot be read: ENOENT/],
+  [['accounts', 'show', 'a', '--dry-run'], /--dry-run belongs to accounts import/],
+  [['accounts', 'import-shared'], /IDENTIFIER/],
+  [['accounts', 'import-shared', 'two words'], /no spaces/],
+  [['accounts', 'import-shared', 'a', '--token=x'], /unknown option --token\n/],
+  [['accounts', 'import-shared', 'a', '--copy', 'x', '--distrust'], /stands alone/],
+  [['accounts', 'import-shared', 'a', '--reason', 'x'], /belongs to accounts review/],
+  [['accounts', 'review', 'a'], /--set or --clear/],
+  [['accounts', 'review', 'a', '--set', '--clear'], /--set or --clear/],
+  [['accounts', 'review', 'a', '--set'], /--reason is needed/],
+  [['accounts', 'review', 'a', '--set', '--reason', ' '], /--reason is needed/],
+  [['accounts', 'review', 'a', '--set', '--reason', 'a\nb'], /one line/],
+  [['accounts', 'review', 'a', '--clear', '--reason', 'x'], /belongs to --set/],
+  [['accounts', 're-enrol'], /say which account/],
+  [['recovery', 'issue'], /say which/],
+  [['recovery', 'issue', 'a', '--by', 'b'], /--reason is needed/],
+  [['recovery', 'issue', 'a', '--reason', 'b'], /--by is needed/],
+  [['recovery', 'approve', 'a'], /--by is needed/],
+  [['recovery', 'approve', 'a', '--reason', 'b'], /belongs to recovery issue/],
+  [['recovery', 'withdraw', 'a', '--by', 'b'], /belongs to recovery issue/],
+  [['recovery', 'aprove'], /did you mean approve\?/],
   [['attempts'], /say which: --held/],
   [['invite', '--ttl', '7y'], /90m, 12h, 7d/],
   [['invite', '--ttl', '91d'], /to 90d/],

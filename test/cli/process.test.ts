@@ -2,7 +2,7 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, rename, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
@@ -42,6 +42,26 @@ function said(child: ChildProcess, lines: number): Promise<string[]> {
       text += chunk;
       const all = text.split('\n').slice(0, -1);
       if (all.length >= lines) done(all);
+    });
+    child.once('exit', (code) => fail(new Error(`ended with ${code}: ${text}`)));
+  });
+}
+
+function linesOf(out: string): Record<string, unknown>[] {
+  return out
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+}
+
+/** Waits for a line of the log. */
+function logged(child: ChildProcess, message: string): Promise<Record<string, unknown>> {
+  let text = '';
+  return new Promise((done, fail) => {
+    child.stdout?.on('data', (chunk) => {
+      text += chunk;
+      const line = linesOf(text.slice(0, text.lastIndexOf('\n') + 1)).find(({ msg }) => msg === message);
+      if (line) done(line);
     });
     child.once('exit', (code) => fail(new Error(`ended with ${code}: ${text}`)));
   });
@@ -140,7 +160,9 @@ test('SIGTERM: no new requests, those under way are answered, and the storage ou
   await refusesNewcomers(place.port);
   socket.write('{}');
   expect(await answer).toMatch(/^HTTP\/1\.1 401 /m);
-  expect((await end).code).toBe(0);
+  const { code, out } = await end;
+  expect(code).toBe(0);
+  expect(linesOf(out)).toContainEqual(expect.objectContaining({ level: 'info', signal: 'SIGTERM' }));
   expect((await cli(['journal', '--json'], place)).json()).toEqual([
     expect.objectContaining({ event: 'invitation.made' }),
   ]);
@@ -171,9 +193,71 @@ test.each([
   server.kill('SIGUSR2');
   const { code, out } = await end;
   expect(code).toBe(1);
-  const lines = out
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line));
-  expect(lines.at(-1)).toMatchObject({ level: 'error', err: expect.objectContaining({ message: 'lost' }) });
+  expect(linesOf(out).at(-1)).toMatchObject({ level: 'error', err: expect.objectContaining({ message: 'lost' }) });
+});
+
+const OTHER = { client_id: 'other', client_secret: 'of-this-test', redirect_uris: ['http://127.0.0.1:9/other'] };
+
+async function knows(port: number, clientId: string): Promise<boolean> {
+  const query = new URLSearchParams({ client_id: clientId, response_type: 'code', scope: 'openid' });
+  const answer = await fetch(`http://127.0.0.1:${port}/auth?${query}`, { redirect: 'manual' });
+  return !(await answer.text()).includes('client is invalid');
+}
+
+test('SIGHUP has the clients read again; with a file full of faults those before stay, and nothing ends', async () => {
+  const place = await development();
+  const file = join(place.cwd, 'clients.json');
+  const server = start([MAIN], place);
+  await said(server, 1);
+  expect(await knows(place.port, 'app')).toBe(true);
+  expect(await knows(place.port, 'other')).toBe(false);
+  const read = logged(server, 'clients read again');
+  await writeFile(`${file}.new`, JSON.stringify([OTHER]));
+  await rename(`${file}.new`, file);
+  server.kill('SIGHUP');
+  expect(await read).toMatchObject({ level: 'info', added: 1, changed: 0, removed: 1 });
+  expect(await knows(place.port, 'other')).toBe(true);
+  expect(await knows(place.port, 'app')).toBe(false);
+
+  const fault = logged(server, 'a fault in the configuration');
+  const kept = logged(server, 'clients not read again: those before stay in use');
+  await writeFile(file, JSON.stringify([{ ...OTHER, redirect_uris: ['no address'] }]));
+  server.kill('SIGHUP');
+  expect(await fault).toMatchObject({ level: 'error', where: expect.stringContaining('clients.json:1') });
+  expect(await kept).toMatchObject({ level: 'error', faults: 1 });
+  expect(await knows(place.port, 'other')).toBe(true);
+  const end = ended(server);
+  server.kill('SIGTERM');
+  expect((await end).code).toBe(0);
+});
+
+test('a change of the clients file is noticed without a signal', async () => {
+  const place = await development();
+  const server = start([MAIN], place);
+  await said(server, 1);
+  const read = logged(server, 'clients read again');
+  await writeFile(join(place.cwd, 'clients.json'), JSON.stringify([OTHER]));
+  expect(await read).toMatchObject({ added: 1, removed: 1 });
+  expect(await knows(place.port, 'other')).toBe(true);
+});
+
+test('SIGHUP ends nothing: not while it starts, not the demo', async () => {
+  const env = await demoEnv();
+  const demo = start([MAIN], { cwd: await newFolder(), env });
+  const place = await development();
+  // the first listener of all is one for faults: the signal comes right after it, long before there is anything to read again
+  const fuse = `data:text/javascript,${encodeURIComponent(`process.on('newListener', function early(name) {
+    if (name !== 'uncaughtException') return;
+    process.off('newListener', early);
+    setImmediate(() => process.kill(process.pid, 'SIGHUP'));
+  })`)}`;
+  const server = start(['--import', fuse, MAIN], place);
+  const [[line = '']] = await Promise.all([said(server, 1), said(demo, 3)]);
+  expect(JSON.parse(line)).toMatchObject({ msg: 'listening' });
+  demo.kill('SIGHUP');
+  // it answers, so it listens to signals by now
+  expect((await fetch(`http://localhost:${env.PORT}/livez`)).status).toBe(200);
+  const end = ended(demo);
+  demo.kill('SIGTERM');
+  expect((await end).code).toBe(0);
 });

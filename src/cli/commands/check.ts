@@ -3,6 +3,7 @@
 import { stringify } from 'yaml';
 import { checkStorage } from '../../admin/check-storage.ts';
 import { checkVendor } from '../../admin/check-vendor.ts';
+import type { App } from '../../app.ts';
 import { type Config, toPrintable } from '../../config/config.ts';
 import { AppError } from '../../core/errors.ts';
 import type { VendorFinding } from '../../login/ports.ts';
@@ -13,8 +14,11 @@ import { logTo, printFaults, withConfig } from '../work.ts';
 export const check: Command = {
   name: 'check',
   summary: 'Judges settings, files, keys, clients and storage, and prints the configuration in effect',
-  forms: ['check [--vendor]'],
-  options: { vendor: { type: 'boolean', about: 'also ask the vendor for the workflows and the webhook destination' } },
+  forms: ['check [--vendor] [--mail]'],
+  options: {
+    vendor: { type: 'boolean', about: 'also ask the vendor for the workflows and the webhook destination' },
+    mail: { type: 'boolean', about: 'also ask the mail server whether it takes us; nothing is sent' },
+  },
   notes: ['Exit code 2: the configuration has faults. 1: the storage or the vendor has. Secrets print as [secret].'],
   async run(call) {
     expectWords(call.words, 0);
@@ -34,7 +38,11 @@ export const check: Command = {
 
 /** @returns an exit code when the configuration itself turned out to be faulty */
 async function checkParts(call: Call, config: Config, findings: VendorFinding[]): Promise<number | undefined> {
-  const [{ createApp, openParts }, { faultsOf }] = await Promise.all([import('../../app.ts'), import('../../main.ts')]);
+  const [{ createApp }, { openParts }, { faultsOf }] = await Promise.all([
+    import('../../app.ts'),
+    import('../../app-parts.ts'),
+    import('../../main.ts'),
+  ]);
   // what goes wrong is a finding
   const log = logTo(call, 'silent');
   try {
@@ -45,8 +53,10 @@ async function checkParts(call: Call, config: Config, findings: VendorFinding[])
       findings.push({ level: isKept ? 'ok' : 'fault', subject: 'storage', message });
       const { length } = config.clients;
       const clients = `${length} accepted by the provider${config.demo ? ', beside those of the demo' : ''}`;
-      await (await createApp(config, { log })).close();
+      const app = await createApp(config, { log });
       findings.push({ level: 'ok', subject: 'clients', message: clients });
+      if (call.values.mail === true) findings.push(await checkMail(app));
+      await app.close();
       if (call.values.vendor === true) {
         findings.push(...(await checkVendor({ vendor: parts.vendor, issuer: config.issuer })));
       }
@@ -64,6 +74,15 @@ async function checkParts(call: Call, config: Config, findings: VendorFinding[])
     findings.push({ level: 'fault', subject: 'storage', message: error.message });
     return undefined;
   }
+}
+
+async function checkMail(app: App): Promise<VendorFinding> {
+  const probe = await app.probeMail();
+  if (!probe)
+    return { level: 'warning', subject: 'mail', message: 'SMTP_URL is not set: no code, link or notice is sent' };
+  return probe.ok
+    ? { level: 'ok', subject: 'mail', message: 'the mail server takes us' }
+    : { level: 'fault', subject: 'mail', message: probe.reason };
 }
 
 function kindOf(config: Config): string {

@@ -1,7 +1,7 @@
 // `journal`: what was decided about logins, and the proof that nobody rewrote it.
 
 import type { JournalLine } from '../../telemetry/journal.ts';
-import { type Call, type Command, expectWords, FAILED, readAction, SUCCESS } from '../command.ts';
+import { type Call, type Command, expectWords, FAILED, Misuse, readAction, SUCCESS } from '../command.ts';
 import { columns, isoTime } from '../output.ts';
 import { PERIOD, readPeriod } from '../values.ts';
 import { withParts } from '../work.ts';
@@ -12,8 +12,11 @@ const PAGE = 200;
 export const journal: Command = {
   name: 'journal',
   summary: 'Prints audit events, or verifies that none was changed, removed or slipped in',
-  forms: ['journal [--since DATE] [--until DATE]', 'journal verify'],
-  options: PERIOD,
+  forms: ['journal [--since DATE] [--until DATE] [--event NAME]', 'journal verify'],
+  options: {
+    ...PERIOD,
+    event: { type: 'string', about: "only these: login.revoked, or 'logout.*' for all that begin so" },
+  },
   notes: [
     'With --json, lines are as they were hashed, at in epoch seconds. A chain does not show that its end was cut off: keep',
     'the newest hash elsewhere, and compare.',
@@ -21,12 +24,13 @@ export const journal: Command = {
   async run(call) {
     expectWords(call.words, 1);
     if (call.words.length > 0 && readAction(call.words, ['verify']) === 'verify') return verify(call);
-    const isWanted = readPeriod(call.values);
+    const isInPeriod = readPeriod(call.values);
+    const isEvent = readEvent(call.values);
     return withParts(call, async (parts) => {
       let page: JournalLine[] = [];
       let count = 0;
       for await (const line of parts.journal.entries()) {
-        if (!isWanted(line.at)) continue;
+        if (!isInPeriod(line.at) || !isEvent(line.event)) continue;
         count += 1;
         if (call.json) call.out(JSON.stringify(line));
         else page.push(line);
@@ -40,6 +44,15 @@ export const journal: Command = {
     });
   },
 };
+
+/** A name, or the beginning of names with a star behind it. @throws Misuse */
+function readEvent({ event }: Call['values']): (name: string) => boolean {
+  if (typeof event !== 'string') return () => true;
+  const [, beginning = '', star] = /^([a-z][a-z.-]*)(\*)?$/.exec(event) ?? [];
+  if (beginning === '')
+    throw new Misuse("--event is the name of an event, or its beginning: login.revoked, 'logout.*'");
+  return (name) => (star ? name.startsWith(beginning) : name === beginning);
+}
 
 function verify(call: Call): Promise<number> {
   return withParts(call, async (parts) => {

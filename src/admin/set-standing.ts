@@ -1,0 +1,46 @@
+// What an operator says about an account that stays: somebody should look at it, nobody need any more, or its next login is to be a
+// document check. Words of an operator are kept with the account, sealed; the journal tells that it was done.
+
+import { type Account, putUnderReview } from '../core/account.ts';
+import type { AccountStore, Clock, Journal } from '../login/ports.ts';
+
+export interface StandingParts {
+  readonly accounts: Pick<AccountStore, 'change'>;
+  readonly journal: Journal;
+  readonly clock: Clock;
+}
+
+/** Rules of risk ask for more while a review stands. Reasons add up. @returns undefined when there is no such account */
+export async function setReview(parts: StandingParts, id: string, reason: string): Promise<Account | undefined> {
+  const now = parts.clock.now();
+  const account = await parts.accounts.change(id, (current) => putUnderReview(current, reason, now));
+  return tell(parts, account, 'account.review-set');
+}
+
+/** @returns undefined when there is no such account */
+export async function clearReview(parts: StandingParts, id: string): Promise<Account | undefined> {
+  const account = await parts.accounts.change(id, ({ review, ...rest }) => rest);
+  return tell(parts, account, 'account.review-cleared');
+}
+
+/**
+ * The next login is a document check of the same person. An account that was withdrawn stays so: that asks for the same, and no token
+ * is good until then.
+ *
+ * @returns undefined when there is no such account
+ */
+export async function demandReEnrolment(parts: StandingParts, id: string): Promise<Account | undefined> {
+  const account = await parts.accounts.change(id, (current) =>
+    current.standing === 'good' ? { ...current, standing: 'must-re-enrol' } : current,
+  );
+  return tell(parts, account, 'account.re-enrolment-demanded');
+}
+
+async function tell(
+  { journal }: StandingParts,
+  account: Account | undefined,
+  event: string,
+): Promise<Account | undefined> {
+  if (account) await journal.record({ event, account: account.id, reasons: ['by-operator'] });
+  return account;
+}

@@ -28,6 +28,9 @@ const WORKFLOWS = {
 /** As high as the settings go: a bench is thousands of logins from one address in an hour. All else is the default. */
 const POLICY = `
 enrolment: open
+# nobody skips: what is measured is a selfie
+risk:
+  rules: [new_device, new_network]
 limits:
   sessions_per_account_per_hour: 10000
   unknown_devices_per_account_per_hour: 10000

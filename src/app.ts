@@ -1,53 +1,40 @@
 // The one place where parts are made and handed to each other. No decisions: what the configuration says is built, what is built
-// is returned, and `close()` takes it down in the right order.
+// is returned, and `close()` takes it down in the right order. Here is what lives as long as the process; what is made anew when the
+// clients change is in `provider-app.ts`.
 
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import Router from '@koa/router';
 import type { JWKS } from 'oidc-provider';
+import { FORGET } from './admin/erasure.ts';
+import { createForgetting } from './admin/forgetting.ts';
+import { removeAccount } from './admin/remove-account.ts';
+import { openMail, openNetworks, openParts, type Parts, type PartsOptions } from './app-parts.ts';
+import { rulesOf } from './app-rules.ts';
 import type { Config } from './config/config.ts';
-import { Misconfigured } from './config/faults.ts';
+import type { ClientsReader } from './config/reload.ts';
 import { createOutgoingPolicy } from './core/outgoing.ts';
-import { viewOfClient } from './http/client-view.ts';
 import { createCookies } from './http/cookies.ts';
 import { accessLog } from './http/middleware/access-log.ts';
-import { createCsrf } from './http/middleware/csrf.ts';
 import { requestId } from './http/middleware/request-id.ts';
 import { securityHeaders } from './http/middleware/security-headers.ts';
 import { trustedProxy } from './http/middleware/trusted-proxy.ts';
-import { mountRoutes } from './http/mount.ts';
 import { createReply } from './http/reply.ts';
 import { healthRoutes } from './http/routes/health.ts';
-import { createInteractionRoutes } from './http/routes/interaction.ts';
-import { createInviteRoute } from './http/routes/invite.ts';
-import { createLogoRoute } from './http/routes/logos.ts';
 import { createOidcPages } from './http/routes/oidc-pages.ts';
 import { createWebhookRoute } from './http/routes/webhooks.ts';
 import { createViews } from './http/views.ts';
 import { createWaitingRoom } from './http/waiting-room.ts';
 import { createJourney } from './login/journey.ts';
 import { LOOK } from './login/look.ts';
-import type { Clock, Logger, Revoker } from './login/ports.ts';
-import type { JourneyRules } from './login/rules.ts';
+import type { Logger, Revoker } from './login/ports.ts';
+import type { MailDelivery } from './mail/mailer.ts';
+import { MAIL } from './mail/mailer.ts';
 import { createPairwiseSub } from './oidc/accounts.ts';
-import { findRefusedClients } from './oidc/clients.ts';
-import { createConsents } from './oidc/consents.ts';
-import { createInteractions } from './oidc/interactions.ts';
-import { createLogoutDelivery, LOGOUT } from './oidc/logout.ts';
+import { LOGOUT } from './oidc/logout.ts';
 import { createGuardedFetch } from './oidc/outgoing.ts';
-import { createProvider } from './oidc/provider.ts';
-import { createRevocation } from './oidc/revocation.ts';
-import { leadOn } from './oidc/self-submitting.ts';
-import { createAccountStore, createDeviceStore, createInvitationStore } from './storage/accounts.ts';
-import { createAttemptStore } from './storage/attempts.ts';
-import { openBackend } from './storage/backends.ts';
+import { type Reload, serveProvider } from './provider-app.ts';
 import { createOidcAdapter } from './storage/oidc-adapter.ts';
-import { createSealer } from './storage/sealer.ts';
-import { createJournal } from './telemetry/journal.ts';
-import { createLedger } from './telemetry/ledger.ts';
-import { createLogger, type RequestLogger, redactPath } from './telemetry/log.ts';
-import { createMeter } from './telemetry/metrics.ts';
-import { vendorFactories } from './vendors/registry.ts';
+import { redactPath } from './telemetry/log.ts';
 
 /** The interaction must outlive attempt and review, or the last answer to the client cannot be delivered (design section 8). */
 const INTERACTION_MARGIN_SECONDS = 600;
@@ -62,161 +49,57 @@ export interface App {
   readonly parts: Parts;
   /** for what an operator takes back by hand */
   readonly revoker: Revoker;
+  /** Does the mail server take us? undefined where none is configured. */
+  probeMail(): ReturnType<MailDelivery['probe']> | undefined;
+  /** Reads the clients again, without dropping a login; where they come from is `AppOptions.readClients`. Safe to repeat. */
+  reload(): Promise<Reload>;
   listen(port: number, host: string): Promise<number>;
   /** Stops taking requests, tells open pages to come back, ends the work under way, closes the storage. Safe to repeat. */
   close(): Promise<void>;
 }
 
-export interface AppOptions {
-  /** where the vendor is, when that is known only now (the demo) */
-  readonly vendorBaseUrl?: string;
-  readonly clock?: Clock;
-  readonly log?: RequestLogger;
+export interface AppOptions extends PartsOptions {
+  /** reads the clients file again (`config/reload.ts`); without it a reload finds nothing changed */
+  readonly readClients?: ClientsReader;
 }
-
-/** The rules of the journey, from configuration. */
-export function rulesOf(config: Config): JourneyRules {
-  return {
-    issuer: config.issuer,
-    environment: config.didit.environment,
-    workflows: config.didit.workflows,
-    attempt: config.policy.attempt,
-    enrolment: config.policy.enrolment,
-    crossDevice: config.policy.crossDevice,
-    portrait: config.policy.portrait,
-    limits: config.policy.limits,
-    verdict: config.policy.verdict,
-  };
-}
-
-/** The parts that need no server: what the command line works with. */
-export async function openParts(config: Config, options: AppOptions = {}) {
-  const clock = options.clock ?? { now: () => Math.floor(Date.now() / 1000) };
-  const log = options.log ?? createLogger({ level: logLevel(config.logLevel) });
-  const backend = await openBackend(config.storageUrl, { clock, log });
-  const { store } = backend;
-  const sealer = createSealer(config.dataKeys);
-  const metrics = createMeter();
-  const vendor = vendorFactories.didit({
-    ...config.didit,
-    baseUrl: options.vendorBaseUrl ?? config.didit.baseUrl,
-    limits: config.policy.vendor,
-    counters: store,
-    outgoingPolicy: createOutgoingPolicy(config.outgoingAllow),
-    clock,
-    meter: metrics.meter,
-    log,
-  });
-  return {
-    config,
-    clock,
-    log,
-    backend,
-    store,
-    sealer,
-    metrics,
-    vendor,
-    accounts: createAccountStore({ store, sealer }),
-    attempts: createAttemptStore({ store, clock }),
-    devices: createDeviceStore({ store }),
-    consents: createConsents({ store }),
-    invitations: createInvitationStore({ store, sealer, clock }),
-    journal: createJournal({ store, clock }),
-    ledger: createLedger({ store, clock, price: config.policy.costs.pricePerVerification }),
-  };
-}
-
-export type Parts = Awaited<ReturnType<typeof openParts>>;
 
 /** Builds the whole provider. Nothing listens yet. */
 export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
   const parts = await openParts(config, options);
-  const { backend, store, clock, log, sealer, metrics, accounts, consents } = parts;
+  const { backend, store, clock, log, sealer, metrics } = parts;
+  const { jobs, bus } = backend;
+  const { meter } = metrics;
   const rules = rulesOf(config);
   const nowMs = () => Math.max(Date.now(), clock.now() * 1000);
-  const guardedFetch = createGuardedFetch(createOutgoingPolicy(config.outgoingAllow));
   const views = createViews({ now: () => new Date(clock.now() * 1000) });
   const reply = createReply(views);
-  const activeAvailable = rules.workflows.active !== undefined;
-  const pairwiseSub = await createPairwiseSub({ store, sealer });
-  const provider = createProvider({
-    issuer: config.issuer,
-    adapter: createOidcAdapter({ store, clock }),
-    jwks: config.jwks as JWKS,
-    cookieKeys: config.cookieKeys,
-    clients: config.clients,
-    accounts,
-    consents,
-    pairwiseSub,
-    activeAvailable,
-    interactionSeconds: rules.attempt.ttlSeconds + rules.attempt.reviewWaitSeconds + INTERACTION_MARGIN_SECONDS,
-    fetch: guardedFetch,
-    pages: createOidcPages({ reply }),
-  });
-  provider.proxy = true;
-  // without a listener koa prints to stderr in a form of its own
-  (provider as NodeJS.EventEmitter).on('error', (error: NodeJS.ErrnoException) => {
-    const isGone = error.code === 'ECONNRESET' || error.code === 'EPIPE' || error.code === 'ECONNABORTED';
-    if (isGone) log.debug({ code: error.code }, 'a browser went away');
-    else log.error({ err: error }, 'an answer could not be sent');
-  });
-  const refused = await findRefusedClients(provider, config.clients, log);
-  if (refused.length > 0) {
-    await backend.close();
-    throw new Misconfigured(
-      refused.map(({ clientId, problem }) => ({
-        where: `${config.clientsFile} (client ${JSON.stringify(clientId)})`,
-        problem,
-        fix: 'mend this entry of the clients file',
-      })),
-    );
-  }
-
-  const logout = createLogoutDelivery({ provider, jobs: backend.jobs, log, nowMs, poke: () => journey.worker.poke() });
-  const revocation = createRevocation({ provider, store, logout });
-  const revoker: Revoker = { revoke: (verificationId) => revocation.revoke(verificationId) };
-  const journey = createJourney(
-    { ...parts, jobs: backend.jobs, bus: backend.bus, meter: metrics.meter, revoker, rules, nowMs },
-    { [LOGOUT]: (job) => logout.deliver(job) },
-  );
-  const interactions = createInteractions({
-    provider,
-    accounts,
-    consents,
-    revocation,
-    pairwiseSub,
-    clock,
-    activeAvailable,
-  });
-  const clientView = async (clientId: string) => {
-    const client = await provider.Client.find(clientId);
-    return client && viewOfClient(client);
+  const revoker: Revoker = {
+    revoke: (proofId) => served.current.revocation.revoke(proofId),
+    revokeAccount: (accountId) => served.current.revocation.revokeAccount(accountId),
   };
-  const cookies = createCookies(config.issuer);
-  const waitingRoom = createWaitingRoom({
-    bus: backend.bus,
-    readState: (uid) => routes.readState(uid),
-    logger: log,
-  });
-  const routes = createInteractionRoutes({
-    ...parts,
-    journey,
-    interactions,
-    rules,
-    reply,
-    cookies,
-    csrf: createCsrf(config.cookieKeys),
-    waitingRoom,
-    verifier: parts.vendor.about,
-    clientView,
-  });
-
+  const orClose = async <T>(work: Promise<T>): Promise<T> =>
+    work.catch(async (error: unknown) => {
+      await backend.close();
+      throw error;
+    });
+  const networks = await orClose(openNetworks(config, log));
+  const mail = await orClose(openMail(config, { jobs, sealer, log, nowMs, poke: () => journey.worker.poke() }));
+  const clientName = async (clientId: string) => (await served.current.clientView(clientId))?.name ?? clientId;
+  const journey = createJourney(
+    { ...parts, jobs, bus, meter, revoker, rules, nowMs, networks, mailer: mail?.mailer, clientName },
+    {
+      [LOGOUT]: (job) => served.current.logout.deliver(job),
+      [FORGET]: createForgetting({ ...parts, jobs, revoker }),
+      ...(mail ? { [MAIL]: (job) => mail.deliver(job) } : {}),
+    },
+  );
+  const waitingRoom = createWaitingRoom({ bus, readState: (uid) => served.current.readState(uid), logger: log });
   let isDraining = false;
-  provider.use(trustedProxy({ issuer: config.issuer, trust: config.trustProxy }));
-  provider.use(requestId({ inRequest: (id, work) => log.inRequest(id, work) }));
-  provider.use(accessLog({ logger: log, redactPath }));
-  provider.use(securityHeaders({ issuer: config.issuer, openerPolicy: 'unsafe-none' }));
-  provider.use(
+  const outermost = [
+    trustedProxy({ issuer: config.issuer, trust: config.trustProxy }),
+    requestId({ inRequest: (id, work) => log.inRequest(id, work) }),
+    accessLog({ logger: log, redactPath }),
+    securityHeaders({ issuer: config.issuer, openerPolicy: 'unsafe-none' }),
     healthRoutes({
       issuer: config.issuer,
       dependencies: { storage: () => backend.ping() },
@@ -225,35 +108,42 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       metricsToken: config.metricsToken,
       draining: () => isDraining,
     }),
-  );
-  mountRoutes(provider, {
-    router: new Router(),
-    routes,
-    webhook: createWebhookRoute({ inbox: journey.inbox, meter: metrics.meter, log }),
-    invite: createInviteRoute({
-      cookies,
-      reply,
-      clients: async () =>
-        (await Promise.all(config.clients.map((client) => clientView(client.client_id)))).filter(
-          (view) => view !== undefined,
-        ),
-    }),
-    logo: createLogoRoute({
-      logoUri: async (clientId) => (await provider.Client.find(clientId))?.logoUri,
-      fetch: (url) => guardedFetch(url),
-      reply,
+  ];
+  const serving = serveProvider(
+    {
+      ...parts,
+      clientsFile: config.clientsFile,
+      issuer: config.issuer,
+      adapter: createOidcAdapter({ store, clock }),
+      pairwiseSub: await createPairwiseSub({ store, sealer }),
+      hasMail: mail !== undefined,
+      networks,
+      interactionSeconds: rules.attempt.ttlSeconds + rules.attempt.reviewWaitSeconds + INTERACTION_MARGIN_SECONDS,
+      fetch: createGuardedFetch(createOutgoingPolicy(config.outgoingAllow)),
+      pages: createOidcPages({ reply }),
+      outermost,
+      jobs,
+      journey,
+      rules,
       nowMs,
-    }),
-    assets: views.assets,
-    reply,
-    log,
-    track: async (ctx, next) => {
-      await revocation.track(ctx, next);
-      await leadOn(ctx, revocation);
+      reply,
+      cookies: createCookies(config.issuer),
+      waitingRoom,
+      verifier: parts.vendor.about,
+      mailer: mail?.mailer,
+      removeAccount: async (id, receipt) => {
+        await removeAccount({ ...parts, jobs, revoker }, id, 'person', receipt);
+        journey.worker.poke();
+      },
+      webhook: createWebhookRoute({ inbox: journey.inbox, meter, log }),
+      assets: views.assets,
     },
-  });
+    { clients: config.clients, jwks: config.jwks as JWKS, cookieKeys: config.cookieKeys },
+    options.readClients ?? (async () => ({ ok: true, clients: config.clients, warnings: [] })),
+  );
+  const served = await orClose(serving);
 
-  const server = createServer(provider.callback());
+  const server = createServer((req, res) => served.current.callback(req, res));
   server.requestTimeout = 30_000;
   server.headersTimeout = 15_000;
   const sweeper = setInterval(() => {
@@ -275,7 +165,9 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       clearInterval(idle);
       clearTimeout(force);
     }
+    await mail?.close();
     await journey.worker.stop();
+    await networks.close();
     await parts.journal.flush();
     await backend.close();
   }
@@ -285,6 +177,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     log,
     parts,
     revoker,
+    probeMail: () => mail?.probe(),
+    reload: () => served.reload(),
     async listen(port, host) {
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
@@ -295,6 +189,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       });
       // logins that were open when the last process ended are looked at again
       await backend.jobs.hasten(LOOK, nowMs());
+      await journey.start();
+      networks.watch();
       journey.worker.start();
       return (server.address() as AddressInfo).port;
     },
@@ -303,9 +199,4 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       return closing;
     },
   };
-}
-
-function logLevel(level: Config['logLevel']) {
-  if (level === 'trace') return 'debug';
-  return level === 'fatal' ? 'error' : level;
 }

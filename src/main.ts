@@ -1,10 +1,11 @@
-// The process: load the configuration, build the app, listen, drain on SIGTERM. Without a vendor's key and outside production it is
-// the demo: the provider, a stand-in for the vendor and a client, all on loopback.
+// The process: load the configuration, build the app, listen, read the clients again on SIGHUP, drain on SIGTERM. Without a vendor's
+// key and outside production it is the demo: the provider, a stand-in for the vendor and a client, all on loopback.
 
 import { type App, createApp } from './app.ts';
 import type { Config } from './config/config.ts';
 import { type Fault, formatFaults, Misconfigured } from './config/faults.ts';
 import { loadConfig } from './config/load.ts';
+import { type ClientsReader, createClientsReader, fingerprintOf, watchFile } from './config/reload.ts';
 import type { AppErrorCode } from './core/errors.ts';
 import { createLogger } from './telemetry/log.ts';
 
@@ -20,12 +21,22 @@ const SAME_PRESS_MS = 500;
 /** Runs the provider until it is told to stop. Whatever keeps it from starting is told, and is the process's exit code. */
 export async function serve(env: NodeJS.ProcessEnv, options: { readonly json?: boolean } = {}): Promise<void> {
   dieLoudly();
+  let reload = (): void => undefined;
+  // unheard it would end the process; while the start is under way there is nothing to read again
+  process.on('SIGHUP', () => reload());
   const reading = await loadConfig(env);
   if (!reading.ok) return refuse(reading.faults, options.json);
-  for (const warning of reading.warnings) process.stderr.write(`warning: ${warning}\n`);
-  const { config } = reading;
+  const { config, warnings } = reading;
+  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   try {
-    stopOnSignal(config.demo ? await startDemo(config) : await startApp(config));
+    if (config.demo) stopOnSignal(await startDemo(config));
+    else {
+      const since = await fingerprintOf(config.clientsFile);
+      const app = await startApp(config, createClientsReader({ env, config, warnings }));
+      stopOnSignal(app);
+      reload = () => reloadClients(app);
+      watchFile(config.clientsFile, reload, { since });
+    }
   } catch (error) {
     const faults = faultsOf(error);
     if (faults) refuse(faults, options.json);
@@ -35,8 +46,8 @@ export async function serve(env: NodeJS.ProcessEnv, options: { readonly json?: b
   }
 }
 
-async function startApp(config: Config): Promise<App> {
-  const app = await createApp(config);
+async function startApp(config: Config, readClients: ClientsReader): Promise<App> {
+  const app = await createApp(config, { readClients });
   const port = await app.listen(config.port, config.host);
   app.log.info({ issuer: config.issuer, host: config.host, port }, 'listening');
   return app;
@@ -72,7 +83,14 @@ function explain(error: unknown, config: Config): string {
   return `could not start: ${message}`;
 }
 
-function stopOnSignal(running: Pick<App, 'close'>): void {
+/** Whatever comes of it, those who are signing in notice nothing. */
+function reloadClients(app: App): void {
+  app.reload().catch((error: unknown) => {
+    app.log.error({ err: error }, 'clients could not be read again: those before stay in use');
+  });
+}
+
+function stopOnSignal(running: Pick<App, 'close'> & Partial<Pick<App, 'log'>>): void {
   let stoppingSince: number | undefined;
   const stop = (signal: 'SIGTERM' | 'SIGINT') => {
     if (stoppingSince !== undefined) {
@@ -80,6 +98,7 @@ function stopOnSignal(running: Pick<App, 'close'>): void {
       process.exit(signal === 'SIGINT' ? 130 : 143);
     }
     stoppingSince = performance.now();
+    running.log?.info({ signal }, 'stopping: no new requests, those under way are finished');
     setTimeout(() => {
       process.stderr.write('stopped before all work had ended; what is left goes on after the next start\n');
       process.exit(0);

@@ -23,11 +23,42 @@ export interface Account {
   readonly portrait: Portrait;
   readonly enrolledBy: { readonly verificationId: string; readonly at: number; readonly purpose: VerificationPurpose };
   readonly consent: { readonly version: string; readonly at: number } | null;
+  /** the identifier, proven to be the person's by a mailed code; `email` and `email_verified` are released of no other */
+  readonly email?: { readonly address: string; readonly verifiedAt: number };
+  /** somebody should look: a late refusal, or the person said "this was not me". Rules of risk ask for more meanwhile. */
+  readonly review?: { readonly since: number; readonly reasons: readonly string[] };
+  /** a new face that counts only after a waiting time, as it was begun without showing the old one (T14) */
+  readonly pending?: PendingRenewal;
+  /** pictures out of use that are still to be deleted, by reference */
+  readonly unusedFaces?: readonly string[];
+}
+
+/** Does the account stand on this verification: on its document, or on the face that it brought? */
+export function standsOn({ enrolledBy, portrait }: Account, verificationId: string): boolean {
+  return (
+    enrolledBy.verificationId === verificationId || (portrait.kind === 'local' && portrait.from === verificationId)
+  );
+}
+
+export interface PendingRenewal {
+  readonly verificationId: string;
+  readonly at: number;
+  readonly dueAt: number;
+  readonly profile: Profile;
+  readonly matching: IdentityMatch;
+  readonly portrait: Portrait;
 }
 
 /** The face that later selfies are compared with (T14: pinned by hash). */
 export type Portrait =
-  | { readonly kind: 'local'; readonly ref: string; readonly sha256: string; readonly pinnedAt: number }
+  | {
+      readonly kind: 'local';
+      readonly ref: string;
+      readonly sha256: string;
+      readonly pinnedAt: number;
+      /** the verification of a selfie that a reviewer approved; of a document check where it is not said */
+      readonly from?: string;
+    }
   /** the vendor keeps the only copy */
   | { readonly kind: 'vendor' };
 
@@ -44,10 +75,36 @@ export interface Profile {
 export interface IdentityMatch {
   readonly document: readonly string[];
   readonly person: readonly string[];
+  readonly nationality?: readonly string[];
 }
 
-/** The same document, or the same name and birth date, under any key known to both. */
-export function identityMatches(enrolled: IdentityMatch, shown: IdentityMatch): boolean {
-  const share = (a: readonly string[], b: readonly string[]) => a.some((hash) => b.includes(hash));
-  return share(enrolled.document, shown.document) || share(enrolled.person, shown.person);
+/** What has to agree before a document is taken for one of the same person. */
+export interface MatchRules {
+  /** `either`: the same document, or the same name and birth date */
+  readonly match: 'either' | 'document' | 'person' | 'both';
+  readonly sameNationality: boolean;
+}
+
+/** Is the document shown one of the person who enrolled? Hashes are compared under any key known to both. */
+export function identityMatches(enrolled: IdentityMatch, shown: IdentityMatch, rules: MatchRules): boolean {
+  const share = (a: readonly string[] = [], b: readonly string[] = []) => a.some((hash) => b.includes(hash));
+  if (rules.sameNationality && !share(enrolled.nationality, shown.nationality)) return false;
+  const document = share(enrolled.document, shown.document);
+  const person = share(enrolled.person, shown.person);
+  switch (rules.match) {
+    case 'either':
+      return document || person;
+    case 'document':
+      return document;
+    case 'person':
+      return person;
+    case 'both':
+      return document && person;
+  }
+}
+
+/** With a reason to look at it; reasons add up. */
+export function putUnderReview(account: Account, reason: string, now: number): Account {
+  const reasons = [...new Set([...(account.review?.reasons ?? []), reason])];
+  return { ...account, review: { since: account.review?.since ?? now, reasons } };
 }

@@ -12,8 +12,10 @@ import {
   currentVerification,
   type EndReason,
   hasLapsed,
+  isCodeOpen,
   isUnderWay,
   type LoginAttempt,
+  MAILED_CODES_ALLOWED,
   type Step,
   triesLeft,
   type Verification,
@@ -56,6 +58,18 @@ export function advance(attempt: LoginAttempt, event: AttemptEvent, limits: Atte
     case 're-enrol-asked':
       if (attempt.claimant.kind !== 'account') return refused(attempt, 'a newcomer cannot enrol again');
       return attempt.next === 're-enrol' ? unchanged(attempt) : moved({ ...attempt, next: 're-enrol' });
+    case 're-enrol-chosen':
+      return chooseReEnrolment(attempt, event.renewal);
+    case 'raised':
+      return raiseNeed(attempt, event);
+    case 'consented':
+      return moved({ ...attempt, consent: { version: event.version, at: now } });
+    case 'factor':
+      return addFactor(attempt, event);
+    case 'mailed':
+      return noteMail(attempt, event, now);
+    case 'code':
+      return countCode(attempt, event.right, now);
     case 'finished':
       if (attempt.state !== 'settled') return refused(attempt, `finished while ${attempt.state}`);
       return moved({ ...attempt, state: 'spent', accountId: event.accountId });
@@ -107,6 +121,7 @@ function changeStatus(attempt: LoginAttempt, event: AttemptEvent & { kind: 'stat
       event.status === 'resubmitted' && verification.status !== 'resubmitted' && mayHaveCaptured(verification);
     return {
       ...omit(isReopened ? untied(verification) : verification, 'resubmitSteps'),
+      ...(meaningOf(event.status) === 'held' ? { wasHeld: true as const } : {}),
       status: event.status,
       statusAt: event.decidedAt,
       ...(event.resubmitSteps ? { resubmitSteps: event.resubmitSteps } : {}),
@@ -198,7 +213,7 @@ function countNumber(attempt: LoginAttempt, event: AttemptEvent & { kind: 'numbe
   return moved({ ...attempt, wrongNumbers });
 }
 
-/** The newcomer has an account now. A stronger selfie may still be owed before the login is done. */
+/** The newcomer has an account now, or a known person a new face. */
 function enrolled(attempt: LoginAttempt, event: AttemptEvent & { kind: 'enrolled' }): Step {
   if (attempt.state !== 'settled') return refused(attempt, `enrolled while ${attempt.state}`);
   return moved({
@@ -206,8 +221,44 @@ function enrolled(attempt: LoginAttempt, event: AttemptEvent & { kind: 'enrolled
     claimant: { kind: 'account', accountId: event.accountId },
     subject: event.subject,
     next: 'login',
-    state: event.stepUp ? 'open' : 'settled',
   });
+}
+
+function chooseReEnrolment(attempt: LoginAttempt, renewal: 'now' | 'waits'): Step {
+  if (attempt.claimant.kind !== 'account') return refused(attempt, 'a newcomer cannot enrol again');
+  if (attempt.state !== 'open' || isUnderWay(currentVerification(attempt))) {
+    return refused(attempt, 'a verification is under way');
+  }
+  return attempt.next === 're-enrol' ? unchanged(attempt) : moved({ ...attempt, next: 're-enrol', renewal });
+}
+
+/** The accepted selfie is kept, and another one, stronger, is owed. */
+function raiseNeed(attempt: LoginAttempt, event: AttemptEvent & { kind: 'raised' }): Step {
+  if (attempt.state !== 'settled') return refused(attempt, `raised while ${attempt.state}`);
+  if (attempt.claimant.kind !== 'account') return refused(attempt, 'there is no account to show a selfie for yet');
+  const reasons = [...new Set([...attempt.reasons, ...event.reasons])];
+  return moved({ ...attempt, state: 'open', next: 'login', required: event.required, reasons });
+}
+
+function addFactor(attempt: LoginAttempt, event: AttemptEvent & { kind: 'factor' }): Step {
+  if (attempt.claimant.kind !== 'account') return refused(attempt, 'a factor of nobody');
+  if (attempt.factors.some(({ factor }) => factor === event.proof.factor)) return unchanged(attempt);
+  const factors = [...attempt.factors, event.proof];
+  return moved({ ...attempt, factors, state: event.enough ? 'settled' : attempt.state });
+}
+
+function noteMail(attempt: LoginAttempt, event: AttemptEvent & { kind: 'mailed' }, now: number): Step {
+  const sends = (attempt.mailed?.sends ?? 0) + 1;
+  if (sends > MAILED_CODES_ALLOWED) return refused(attempt, 'no more codes are sent');
+  if (attempt.mailed?.provenAt !== undefined) return refused(attempt, 'the address is proven already');
+  const { purpose, code, link } = event;
+  return moved({ ...attempt, mailed: { purpose, code, ...(link ? { link } : {}), sentAt: now, sends, wrong: 0 } });
+}
+
+function countCode(attempt: LoginAttempt, right: boolean, now: number): Step {
+  const { mailed } = attempt;
+  if (!isCodeOpen(mailed, now)) return refused(attempt, 'no code is waited for');
+  return moved({ ...attempt, mailed: right ? { ...mailed, provenAt: now } : { ...mailed, wrong: mailed.wrong + 1 } });
 }
 
 function end(attempt: LoginAttempt, reason: EndReason): Step {

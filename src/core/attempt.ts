@@ -1,12 +1,13 @@
 // The login attempt: our record of one interaction, what can happen to it, and what it says about itself. How it moves is
 // `advance.ts`.
 
-import { type Acr, isAtLeast, type SelfieMethod } from './assurance.ts';
+import { type FactorProof, isAtLeast, type SelfieMethod } from './assurance.ts';
 import type { LoginOrigin } from './binding.ts';
+import type { Need } from './requirement.ts';
 import type { FailedCheck, Proof, VerificationPurpose } from './verdict.ts';
 import type { CaptureAnalysis, VerificationStatus } from './verdict-types.ts';
 
-export type EndReason = 'aborted' | 'denied' | 'preempted' | 'lapsed' | 'refused' | 'wrong-numbers';
+export type EndReason = 'aborted' | 'denied' | 'preempted' | 'lapsed' | 'refused' | 'wrong-numbers' | 'renewal-waits';
 
 export interface Verification {
   readonly id: string;
@@ -23,6 +24,8 @@ export interface Verification {
   /** set once the vendor is done with it */
   readonly conclusion?: 'accepted' | 'refused';
   readonly failedChecks?: readonly FailedCheck[];
+  /** a person at the vendor had to look at it */
+  readonly wasHeld?: true;
   readonly resubmitSteps?: readonly string[];
   readonly captures?: readonly CaptureAnalysis[];
   /** the return token came back in the browser that began */
@@ -38,7 +41,23 @@ export interface Verification {
 export type Claimant =
   | { readonly kind: 'account'; readonly accountId: string }
   /** nobody yet; `invitation` is the hash of the one that lets them in */
-  | { readonly kind: 'newcomer'; readonly invitation?: string };
+  | { readonly kind: 'newcomer'; readonly invitation?: string }
+  /** nobody, and no right to enrol: what another way in answers to an unknown identifier must look like any other answer (T26) */
+  | { readonly kind: 'stranger' };
+
+/** A code sent by mail. It counts in the browser that asked for it, once. */
+export interface MailedCode {
+  readonly purpose: 'enrol' | 'sign-in';
+  /** keyed hash */
+  readonly code: string;
+  /** SHA-256 of the link's token; a code that proves an address at enrolment has none */
+  readonly link?: string;
+  readonly sentAt: number;
+  /** how many were sent in this attempt */
+  readonly sends: number;
+  readonly wrong: number;
+  readonly provenAt?: number;
+}
 
 export interface LoginAttempt {
   readonly uid: string;
@@ -54,12 +73,17 @@ export interface LoginAttempt {
   readonly sealed: string;
   /** sealed JSON of the current verification: hosted address, number, hand-off token */
   readonly sealedVerification?: string;
-  /** what the login must prove; `workflowId` is the vendor's process for it */
-  readonly required: { readonly method: SelfieMethod; readonly acr: Acr; readonly workflowId: string };
+  /** what the login must prove; `workflowId` is the vendor's process for the selfie of it */
+  readonly required: Need & { readonly workflowId: string };
+  /** why it must prove that much, as the rules of risk said */
+  readonly reasons: readonly string[];
   /** `ui_locales`, for the hosted page */
   readonly locales: readonly string[];
   /** what the next verification is for */
   readonly next: VerificationPurpose;
+  /** a new enrolment that the person chose: whether its face counts at once, or after a waiting time */
+  readonly renewal?: 'now' | 'waits';
+  readonly mailed?: MailedCode;
   readonly browser: string;
   readonly knownDevice: boolean;
   readonly origin: LoginOrigin;
@@ -73,6 +97,8 @@ export interface LoginAttempt {
   readonly wrongNumbers: number;
   /** the accepted verdicts of this attempt: an enrolment, a selfie, or one after the other */
   readonly proofs: readonly Proof[];
+  /** what was proven beside a selfie, or in its place */
+  readonly factors: readonly FactorProof[];
   /** set by `finished`: the account the attempt ended in */
   readonly accountId?: string;
 }
@@ -108,8 +134,17 @@ export type AttemptEvent =
   /** an accepted face is given up, because it cannot be tied to this browser */
   | { readonly kind: 'discarded'; readonly failed: readonly FailedCheck[] }
   | { readonly kind: 'number'; readonly verificationId: string; readonly right: boolean }
-  | { readonly kind: 'enrolled'; readonly accountId: string; readonly subject: string; readonly stepUp: boolean }
+  | { readonly kind: 'enrolled'; readonly accountId: string; readonly subject: string }
   | { readonly kind: 're-enrol-asked' }
+  /** the person wants to be enrolled anew */
+  | { readonly kind: 're-enrol-chosen'; readonly renewal: 'now' | 'waits' }
+  /** more is asked than was proven: another selfie, of this method, is owed */
+  | { readonly kind: 'raised'; readonly required: LoginAttempt['required']; readonly reasons: readonly string[] }
+  | { readonly kind: 'consented'; readonly version: string }
+  /** `enough`: nothing else is needed */
+  | { readonly kind: 'factor'; readonly proof: FactorProof; readonly enough: boolean }
+  | { readonly kind: 'mailed'; readonly code: string; readonly link?: string; readonly purpose: MailedCode['purpose'] }
+  | { readonly kind: 'code'; readonly right: boolean }
   | { readonly kind: 'finished'; readonly accountId: string }
   | { readonly kind: 'ended'; readonly reason: EndReason };
 
@@ -127,6 +162,10 @@ export interface AttemptLimits {
 
 export const WRONG_NUMBERS_ALLOWED = 3;
 export const NUMBER_LIFE_SECONDS = 300;
+export const MAILED_CODES_ALLOWED = 3;
+export const WRONG_CODES_ALLOWED = 5;
+/** Also that of the link beside it. */
+export const CODE_LIFE_SECONDS = 600;
 
 export function hasLapsed(attempt: LoginAttempt, now: number): boolean {
   return attempt.expiresAt <= now;
@@ -157,4 +196,15 @@ export function bestProof(attempt: LoginAttempt): Proof | undefined {
     (best, proof) => (!best || isAtLeast(proof.method, best.method) ? proof : best),
     undefined,
   );
+}
+
+/** Settled without a selfie: by a known device, a key or a code. */
+export function isSettledByFactor(attempt: LoginAttempt): boolean {
+  return attempt.state === 'settled' && attempt.proofs.length === 0;
+}
+
+/** May a mailed code still be typed? */
+export function isCodeOpen(mailed: MailedCode | undefined, now: number): mailed is MailedCode {
+  if (!mailed || mailed.provenAt !== undefined) return false;
+  return mailed.wrong < WRONG_CODES_ALLOWED && now < mailed.sentAt + CODE_LIFE_SECONDS;
 }

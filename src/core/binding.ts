@@ -3,6 +3,7 @@
 
 import { sameAddress } from './address.ts';
 import { type BrowserFamily, browserFamily, sameBrowserFamily } from './browser-family.ts';
+import type { Anonymising } from './risk.ts';
 import type { CaptureAnalysis } from './verdict-types.ts';
 
 export type Platform = 'desktop' | 'mobile' | 'tablet' | 'unknown';
@@ -16,8 +17,8 @@ export interface LoginOrigin {
   readonly label: string;
   /** alpha-2, where an operator's table tells */
   readonly country?: string;
-  /** known to come out of a VPN, Tor or hosting range */
-  readonly anonymising?: boolean;
+  /** what the operator's tables say of the network; undefined where none tells */
+  readonly anonymising?: Anonymising;
   readonly startedAt: number;
 }
 
@@ -72,10 +73,15 @@ function isSameDevice(origin: LoginOrigin, capture: CaptureAnalysis): boolean {
 function contradictions(origin: LoginOrigin, capture: CaptureAnalysis): string[] {
   const reasons: string[] = [];
   const sameNetwork = capture.address !== undefined && sameAddress(origin.address, capture.address);
-  if (!sameNetwork && Boolean(capture.anonymising) !== Boolean(origin.anonymising))
+  if (!sameNetwork && Boolean(capture.anonymising) !== isHidden(origin.anonymising))
     reasons.push('anonymising-one-side');
   if (origin.country && capture.country && origin.country !== capture.country) reasons.push('other-country');
   const handheld = capture.platform === 'mobile' || capture.platform === 'tablet';
   if (handheld && (origin.platform === 'desktop' || origin.platform === 'unknown')) reasons.push('phone-for-desktop');
   return reasons;
+}
+
+/** The vendor's flag means VPN or Tor; a data centre is another one, and no contradiction. */
+function isHidden(network: Anonymising | undefined): boolean {
+  return network === 'tor' || network === 'vpn' || network === 'proxy';
 }

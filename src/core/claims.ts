@@ -1,18 +1,23 @@
 // Account → OpenID Connect claims (Core §5.1, §5.4), and a document's identity → the part of it that a scope can release. An
-// identifier that was never proven by mail is a user name: `preferred_username`, and no `email` claim.
+// identifier that was never proven by a mailed code is a user name: `preferred_username`, and no `email` claim.
 
 import type { Account, Profile } from './account.ts';
 import type { Identity } from './verdict-types.ts';
 
-/** What each scope releases. `email` releases nothing: no address is ever proven here, so no claim of one is advertised either. */
+/** What each scope releases. */
 export const CLAIMS_BY_SCOPE: Readonly<Record<string, readonly string[]>> = {
   openid: ['sub'],
   profile: ['name', 'given_name', 'family_name', 'birthdate', 'gender', 'preferred_username', 'updated_at'],
-  email: [],
+  email: ['email', 'email_verified'],
 };
 
-export function claimsOf(account: Account): Readonly<Record<string, string | number>> {
-  return { ...account.profile, preferred_username: account.identifier, updated_at: account.updatedAt };
+export function claimsOf(account: Account): Readonly<Record<string, string | number | boolean>> {
+  return {
+    ...account.profile,
+    preferred_username: account.identifier,
+    updated_at: account.updatedAt,
+    ...(account.email ? { email: account.email.address, email_verified: true } : {}),
+  };
 }
 
 export function profileOf(identity: Identity | undefined): Profile {
@@ -35,10 +40,11 @@ function readGender(gender: string | undefined): string | undefined {
   return gender?.toLowerCase();
 }
 
-/** The texts whose keyed hashes tell one person from another: document number with issuer, and name with birth date. */
+/** The texts whose keyed hashes tell one person from another: document number with issuer, name with birth date, nationality. */
 export function matchingTexts(identity: Identity | undefined): {
   readonly document?: string;
   readonly person?: string;
+  readonly nationality?: string;
 } {
   if (!identity) return {};
   const name = normaliseName(identity.fullName ?? [identity.givenName, identity.familyName].filter(Boolean).join(' '));
@@ -49,6 +55,7 @@ export function matchingTexts(identity: Identity | undefined): {
         }
       : {}),
     ...(name && identity.birthDate ? { person: `${name}|${identity.birthDate}` } : {}),
+    ...(identity.nationality ? { nationality: identity.nationality.toUpperCase() } : {}),
   };
 }
 

@@ -6,6 +6,7 @@ export type AppErrorCode =
   | 'vendor_refused'
   | 'vendor_portrait_missing'
   | 'vendor_subject_blocked'
+  | 'shared_verification_refused'
   | 'storage_unavailable'
   | 'sealed_unreadable';
 
@@ -42,6 +43,11 @@ export class VendorPortraitMissing extends AppError {
 /** The vendor blocks this person: a refusal without retry. */
 export class VendorSubjectBlocked extends AppError {
   readonly code = 'vendor_subject_blocked';
+}
+
+/** The vendor does not hand over a shared verification: the token is wrong, expired, used, or meant for somebody else. */
+export class SharedVerificationRefused extends AppError {
+  readonly code = 'shared_verification_refused';
 }
 
 /** The store could not be read or written in time. Never the same as "not there". */

@@ -40,3 +40,8 @@ function mixesScripts(identifier: string): boolean {
   ];
   return scripts.filter((script) => script.test(identifier)).length > 1;
 }
+
+/** One that mail can be sent to. What only looks like an address a little is a user name. */
+export function isEmailAddress(identifier: string): boolean {
+  return /^[^\s@"(),:;<>[\]\\]{1,64}@(?:[\p{L}\p{N}-]{1,63}\.)+[\p{L}\p{N}-]{2,63}$/u.test(identifier);
+}

@@ -1,5 +1,6 @@
-// Our three cookies. `selfie_browser` tells one browser from another (claims, CSRF); `selfie_device` is made at a login and makes
-// a known device; `selfie_invite` carries an invitation to the first page. All are random, and only hashes of them are stored.
+// Our four cookies. `selfie_browser` tells one browser from another (claims, CSRF); `selfie_device` is made at a login and makes
+// a known device; `selfie_invite` carries an invitation to the first page; `selfie_account` ties the way back to the person's own page
+// to the browser that set out from there. All are random, and only hashes of them are stored.
 
 import type { Context } from 'koa';
 import { hashToken, newToken } from '../login/tokens.ts';
@@ -16,6 +17,9 @@ export interface Cookies {
   forgetDevice(ctx: Context): void;
   invitation(ctx: Context): string | undefined;
   setInvitation(ctx: Context, token: string): void;
+  /** The state of a sign-in to the person's own page. */
+  accountState(ctx: Context): string | undefined;
+  setAccountState(ctx: Context, token: string): void;
 }
 
 /** @param issuer https makes them Secure */
@@ -44,5 +48,8 @@ export function createCookies(issuer: string): Cookies {
     invitation: (ctx) => read(ctx, 'selfie_invite'),
     setInvitation: (ctx, token) =>
       void ctx.cookies.set('selfie_invite', token, { ...base, path: '/interaction', maxAge: 86_400_000 }),
+    accountState: (ctx) => read(ctx, 'selfie_account'),
+    setAccountState: (ctx, token) =>
+      void ctx.cookies.set('selfie_account', token, { ...base, path: '/account', maxAge: 3_600_000 }),
   };
 }

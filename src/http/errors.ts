@@ -31,6 +31,11 @@ export const ERROR_TABLE = {
   },
   vendor_portrait_missing: { status: 409, error: 'interaction_required', message: 'The face must be enrolled again.' },
   vendor_subject_blocked: { status: 403, error: 'access_denied', message: 'This sign-in was refused.' },
+  shared_verification_refused: {
+    status: 409,
+    error: 'access_denied',
+    message: 'The shared verification was not handed over.',
+  },
   sealed_unreadable: { status: 500, error: 'server_error', message: 'Something stored cannot be read.' },
 } as const satisfies Record<AppErrorCode, ErrorRow>;
 

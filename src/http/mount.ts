@@ -9,7 +9,10 @@ import type { Logger } from '../login/ports.ts';
 import { rowFor } from './errors.ts';
 import { requestState } from './middleware/request-state.ts';
 import type { Reply } from './reply.ts';
+import type { AccountRoutes } from './routes/account.ts';
+import type { AccountPasskeyRoutes } from './routes/account-passkeys.ts';
 import type { InteractionRoutes } from './routes/interaction.ts';
+import type { createNotMeRoutes } from './routes/not-me.ts';
 import { createPostedRequests } from './routes/posted-requests.ts';
 import type { Asset } from './views.ts';
 
@@ -33,6 +36,9 @@ export interface MountParts {
   readonly routes: InteractionRoutes;
   webhook(ctx: Context): Promise<void>;
   invite(ctx: Context, token: string): Promise<void>;
+  readonly notMe: ReturnType<typeof createNotMeRoutes>;
+  readonly account: AccountRoutes;
+  readonly accountPasskeys: AccountPasskeyRoutes;
   logo(ctx: Context, clientId: string): Promise<void>;
   readonly assets: ReadonlyMap<string, Asset>;
   readonly reply: Reply;
@@ -89,6 +95,14 @@ export function mountRoutes(provider: Provider, parts: MountParts): void {
   router
     .get('/interaction/:uid', page(routes.first))
     .post('/interaction/:uid/begin', page(routes.begin))
+    .get('/interaction/:uid/other', page(routes.ways))
+    .post('/interaction/:uid/other', page(routes.choose))
+    .get('/interaction/:uid/code', page(routes.code))
+    .post('/interaction/:uid/code', page(routes.typeCode))
+    .get('/interaction/:uid/link/:token', page(routes.link))
+    .post('/interaction/:uid/link/:token', page(routes.followLink))
+    .get('/interaction/:uid/passkey', page(routes.passkey))
+    .post('/interaction/:uid/passkey', page(routes.answerPasskey))
     .get('/interaction/:uid/waiting', page(routes.waiting))
     .get('/interaction/:uid/events', page(routes.events))
     .get('/interaction/:uid/return/:token', page(routes.returned))
@@ -102,6 +116,26 @@ export function mountRoutes(provider: Provider, parts: MountParts): void {
     .post('/webhooks/didit', (ctx) => parts.webhook(ctx as Context))
     .post('/auth', (ctx) => posted(ctx as Context))
     .post('/session/end', (ctx) => posted(ctx as Context))
+    .get('/not-me/:token', (ctx) => parts.notMe.look(ctx as Context, String(ctx.params.token)))
+    .post('/not-me/:token', (ctx) => parts.notMe.deny(ctx as Context, String(ctx.params.token)))
+    .get('/account', (ctx) => parts.account.show(ctx as Context))
+    .get('/account/sign-in', (ctx) => parts.account.signIn(ctx as Context))
+    .get('/account/signed-in', (ctx) => parts.account.signedIn(ctx as Context))
+    .get('/account/signed-out', (ctx) => parts.account.signedOut(ctx as Context))
+    .post('/account/sign-out', (ctx) => parts.account.signOut(ctx as Context))
+    .post('/account/sign-out-everywhere', (ctx) => parts.account.signOutEverywhere(ctx as Context))
+    .post('/account/devices/forget', (ctx) => parts.account.forgetDevices(ctx as Context))
+    .get('/account/passkey', (ctx) => parts.accountPasskeys.show(ctx as Context))
+    .post('/account/passkey', (ctx) => parts.accountPasskeys.make(ctx as Context))
+    .post('/account/passkeys/remove', (ctx) => parts.account.removePasskey(ctx as Context))
+    .post('/account/consents/withdraw', (ctx) => parts.account.withdraw(ctx as Context))
+    .post('/account/not-me', (ctx) => parts.account.notMe(ctx as Context))
+    .post('/account/new-face/cancel', (ctx) => parts.account.callOffNewFace(ctx as Context))
+    .get('/account/delete', (ctx) => parts.account.deletion.look(ctx as Context))
+    .post('/account/delete', (ctx) => parts.account.deletion.remove(ctx as Context))
+    .get('/account/deleted/:receipt', (ctx) =>
+      parts.account.deletion.deleted(ctx as Context, String(ctx.params.receipt)),
+    )
     .get('/invite/:token', (ctx) => parts.invite(ctx as Context, String(ctx.params.token)))
     .get('/logos/:client', (ctx) => parts.logo(ctx as Context, String(ctx.params.client)))
     .get('/assets/:name', (ctx) => {

@@ -42,6 +42,7 @@ export interface RetryLater {
   readonly form: InteractionForm;
   readonly client: ClientView;
   readonly retryAfterSeconds: number;
+  readonly otherWays: boolean;
   /** what was typed, sent along again: no attempt remembers it yet */
   readonly carried?: Readonly<Record<string, string>>;
 }
@@ -62,8 +63,10 @@ export interface Pages {
     readonly invitation?: { readonly value: string };
     /** first-time people may enrol here by a document check */
     readonly enrolmentOpen: boolean;
-    /** what the selfie will be: a still picture, or a challenge that moves */
-    readonly method: 'passive' | 'active';
+    /** what the selfie will be: a still picture, a challenge that moves, or none this time, as the device is known */
+    readonly method: 'passive' | 'active' | 'none';
+    /** there are other ways in than a selfie: button `begin` with value `other` */
+    readonly otherWays: boolean;
     /** offer button `begin` with value `phone`, beside the plain `begin` */
     readonly offerPhone: boolean;
     /** what was wrong with the last POST, beside the field it names */
@@ -99,6 +102,7 @@ export interface Pages {
     readonly lapsesAt: Date;
     /** after a while a way out is made prominent */
     readonly showWayOut: boolean;
+    readonly otherWays: boolean;
   };
   /** A try is over without success: form to `…/begin` (again), `…/abort`. */
   retry: {
@@ -108,7 +112,66 @@ export interface Pages {
     /** 0: only giving up is left */
     readonly triesLeft: number;
     readonly offerPhone: boolean;
-    /** no consent on record (an enrolment that starts over does not ask twice) */
+    readonly otherWays: boolean;
+    /** the person may enrol anew, by a document: button `begin` with value `re-enrol` */
+    readonly mayReEnrol: boolean;
+  };
+  /** Who cannot or will not show a face. Forms to `…/other`, button `way`; back to the selfie by `…/begin`. */
+  'other-ways': {
+    readonly form: InteractionForm;
+    readonly client: ClientView;
+    readonly identifier: string;
+    /** in the order of the policy */
+    readonly ways: readonly ('passkey' | 'email' | 'recovery_code')[];
+    /** the face can be enrolled anew by a document */
+    readonly mayReEnrol: boolean;
+    /** going back to the selfie needs the consent that was not given yet */
+    readonly askConsent: boolean;
+    readonly fault?: { readonly field: 'code' | 'biometric_consent'; readonly message: string };
+  };
+  /** A code was sent by mail, maybe: the page says the same to everybody. Field `code`, buttons `confirm` and `resend`. */
+  code: {
+    readonly form: InteractionForm;
+    readonly client: ClientView;
+    readonly identifier: string;
+    readonly purpose: 'enrol' | 'sign-in';
+    readonly fault?: 'wrong' | 'expired' | 'no-more';
+    readonly maySendAgain: boolean;
+  };
+  /**
+   * A passkey, instead of a selfie or beside one. Forms to `…/passkey` with the hidden field `answer`, which the script fills, and the
+   * button `passkey` = use | make | without.
+   */
+  passkey: {
+    readonly form: InteractionForm;
+    readonly client: ClientView;
+    readonly identifier: string;
+    readonly beside: boolean;
+    /** JSON for the browser; absent where the person has none to use */
+    readonly use?: string;
+    /** JSON for the browser; absent where none can be made */
+    readonly make?: string;
+    /** one was made just now: it has to be used still */
+    readonly made: boolean;
+    /** the client would like a key, and does not insist */
+    readonly mayGoWithout: boolean;
+    readonly fault?: 'no-answer' | 'stale' | 'refused' | 'not-made' | 'full';
+  };
+  /** The link of a mail, in the browser that asked: nothing happens before the button. */
+  'mail-link': {
+    readonly form: InteractionForm;
+    readonly client: ClientView;
+    readonly action: string;
+    readonly csrf: string;
+  };
+  /** "This was not me", from a mail. */
+  'not-me': {
+    readonly action: string;
+    readonly client: ClientView;
+    readonly at: Date;
+    readonly face: boolean;
+    /** it was pressed */
+    readonly done: boolean;
   };
   /** The phone opened our one-time hand-off address: nothing happens before the button. Form posts to `action`. */
   phone: {
@@ -134,16 +197,27 @@ export interface Pages {
   'wrong-browser': { readonly client?: ClientView };
   /** 410: over. `form` present while the client can still be answered. */
   ended: {
-    readonly reason: 'finished' | 'lapsed' | 'aborted' | 'denied' | 'preempted' | 'refused' | 'wrong-numbers' | 'gone';
+    readonly reason:
+      | 'finished'
+      | 'lapsed'
+      | 'aborted'
+      | 'denied'
+      | 'preempted'
+      | 'refused'
+      | 'wrong-numbers'
+      | 'renewal-waits'
+      | 'gone';
     readonly client?: ClientView;
     readonly form?: InteractionForm;
+    /** for `renewal-waits`: when the new face counts, and whether the person is told by mail before */
+    readonly renewal?: { readonly dueAt: Date; readonly isTold: boolean };
   };
   /** 409: another sign-in for this account is under way. */
   conflict: RetryLater;
   /** 429 */
   limited: RetryLater;
   /** 503: the vendor cannot be reached, or will not serve us. */
-  'vendor-down': { readonly form: InteractionForm; readonly client: ClientView; readonly retryAfterSeconds: number };
+  'vendor-down': RetryLater;
   /** 403: this identifier cannot enrol here (closed, or the invitation is used up or wrong). */
   'enrolment-refused': {
     readonly form: InteractionForm;
@@ -163,8 +237,111 @@ export interface Pages {
   'logged-out': { readonly client?: ClientView };
   /** `GET /invite/:token`: where to use the invitation; no account is made here. */
   invite: { readonly clients: readonly ClientView[]; readonly token: string };
+  /** The person's own page. Forms post below `/account/`, each with the field `csrf`. */
+  account: AccountView;
+  /** `GET /account/delete`: what goes and what stays, and the form with field `identifier`. */
+  'account-delete': {
+    readonly csrf: string;
+    readonly identifier: string;
+    /** names this deletion, so that a second press of the button leads to the same place */
+    readonly receipt: string;
+    /** a code by mail or from support is no proof for this: a button to a new sign-in instead of the form */
+    readonly needsProof: boolean;
+    readonly verifier: string;
+    readonly fault?: string;
+  };
+  /** A passkey made on the person's own page. The form posts to `/account/passkey`, with the field `answer`. */
+  'account-passkey': {
+    readonly csrf: string;
+    readonly identifier: string;
+    /** JSON for the browser; absent where the face was not shown for this session: a link to a new sign-in instead */
+    readonly make?: string;
+    readonly fault?: 'no-answer' | 'stale' | 'not-made' | 'full';
+  };
+  /** The way to the person's own page did not lead there. */
+  'account-sign-in': { readonly reason: 'refused' | 'unavailable' | 'not-here' | 'too-old' };
+  /** This browser is signed out, and maybe all others. */
+  'account-signed-out': { readonly everywhere: boolean };
+  /** `GET /account/deleted/:receipt`: how far a deletion is. */
+  deleted: {
+    /** the address of this page */
+    readonly path: string;
+    readonly state: 'under-way' | 'done' | 'unknown';
+    readonly at?: Date;
+    readonly verifier: string;
+  };
   /** Anything else that went wrong. `code` is an OAuth error or ours, safe to show. */
   error: { readonly status: number; readonly code: string; readonly message: string; readonly requestId: string };
+}
+
+/** All that the person's own page shows, in words. */
+export interface AccountView {
+  readonly csrf: string;
+  readonly identifier: string;
+  /** what was just done */
+  readonly notice?: string;
+  /** what was asked for and could not be done */
+  readonly fault?: string;
+  /** by a code: most buttons are absent, and a link leads to a stronger proof */
+  readonly isWeak: boolean;
+  readonly about: {
+    readonly isConfirmed: boolean;
+    /** of the document: what it is called, and what it says */
+    readonly claims: readonly { readonly name: string; readonly value: string }[];
+    readonly enrolledAt: Date;
+    /** since when a picture of the face is kept here; absent where only the vendor has one */
+    readonly faceSince?: Date;
+    readonly consent?: { readonly version: string; readonly at: Date };
+    readonly review?: { readonly since: Date; readonly reasons: readonly string[] };
+    /** a new face that counts from then on, unless it is called off */
+    readonly newFaceDueAt?: Date;
+  };
+  readonly sessions: readonly {
+    readonly id: string;
+    readonly isThis: boolean;
+    readonly clients: readonly string[];
+    readonly since?: Date;
+    readonly browser?: string;
+    readonly address?: string;
+  }[];
+  readonly devices: readonly {
+    readonly id: string;
+    readonly isThis: boolean;
+    readonly browser: string;
+    readonly firstUsedAt: Date;
+    readonly lastUsedAt: Date;
+    readonly networks: readonly string[];
+  }[];
+  readonly passkeys: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly madeAt: Date;
+    readonly lastUsedAt?: Date;
+    /** there are two of it, and neither is good any more */
+    readonly isCopied: boolean;
+  }[];
+  /** there is a page to make one at */
+  readonly offerPasskey: boolean;
+  readonly consents: readonly {
+    readonly clientId: string;
+    readonly name: string;
+    readonly grants: readonly string[];
+    readonly since: Date;
+  }[];
+  /** latest first */
+  readonly signIns: readonly {
+    readonly uid: string;
+    readonly isThis: boolean;
+    readonly at: Date;
+    readonly client: string;
+    readonly strength: string;
+    readonly browser: string;
+    readonly address: string;
+    readonly reasons: readonly string[];
+    readonly isDenied: boolean;
+    readonly mayDeny: boolean;
+  }[];
+  readonly verifier: string;
 }
 
 export type PageName = keyof Pages;

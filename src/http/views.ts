@@ -76,6 +76,7 @@ export function createViews(options: ViewsOptions = {}): Views {
         assetUrl,
         refresh: name === 'waiting' ? refresh(data as Pages['waiting']) : undefined,
         live: name === 'waiting',
+        keys: name === 'passkey' || name === 'account-passkey',
         reference: support ? context.requestId : undefined,
       });
     },
@@ -87,6 +88,14 @@ const about: { [N in PageName]: { title: (data: Pages[N]) => string; support?: b
   begin: { title: (page) => `${page.fault === undefined ? '' : 'Error: '}Sign in to ${clientName(page.client)}` },
   waiting: { title: (page) => `${waitingTitle(page)} – ${clientName(page.client)}` },
   retry: { title: (page) => `Not signed in yet – ${clientName(page.client)}`, support: true },
+  'other-ways': { title: (page) => `Other ways to sign in to ${clientName(page.client)}`, support: true },
+  code: { title: (page) => `${page.fault === undefined ? '' : 'Error: '}Type the code – ${clientName(page.client)}` },
+  passkey: {
+    title: (page) => `${page.fault === undefined ? '' : 'Error: '}Use a passkey – ${clientName(page.client)}`,
+    support: true,
+  },
+  'mail-link': { title: (page) => `Sign in to ${clientName(page.client)}?` },
+  'not-me': { title: (page) => (page.done ? 'It is ended' : 'Was this not you?') },
   phone: { title: (page) => `Take a selfie for ${clientName(page.client)}?` },
   elsewhere: { title: (page) => `Did you start this sign-in to ${clientName(page.client)}?` },
   denied: { title: () => 'Sign-in stopped' },
@@ -100,6 +109,12 @@ const about: { [N in PageName]: { title: (data: Pages[N]) => string; support?: b
   logout: { title: () => 'Sign out?' },
   'logged-out': { title: () => 'Signed out' },
   invite: { title: () => 'You are invited' },
+  account: { title: (page) => `${page.fault === undefined ? '' : 'Error: '}Your account` },
+  'account-delete': { title: (page) => `${page.fault === undefined ? '' : 'Error: '}Delete your account?` },
+  'account-passkey': { title: (page) => `${page.fault === undefined ? '' : 'Error: '}Make a passkey` },
+  'account-sign-in': { title: () => 'Not signed in', support: true },
+  'account-signed-out': { title: (page) => (page.everywhere ? 'Signed out everywhere' : 'Signed out') },
+  deleted: { title: (page) => deletedTitle(page.state) },
   error: { title: (page) => errorTitle(page.status) },
 };
 
@@ -120,6 +135,11 @@ function waitingTitle(page: Pages['waiting']): string {
   }
 }
 
+function deletedTitle(state: Pages['deleted']['state']): string {
+  if (state === 'unknown') return 'Nothing to show here';
+  return state === 'done' ? 'Your account is deleted everywhere' : 'Your account is deleted here';
+}
+
 function errorTitle(status: number): string {
   if (status === 404) return 'Page not found';
   if (status === 503) return 'Not available just now';
@@ -133,7 +153,19 @@ function refresh(page: Pages['waiting']): string | undefined {
 }
 
 /** What templates call to print a value. */
-const printers = { plain, clientName, waitingTitle, errorTitle, link, duration, clock, iso, grouped };
+const printers = {
+  plain,
+  clientName,
+  waitingTitle,
+  deletedTitle,
+  errorTitle,
+  link,
+  duration,
+  clock,
+  day,
+  iso,
+  grouped,
+};
 
 /** Without control and direction characters, which could reorder a sentence of ours around a name. */
 function plain(text: string): string {
@@ -178,6 +210,12 @@ function until(date: Date, now: Date): string | undefined {
 /** "14:32 UTC". The server cannot know the person's clock; `page.js` rewrites it where script runs. */
 function clock(date: Date): string {
   return `${date.toISOString().slice(11, 16)} UTC`;
+}
+
+/** "21 November 2026, 14:32 UTC"; rewritten like the time alone. */
+function day(date: Date): string {
+  const options = { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' } as const;
+  return `${date.toLocaleDateString('en-GB', options)}, ${clock(date)}`;
 }
 
 function iso(date: Date): string {

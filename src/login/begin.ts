@@ -2,21 +2,24 @@
 // stands: back to the camera, to the finish, or to another try within what was fixed at the start.
 
 import { advance } from '../core/advance.ts';
-import type { Acr, SelfieMethod } from '../core/assurance.ts';
 import {
   currentVerification,
   isLive,
+  isSettledByFactor,
   isUnderWay,
   type LoginAttempt,
   triesLeft,
   type Verification,
 } from '../core/attempt.ts';
 import type { LoginOrigin } from '../core/binding.ts';
+import type { Need } from '../core/requirement.ts';
 import { bindingOf } from './bind.ts';
 import type { Ending } from './ending.ts';
-import { createIdentification } from './identify.ts';
+import { CONSENT_MISSING, createIdentification } from './identify.ts';
 import type { Limiter } from './limits.ts';
+import type { MailedCodes } from './mailed-codes.ts';
 import { createOpening } from './open.ts';
+import type { RiskView } from './risk.ts';
 import type { JourneyParts } from './rules.ts';
 import { openVerificationSecrets, sealVerification } from './secrets.ts';
 import { hashToken, newToken } from './tokens.ts';
@@ -25,7 +28,10 @@ import { hashToken, newToken } from './tokens.ts';
 export interface LoginRequest {
   readonly uid: string;
   readonly clientId: string;
-  readonly required: { readonly method: SelfieMethod; readonly acr: Acr };
+  readonly need: Need;
+  /** a new proof is asked for (`prompt=login`, `max_age`), or a session was not enough: a known device does not do */
+  readonly wantsNewProof: boolean;
+  readonly scopes: readonly string[];
   /** replaces the passive and the active workflow for this client */
   readonly vendorWorkflow?: string;
   /** `id_token_hint` or a requested `sub`: may this account answer? */
@@ -42,6 +48,8 @@ export interface BeginInput {
   readonly knownAccountId?: string;
   readonly consentVersion?: string;
   readonly invitation?: string;
+  /** `other-way`: no selfie is opened, the person chooses how to go on; `re-enrol`: a document check in the place of the selfie */
+  readonly wish?: 'other-way' | 're-enrol';
   /** capture on a phone: stay on our page and show a QR code */
   readonly phone: boolean;
   /** hash of the browser cookie */
@@ -55,6 +63,9 @@ export type BeginOutcome =
   | { readonly kind: 'to-vendor'; readonly url: string }
   | { readonly kind: 'to-waiting' }
   | { readonly kind: 'to-finish' }
+  | { readonly kind: 'to-other-ways' }
+  /** a mailed code is waited for, before anything is paid for */
+  | { readonly kind: 'to-code' }
   | {
       readonly kind: 'fault';
       readonly field: 'identifier' | 'biometric_consent' | 'invitation';
@@ -73,8 +84,10 @@ export interface Beginning {
   begin(input: BeginInput): Promise<BeginOutcome>;
 }
 
-export function createBeginning(parts: JourneyParts & { limiter: Limiter; ending: Ending }): Beginning {
-  const { attempts, sealer, rules, clock } = parts;
+export function createBeginning(
+  parts: JourneyParts & { limiter: Limiter; ending: Ending; risk: RiskView; mailedCodes: MailedCodes },
+): Beginning {
+  const { attempts, sealer, rules, clock, ending, journal, ledger, limiter, mailedCodes, meter } = parts;
   const { newAttempt } = createIdentification(parts);
   const { openNext, reopen } = createOpening(parts);
 
@@ -83,18 +96,53 @@ export function createBeginning(parts: JourneyParts & { limiter: Limiter; ending
     if (stored) return resume(stored, input);
     const prepared = await newAttempt(input);
     if ('kind' in prepared) return prepared;
+    if (prepared.state === 'settled') return skip(prepared);
+    if (input.wish === 'other-way') return keepOnly(prepared, { kind: 'to-other-ways' });
+    if (mailedCodes.isOwed(prepared)) {
+      const kept = await keepOnly(prepared, { kind: 'to-code' });
+      return kept.kind === 'to-code' ? askForCode(prepared) : kept;
+    }
     return openNext(prepared, { isNew: true, phone: input.phone });
+  }
+
+  /** A known device on a known network is enough this time: nothing is opened, nothing is paid for. */
+  async function skip(attempt: LoginAttempt): Promise<BeginOutcome> {
+    if (!(await attempts.create(attempt))) return { kind: 'to-waiting' };
+    await Promise.all([
+      ending.scheduleLapse(attempt),
+      ledger.skip(),
+      journal.record({
+        event: 'login.skipped',
+        attempt: attempt.uid,
+        client: attempt.clientId,
+        reasons: attempt.reasons,
+      }),
+    ]);
+    meter.count('skips');
+    return { kind: 'to-finish' };
+  }
+
+  /** The attempt without a verification: who is claimed is fixed from here on. */
+  async function keepOnly(attempt: LoginAttempt, next: BeginOutcome): Promise<BeginOutcome> {
+    if (!(await attempts.create(attempt))) return { kind: 'to-waiting' };
+    await Promise.all([
+      ending.scheduleLapse(attempt),
+      journal.record({ event: 'login.begun', attempt: attempt.uid, client: attempt.clientId, purpose: attempt.next }),
+    ]);
+    return next;
   }
 
   /** Trying again, starting again, back to the camera: all within what the attempt fixed. */
   async function resume(attempt: LoginAttempt, input: BeginInput): Promise<BeginOutcome> {
     if (!isLive(attempt, clock.now())) return { kind: 'over' };
+    if (isSettledByFactor(attempt)) return { kind: 'to-finish' };
+    if (input.wish === 'other-way') return { kind: 'to-other-ways' };
     const current = currentVerification(attempt);
     // without a return token nothing can tie the next capture to this browser: the vendor's callback has to be renewed
     if (isUnderWay(current) && current.returnTokens.length === 0) return reopen(attempt, current, input.phone);
     if (isUnderWay(current)) return leadBack(attempt, current, input.phone);
     if (attempt.state === 'settled' && current) {
-      const binding = bindingOf(attempt, rules.crossDevice);
+      const binding = bindingOf(attempt, rules);
       if (binding.kind === 'bound') return { kind: 'to-finish' };
       const mayStillReturn = binding.kind === 'unproven' && current.returnTokens.length > 0;
       if (mayStillReturn && !input.phone) return leadBack(attempt, current, false);
@@ -106,7 +154,55 @@ export function createBeginning(parts: JourneyParts & { limiter: Limiter; ending
       return openNext(step.attempt, { isNew: false, phone: input.phone });
     }
     if (triesLeft(attempt, rules.attempt) === 0) return { kind: 'no-tries-left' };
-    return openNext(attempt, { isNew: false, phone: input.phone });
+    const prepared = await prepare(attempt, input);
+    if ('kind' in prepared) return prepared;
+    if (mailedCodes.isOwed(prepared)) return askForCode(prepared);
+    return openNext(prepared, { isNew: false, phone: input.phone });
+  }
+
+  /** The first code goes out by itself, any other when it is asked for on the page that waits for it. */
+  async function askForCode(attempt: LoginAttempt): Promise<BeginOutcome> {
+    if (attempt.mailed?.purpose === 'enrol') return { kind: 'to-code' };
+    const sent = await mailedCodes.send(attempt.uid, 'enrol');
+    if (sent.kind === 'limited') {
+      await ending.rememberObstacle(attempt.uid, 'limited');
+      return { kind: 'limited', retryAfterSeconds: sent.retryAfterSeconds };
+    }
+    return sent.kind === 'over' ? { kind: 'over' } : { kind: 'to-code' };
+  }
+
+  /** What was left open while the person meant to go another way: the right to enrol, the consent to a selfie, the wish to enrol anew. */
+  async function prepare(attempt: LoginAttempt, input: BeginInput): Promise<LoginAttempt | BeginOutcome> {
+    if (attempt.claimant.kind === 'stranger') return refuseStranger(input);
+    let current = attempt;
+    if (!attempt.consent) {
+      if (input.consentVersion === undefined) return CONSENT_MISSING;
+      const event = { kind: 'consented', version: input.consentVersion } as const;
+      const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
+      if (step?.kind !== 'moved') return { kind: 'over' };
+      current = step.attempt;
+    }
+    if (input.wish === 're-enrol' && current.next === 'login') {
+      // whoever begins it from a device that nobody knows may not be the one: the person is told, and has time to object (T14)
+      const isTrusted = current.knownDevice || current.factors.some(({ factor }) => factor === 'passkey');
+      const event = { kind: 're-enrol-chosen', renewal: isTrusted ? 'now' : 'waits' } as const;
+      const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
+      if (!step || step.kind === 'refused') return { kind: 'over' };
+      current = step.attempt;
+      await journal.record({
+        event: 're-enrolment.chosen',
+        attempt: attempt.uid,
+        reasons: [`counts-${event.renewal}`],
+      });
+    }
+    return current;
+  }
+
+  /** The selfie, unlike another way, tells who is unknown: a guess like one on the first page (T26). */
+  async function refuseStranger({ origin }: BeginInput): Promise<BeginOutcome> {
+    const allowed = await limiter.spendGuess(origin.address);
+    if (allowed.kind === 'limited') return { kind: 'limited', retryAfterSeconds: allowed.retryAfterSeconds };
+    return { kind: 'enrolment-refused', reason: rules.enrolment === 'invite' ? 'invitation' : 'closed' };
   }
 
   /** Back to the hosted page that is open already; costs nothing. */

@@ -2,8 +2,9 @@
 
 import { currentVerification, type LoginAttempt } from '../core/attempt.ts';
 import { type Binding, judgeBinding } from '../core/binding.ts';
+import type { JourneyRules } from './rules.ts';
 
-export function bindingOf(attempt: LoginAttempt, crossDevice: 'confirm' | 'off'): Binding {
+export function bindingOf(attempt: LoginAttempt, rules: Pick<JourneyRules, 'forClient'>): Binding {
   const current = currentVerification(attempt);
   if (!current) return { kind: 'unproven' };
   return judgeBinding(
@@ -14,6 +15,6 @@ export function bindingOf(attempt: LoginAttempt, crossDevice: 'confirm' | 'off')
       returnedElsewhere: current.returnedElsewhereAt !== undefined,
       confirmed: current.confirmedAt !== undefined,
     },
-    crossDevice,
+    rules.forClient(attempt.clientId).crossDevice,
   );
 }

@@ -63,7 +63,8 @@ export function createEnding(parts: JourneyParts): Ending {
       if (current && current.conclusion !== 'accepted') {
         await attempts.letGo(current.id);
         if (current.conclusion === undefined) {
-          await parts.ledger.settle(current.id, 'dropped');
+          // the checks of what waits for a reviewer have run: the vendor bills them
+          await parts.ledger.settle(current.id, current.status === 'in-review' ? 'in-review' : 'dropped');
           await remove(current.id);
         }
       }

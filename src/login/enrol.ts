@@ -1,13 +1,14 @@
 // First login: what an accepted document check found becomes an account. Nothing is made before the verdict is accepted and tied
 // to the starting browser (invariant 7), and doing it twice makes one account.
 
-import type { Account, IdentityMatch, Portrait } from '../core/account.ts';
+import type { Account, IdentityMatch, PendingRenewal, Portrait } from '../core/account.ts';
 import { identityMatches } from '../core/account.ts';
 import type { LoginAttempt } from '../core/attempt.ts';
 import { matchingTexts, profileOf } from '../core/claims.ts';
 import type { Proof } from '../core/verdict.ts';
 import type { Identity, Verdict } from '../core/verdict-types.ts';
-import type { Sealer } from './ports.ts';
+import { changeFaces, dropUnused } from './faces.ts';
+import type { Job, Sealer } from './ports.ts';
 import type { JourneyParts } from './rules.ts';
 import { openPerson, sealPerson } from './secrets.ts';
 
@@ -15,11 +16,10 @@ const MATCH_PURPOSE = 'identity-match';
 
 /** Keyed hashes by which a later document is recognised as the same person's; nothing of the document itself is kept. */
 export function matchOf(sealer: Sealer, identity: Identity | undefined): IdentityMatch {
-  const { document, person } = matchingTexts(identity);
-  return {
-    document: document ? sealer.keyedHashes(`document|${document}`, MATCH_PURPOSE) : [],
-    person: person ? sealer.keyedHashes(`person|${person}`, MATCH_PURPOSE) : [],
-  };
+  const texts = matchingTexts(identity);
+  const hashes = (kind: keyof typeof texts) =>
+    texts[kind] ? sealer.keyedHashes(`${kind}|${texts[kind]}`, MATCH_PURPOSE) : [];
+  return { document: hashes('document'), person: hashes('person'), nationality: hashes('nationality') };
 }
 
 export interface Enrolment {
@@ -31,10 +31,42 @@ export interface Enrolment {
   createAccount(attempt: LoginAttempt, proof: Proof): Promise<Account | undefined>;
   /** The known person's new document check replaces portrait and claims (T14). */
   renew(attempt: LoginAttempt, proof: Proof): Promise<Account | undefined>;
+  /** The new face is kept beside the old one. It counts only if `scheduleRenewal` follows, when the person has been told. */
+  holdRenewal(attempt: LoginAttempt, proof: Proof): Promise<Account | undefined>;
+  /** It takes the old one's place after the waiting time, unless the person objects. */
+  scheduleRenewal(account: Account): Promise<void>;
+  /** The job at the end of the waiting time. */
+  completeRenewal(job: Job): Promise<void>;
+  /** A reviewer approved a face that the machine was not sure of. @returns undefined where there is none to be kept */
+  reviewedFace(attempt: LoginAttempt, proof: Proof): Portrait | undefined;
+  /** It is the one to compare with from now on. */
+  pinReviewed(account: Account, face: Portrait, uid: string): Promise<void>;
+}
+
+export const RENEWAL = 'renewal';
+
+/** Without the new face that was waiting. */
+export function withoutPending({ pending: _dropped, ...account }: Account): Account {
+  return account;
 }
 
 export function createEnrolment(parts: JourneyParts): Enrolment {
-  const { accounts, clock, invitations, journal, log, rules, sealer, vendor } = parts;
+  const { accounts, clock, invitations, jobs, journal, log, rules, sealer, vendor } = parts;
+
+  /** The old face is kept until the new one is in its place. */
+  function putInPlace(accountId: string, renewal: Omit<PendingRenewal, 'dueAt'>): Promise<Account | undefined> {
+    const { profile, matching, portrait, verificationId, at } = renewal;
+    const change = (current: Account): Account => ({
+      ...withoutPending(current),
+      profile,
+      matching,
+      portrait,
+      standing: 'good',
+      updatedAt: clock.now(),
+      enrolledBy: { verificationId, at, purpose: 're-enrol' },
+    });
+    return changeFaces(accounts, accountId, change, portrait);
+  }
 
   async function fetchPortrait(verdict: Verdict): Promise<Portrait> {
     if (rules.portrait === 'vendor') return { kind: 'vendor' };
@@ -56,7 +88,7 @@ export function createEnrolment(parts: JourneyParts): Enrolment {
     async sameIdentity(attempt, verdict) {
       if (attempt.claimant.kind !== 'account') return undefined;
       const account = await accounts.find(attempt.claimant.accountId);
-      return account ? identityMatches(account.matching, matchOf(sealer, verdict.identity)) : false;
+      return account ? identityMatches(account.matching, matchOf(sealer, verdict.identity), rules.reEnrolment) : false;
     },
 
     async gather(attempt, verdict) {
@@ -79,6 +111,9 @@ export function createEnrolment(parts: JourneyParts): Enrolment {
         ...person.found,
         enrolledBy: { verificationId: proof.verificationId, at: proof.authTime, purpose: proof.purpose },
         consent: attempt.consent ?? null,
+        ...(attempt.mailed?.purpose === 'enrol' && attempt.mailed.provenAt !== undefined
+          ? { email: { address: person.identifier, verifiedAt: attempt.mailed.provenAt } }
+          : {}),
       };
       // after a crash in between, or twice at once, every step is taken again: what is done already stays as it is (R6)
       const again = await accounts.find(account.id);
@@ -100,26 +135,54 @@ export function createEnrolment(parts: JourneyParts): Enrolment {
     async renew(attempt, proof) {
       const { found } = openPerson(sealer, attempt);
       if (!found || attempt.claimant.kind !== 'account') return undefined;
-      let replaced: Portrait | undefined;
-      if (found.portrait.kind === 'local') await accounts.pinPortrait(found.portrait.ref);
-      const account = await accounts.change(attempt.claimant.accountId, (current) => {
-        replaced = current.portrait;
-        return {
-          ...current,
-          profile: found.profile,
-          matching: found.matching,
-          portrait: found.portrait,
-          standing: 'good',
-          updatedAt: clock.now(),
-          enrolledBy: { verificationId: proof.verificationId, at: proof.authTime, purpose: proof.purpose },
-        };
+      const { accountId } = attempt.claimant;
+      const account = await putInPlace(accountId, {
+        ...found,
+        verificationId: proof.verificationId,
+        at: proof.authTime,
       });
-      // the old face is kept until the new one is in its place
-      if (replaced?.kind === 'local' && account?.portrait.kind === 'local' && replaced.ref !== account.portrait.ref) {
-        await accounts.dropPortrait(replaced.ref);
-      }
-      await journal.record({ event: 'account.re-enrolled', attempt: attempt.uid, account: attempt.claimant.accountId });
+      await journal.record({ event: 'account.re-enrolled', attempt: attempt.uid, account: accountId });
       return account;
+    },
+
+    async holdRenewal(attempt, proof) {
+      const { found } = openPerson(sealer, attempt);
+      if (!found || attempt.claimant.kind !== 'account') return undefined;
+      const { accountId } = attempt.claimant;
+      const dueAt = clock.now() + rules.reEnrolment.waitHours * 3600;
+      const pending = { ...found, verificationId: proof.verificationId, at: proof.authTime, dueAt };
+      const account = await changeFaces(accounts, accountId, (current) => ({ ...current, pending }), found.portrait);
+      await journal.record({ event: 're-enrolment.waits', attempt: attempt.uid, account: accountId });
+      return account;
+    },
+
+    async scheduleRenewal({ id, pending }) {
+      if (pending) await jobs.schedule({ kind: RENEWAL, id, dueAtMs: pending.dueAt * 1000 });
+    },
+
+    async completeRenewal(job) {
+      const account = await accounts.find(job.id);
+      const pending = account?.pending;
+      if (pending && pending.dueAt > clock.now())
+        return jobs.schedule({ kind: RENEWAL, id: job.id, dueAtMs: pending.dueAt * 1000 });
+      if (account && pending) {
+        await putInPlace(account.id, pending);
+        await journal.record({ event: 'account.re-enrolled', account: account.id, reasons: ['waiting-time-over'] });
+      } else if (account) await dropUnused(accounts, account);
+      await jobs.cancel(RENEWAL, job.id);
+    },
+
+    reviewedFace(attempt, proof) {
+      const verification = attempt.verifications.find((each) => each.id === proof.verificationId);
+      const { found } = openPerson(sealer, attempt);
+      if (!verification?.wasHeld || proof.purpose !== 'login' || found?.portrait.kind !== 'local') return undefined;
+      return { ...found.portrait, from: proof.verificationId };
+    },
+
+    async pinReviewed({ id }, portrait, uid) {
+      const change = (current: Account): Account => ({ ...current, portrait, updatedAt: clock.now() });
+      if (await changeFaces(accounts, id, change, portrait))
+        await journal.record({ event: 'face.replaced', attempt: uid, account: id });
     },
   };
 }

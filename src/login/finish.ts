@@ -1,17 +1,30 @@
 // Finish: the starting browser is back and a verdict is there. Is the face that of whoever holds this browser? Then the attempt is
 // spent, once, and the result goes to oidc-provider.
 
-import type { Account } from '../core/account.ts';
+import { setTimeout } from 'node:timers/promises';
+import type { Account, Portrait } from '../core/account.ts';
+import { addressPrefix } from '../core/address.ts';
 import { advance } from '../core/advance.ts';
-import { isAtLeast } from '../core/assurance.ts';
+import { type Strength, strengthOf } from '../core/assurance.ts';
 import { bestProof, currentVerification, hasLapsed, type LoginAttempt } from '../core/attempt.ts';
+import { isEnough } from '../core/requirement.ts';
 import type { Proof } from '../core/verdict.ts';
+import type { LoginRequest } from './begin.ts';
 import { bindingOf } from './bind.ts';
 import type { Ending } from './ending.ts';
 import type { Enrolment } from './enrol.ts';
+import { requiredBy, skipFor } from './identify.ts';
 import type { LateVerdicts } from './late.ts';
+import type { Notices } from './notices.ts';
+import type { RiskView } from './risk.ts';
 import type { JourneyParts } from './rules.ts';
-import { hashToken, newToken } from './tokens.ts';
+import { hashToken } from './tokens.ts';
+
+/** 132 bits of base64url, as long as the tokens that are random (`tokens.ts`). */
+const DEVICE_TOKEN_CHARACTERS = 22;
+/** How long one finish has the putting to wait for itself; after a crash, the next may. */
+const LET_WAIT_SECONDS = 5;
+const LET_WAIT_LOOK_MS = 50;
 
 export interface LoginResult {
   readonly accountId: string;
@@ -19,8 +32,8 @@ export interface LoginResult {
   readonly amr: readonly string[];
   /** epoch seconds */
   readonly authTime: number;
-  /** all that the login rests on: an enrolment, a selfie, or one after the other */
-  readonly verificationIds: readonly string[];
+  /** all that the login rests on, and the login itself: whichever is taken back ends what came of it */
+  readonly proofIds: readonly string[];
 }
 
 export type FinishOutcome =
@@ -29,16 +42,20 @@ export type FinishOutcome =
       readonly result: LoginResult /** a new device cookie, when this browser needs one */;
       readonly deviceToken?: string;
     }
-  /** enrolled, and a stronger selfie is still owed */
+  /** a stronger selfie is still owed */
   | { readonly kind: 'step-up' }
+  /** the face is shown; a key has to be shown beside it */
+  | { readonly kind: 'key' }
   /** no verdict yet, refused, or not tied to this browser: the waiting page knows */
   | { readonly kind: 'not-yet' }
   | { readonly kind: 'over' };
 
 export interface FinishInput {
-  readonly uid: string;
+  readonly request: LoginRequest;
+  /** hash of the device cookie */
   readonly device?: string;
-  allowsAccount(accountId: string): Promise<boolean>;
+  /** the person goes on without the key that the client would like */
+  readonly withoutKey?: boolean;
 }
 
 export interface Finishing {
@@ -46,53 +63,98 @@ export interface Finishing {
 }
 
 export function createFinishing(
-  parts: JourneyParts & { ending: Ending; enrolment: Enrolment; late: LateVerdicts },
+  parts: JourneyParts & {
+    ending: Ending;
+    enrolment: Enrolment;
+    late: LateVerdicts;
+    notices: Notices;
+    risk: RiskView;
+  },
 ): Finishing {
-  const { accounts, attempts, clock, devices, ending, enrolment, jobs, journal, late, meter, rules } = parts;
+  const {
+    accounts,
+    attempts,
+    clock,
+    devices,
+    ending,
+    enrolment,
+    jobs,
+    journal,
+    late,
+    meter,
+    notices,
+    risk,
+    rules,
+    sealer,
+    store,
+  } = parts;
 
   async function finish(input: FinishInput): Promise<FinishOutcome> {
-    const attempt = await attempts.find(input.uid);
+    const attempt = await attempts.find(input.request.uid);
     if (!attempt) return { kind: 'over' };
     // the answer to the first finish was lost: the same browser, the same interaction, the same answer (R6)
-    if (attempt.state === 'spent') return answer(attempt, input);
+    if (attempt.state === 'spent') return answer(attempt, input.device, false);
     if (attempt.state === 'ended' || hasLapsed(attempt, clock.now())) return { kind: 'over' };
     if (attempt.state !== 'settled') return { kind: 'not-yet' };
-    const binding = bindingOf(attempt, rules.crossDevice);
-    if (binding.kind === 'refused') {
-      const refusal = { kind: 'discarded', failed: ['captured-elsewhere'] } as const;
-      await attempts.change(attempt.uid, (a) => advance(a, refusal, rules.attempt, clock.now()));
-      await journal.record({ event: 'verification.refused', attempt: attempt.uid, reasons: binding.reasons });
-      return { kind: 'not-yet' };
-    }
-    if (binding.kind !== 'bound') return { kind: 'not-yet' };
-    await journal.record({ event: 'login.bound', attempt: attempt.uid, by: binding.by });
+    const isBySelfie = attempt.proofs.length > 0;
+    if (isBySelfie && !(await isBound(attempt))) return { kind: 'not-yet' };
     const arrived = await arrive(attempt);
     if (!arrived) {
       await ending.end(attempt.uid, 'refused');
       return { kind: 'over' };
     }
-    if (arrived.attempt.state === 'open') return { kind: 'step-up' };
-    return spend(arrived.attempt, arrived.account, input);
+    if ('kind' in arrived) return arrived;
+    if (isSkipped(attempt) && !(await isStillKnown(attempt, arrived.account, input))) {
+      await ending.end(attempt.uid, 'refused');
+      return { kind: 'over' };
+    }
+    if (await isMoreAsked(arrived.attempt, arrived.account, input)) return { kind: 'step-up' };
+    const strength = strengthOf(bestProof(arrived.attempt), arrived.attempt.factors);
+    const { factors, required } = arrived.attempt;
+    const owesKey = rules.passkeys && isBySelfie && required.key && !factors.some(({ factor }) => factor === 'passkey');
+    if (!strength || !isEnough(strength.acr, required)) return owesKey ? { kind: 'key' } : { kind: 'not-yet' };
+    // the client would like a key without insisting, and the person has one: asked for, unless they go on without
+    if (owesKey && !input.withoutKey) return { kind: 'key' };
+    return spend(arrived.attempt, arrived.account, strength, input);
+  }
+
+  /** Is the accepted face that of whoever holds this browser? */
+  async function isBound(attempt: LoginAttempt): Promise<boolean> {
+    const binding = bindingOf(attempt, rules);
+    if (binding.kind === 'refused') {
+      const refusal = { kind: 'discarded', failed: ['captured-elsewhere'] } as const;
+      await attempts.change(attempt.uid, (a) => advance(a, refusal, rules.attempt, clock.now()));
+      await journal.record({ event: 'verification.refused', attempt: attempt.uid, reasons: binding.reasons });
+    }
+    if (binding.kind === 'bound') await journal.record({ event: 'login.bound', attempt: attempt.uid, by: binding.by });
+    return binding.kind === 'bound';
   }
 
   /** The account this attempt ends in; made or renewed where the verification was a document check. */
-  async function arrive(attempt: LoginAttempt): Promise<{ attempt: LoginAttempt; account: Account } | undefined> {
+  async function arrive(
+    attempt: LoginAttempt,
+  ): Promise<{ attempt: LoginAttempt; account: Account } | { kind: 'over' } | undefined> {
     const proof = attempt.proofs.at(-1);
-    if (!proof) return undefined;
-    if (proof.purpose === 'login') {
+    if (!proof || proof.purpose === 'login') {
       const account = attempt.claimant.kind === 'account' ? await accounts.find(attempt.claimant.accountId) : undefined;
       return account ? { attempt, account } : undefined;
     }
+    if (attempt.next === 'login') {
+      // the enrolment has its account already; a key is still owed
+      const account = attempt.claimant.kind === 'account' ? await accounts.find(attempt.claimant.accountId) : undefined;
+      if (account) return { attempt, account };
+    }
+    if (attempt.renewal === 'waits') return letWait(attempt, proof);
     const isNewcomer = attempt.claimant.kind === 'newcomer';
     const account = isNewcomer ? await enrolment.createAccount(attempt, proof) : await enrolment.renew(attempt, proof);
     if (!account) return undefined;
+    if (!isNewcomer) await notices.faceReplaced(account, attempt, 'document');
     await late.allow(proof.verificationId, {
       accountId: account.id,
       acceptedAt: proof.authTime,
       purpose: proof.purpose,
     });
-    const stepUp = !isAtLeast(proof.method, attempt.required.method);
-    const event = { kind: 'enrolled', accountId: account.id, subject: account.subject, stepUp } as const;
+    const event = { kind: 'enrolled', accountId: account.id, subject: account.subject } as const;
     const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
     if (step && step.kind !== 'refused') return { attempt: step.attempt, account };
     const turned = step?.attempt.verifications.find((each) => each.id === proof.verificationId);
@@ -106,18 +168,98 @@ export function createFinishing(
     return isThere ? { attempt: step.attempt, account } : undefined;
   }
 
-  async function spend(attempt: LoginAttempt, account: Account, input: FinishInput): Promise<FinishOutcome> {
+  async function letWait(attempt: LoginAttempt, proof: Proof): Promise<{ kind: 'over' } | undefined> {
+    const lock = `let-wait:${attempt.uid}`;
+    if (!(await store.putIfAbsent(lock, true, LET_WAIT_SECONDS))) {
+      // two finishes at once: where the other one leads this one leads as well
+      await untilEnded(attempt.uid);
+      return { kind: 'over' };
+    }
+    try {
+      return await letWaitAlone(attempt, proof);
+    } finally {
+      await store.delete(lock);
+    }
+  }
+
+  async function untilEnded(uid: string): Promise<void> {
+    for (let looks = 0; looks < 20 && (await attempts.find(uid))?.state === 'settled'; looks += 1) {
+      await setTimeout(LET_WAIT_LOOK_MS, undefined, { ref: false });
+    }
+  }
+
+  /**
+   * The new face waits beside the old one. Its person is told before it is planned to count: a face that nobody was told of, because the
+   * process died in between, never counts (T14, R6).
+   */
+  async function letWaitAlone(attempt: LoginAttempt, proof: Proof): Promise<{ kind: 'over' } | undefined> {
+    const { uid } = attempt;
+    const { verificationId, authTime: acceptedAt, purpose } = proof;
+    if (attempt.claimant.kind !== 'account') return undefined;
+    await late.allow(verificationId, { accountId: attempt.claimant.accountId, acceptedAt, purpose });
+    const account = await enrolment.holdRenewal(attempt, proof);
+    if (!account) return undefined;
+    const isEnded = (await attempts.find(uid))?.state !== 'settled';
+    if (isEnded || (await late.isTakenBack(verificationId))) {
+      // the verdict turned meanwhile
+      await late.withdraw(account.id, verificationId);
+      return undefined;
+    }
+    await notices.renewalWaits(account, attempt);
+    await enrolment.scheduleRenewal(account);
+    await ending.end(uid, 'renewal-waits');
+    return { kind: 'over' };
+  }
+
+  /** What a skip rests on may have been taken back since the button was pressed: device, selfie, standing. */
+  async function isStillKnown(attempt: LoginAttempt, account: Account, input: FinishInput): Promise<boolean> {
+    const { origin, clientId, required } = attempt;
+    const { device, request } = input;
+    const assessed = await risk.assess({ account, device, origin, clientId, scopes: request.scopes });
+    return skipFor(account, { ...request, need: required }, assessed) !== undefined;
+  }
+
+  /**
+   * Is a stronger selfie owed than the one accepted? Because the request asks for it and an enrolment showed a weaker one, or because
+   * the vendor saw the capture come out of a network that would have asked for more, had it been known before.
+   */
+  async function isMoreAsked(
+    attempt: LoginAttempt,
+    account: Account,
+    { device, request }: FinishInput,
+  ): Promise<boolean> {
+    const proof = bestProof(attempt);
+    if (!proof || attempt.state !== 'settled') return attempt.state === 'open';
+    const { origin, clientId } = attempt;
+    const captures = attempt.verifications.flatMap((verification) => verification.captures ?? []);
+    const assessed = await risk.assess({ account, device, origin, clientId, scopes: request.scopes, captures });
+    const required = requiredBy({ ...request, need: attempt.required }, assessed, rules);
+    if (required.method === 'passive' || proof.method === 'active') return false;
+    const event = { kind: 'raised', required, reasons: assessed.reasons } as const;
+    const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
+    if (step?.kind !== 'moved') return true;
+    await journal.record({ event: 'login.raised', attempt: attempt.uid, reasons: assessed.reasons });
+    return true;
+  }
+
+  async function spend(
+    attempt: LoginAttempt,
+    account: Account,
+    strength: Strength,
+    input: FinishInput,
+  ): Promise<FinishOutcome> {
     // the library does not look at the hint again: a hint of one person and a selfie of another gives no code
-    if (!(await input.allowsAccount(account.id))) {
+    if (!(await input.request.allowsAccount(account.id))) {
       await ending.end(attempt.uid, 'refused');
       return { kind: 'over' };
     }
-    const proof = bestProof(attempt) as Proof;
-    await late.allow(proof.verificationId, {
-      accountId: account.id,
-      acceptedAt: proof.authTime,
-      purpose: proof.purpose,
-    });
+    const proof = bestProof(attempt);
+    const face = proof && enrolment.reviewedFace(attempt, proof);
+    for (const { verificationId, authTime: acceptedAt, purpose } of attempt.proofs) {
+      const bringsFace = face !== undefined && verificationId === proof?.verificationId;
+      const allowance = { accountId: account.id, acceptedAt, purpose, ...(bringsFace ? { bringsFace } : {}) } as const;
+      await late.allow(verificationId, allowance);
+    }
     if (attempt.consent) {
       const { consent } = attempt;
       await accounts.change(account.id, (a) => (a.consent?.version === consent.version ? a : { ...a, consent }));
@@ -126,50 +268,123 @@ export function createFinishing(
     const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
     if (!step || step.kind === 'refused') return { kind: 'over' };
     if (step.kind === 'moved') {
+      if (proof && face) await replaceFace(account, step.attempt, proof, face);
+      await notices.signedIn(account, step.attempt);
       await Promise.all([
         ending.cleanUp(step.attempt),
         jobs.cancel('lapse', attempt.uid),
+        noteSignIn(account, step.attempt, strength),
         journal.record({
           event: 'login.finished',
           attempt: attempt.uid,
           account: account.id,
           client: attempt.clientId,
-          acr: proof.acr,
+          acr: strength.acr,
+          reasons: attempt.reasons,
         }),
       ]);
-      meter.count('logins', { outcome: 'success' });
+      meter.count('logins', { outcome: isSkipped(attempt) ? 'skipped' : 'success' });
       const settledAt = currentVerification(step.attempt)?.statusAt;
-      if (settledAt !== undefined) meter.observe('decision_to_redirect', Math.max(0, clock.now() - settledAt));
+      if (proof && settledAt !== undefined) meter.observe('decision_to_redirect', Math.max(0, clock.now() - settledAt));
     }
-    return answer(step.attempt, input);
+    return answer(step.attempt, input.device, step.kind === 'moved');
   }
 
-  async function answer(attempt: LoginAttempt, input: FinishInput): Promise<FinishOutcome> {
-    const proof = bestProof(attempt);
-    if (!proof || !attempt.accountId) return { kind: 'over' };
+  /**
+   * Only after the attempt is spent: a verdict that turns before ends it, and brings no face. After a crash in between, the old face
+   * stays, and nothing is lost by that.
+   */
+  async function replaceFace(account: Account, attempt: LoginAttempt, proof: Proof, face: Portrait): Promise<void> {
+    await notices.faceReplaced(account, attempt, 'review');
+    await enrolment.pinReviewed(account, face, attempt.uid);
+    if (await late.isTakenBack(proof.verificationId)) await late.withdraw(account.id, proof.verificationId);
+  }
+
+  async function noteSignIn(account: Account, attempt: LoginAttempt, { acr }: Strength): Promise<void> {
+    const { address, label: browser } = attempt.origin;
+    const { place } = parts.networks.look(address);
+    const { uid, clientId, reasons } = attempt;
+    await parts.activity.noteSignIn(
+      account.id,
+      { at: clock.now(), uid, clientId, acr, browser, address, reasons },
+      place,
+    );
+  }
+
+  async function answer(attempt: LoginAttempt, device: string | undefined, isFirst: boolean): Promise<FinishOutcome> {
+    const strength = strengthOf(bestProof(attempt), attempt.factors);
+    const { accountId } = attempt;
+    if (!strength || !accountId) return { kind: 'over' };
     const verificationIds = attempt.proofs.map((each) => each.verificationId);
-    const deviceToken = await rememberDevice(attempt.accountId, input.device);
-    if (deviceToken) await late.allowDevice(verificationIds, hashToken(deviceToken));
-    const { acr, amr, authTime } = proof;
+    const rests = attempt.factors.flatMap((factor) => factor.rests);
+    const deviceToken = await (isFirst ? rememberDevice : findDevice)(attempt, accountId, device);
+    const { acr, amr, authTime } = strength;
     return {
       kind: 'login',
-      // the vendor's clock may run ahead of ours; nobody has signed in in the future
-      result: { accountId: attempt.accountId, acr, amr, authTime: Math.min(authTime, clock.now()), verificationIds },
+      result: {
+        accountId,
+        acr,
+        amr,
+        // the vendor's clock may run ahead of ours; nobody has signed in in the future
+        authTime: Math.min(authTime, clock.now()),
+        proofIds: [...new Set([...verificationIds, ...rests, loginProof(attempt.uid)])],
+      },
       ...(deviceToken ? { deviceToken } : {}),
     };
   }
 
-  /** A cookie from before the login is never promoted: whoever planted it would hold a known device (T23). */
-  async function rememberDevice(accountId: string, device: string | undefined): Promise<string | undefined> {
+  /**
+   * A face or a key makes a device known; a code does not. A cookie from before the login is never promoted: whoever planted it would
+   * hold a known device (T23).
+   */
+  async function rememberDevice(
+    attempt: LoginAttempt,
+    accountId: string,
+    device: string | undefined,
+  ): Promise<string | undefined> {
+    const proof = bestProof(attempt);
+    if (!proof && !attempt.factors.some(({ factor }) => factor === 'passkey' || factor === 'device')) return undefined;
+    const { uid, origin } = attempt;
+    const verificationIds = attempt.proofs.map((each) => each.verificationId);
+    const visit = {
+      at: clock.now(),
+      browser: origin.label,
+      prefix: addressPrefix(origin.address),
+      uid,
+      ...(proof
+        ? { selfie: { at: Math.min(proof.authTime, clock.now()), verificationIds, login: loginProof(uid) } }
+        : {}),
+    };
     const known = device ? await devices.accountsOf(device) : [];
-    if (device && known[0] === accountId) return undefined;
-    const token = newToken();
-    const hash = hashToken(token);
-    for (const id of [...known].reverse()) await devices.remember(hash, id);
-    await devices.remember(hash, accountId);
-    if (device) await devices.forget(device);
+    // a skip proves nothing new, so there is nothing to be promoted: the cookie stays, for other tabs and people as well
+    if (device && (known[0] === accountId || (isSkipped(attempt) && known.includes(accountId)))) {
+      await devices.remember(device, accountId, visit);
+      return undefined;
+    }
+    const token = deviceTokenOf(attempt);
+    await devices.remember(hashToken(token), accountId, visit, device);
     return token;
   }
 
+  /** The cookie of a login that is told again, unless it was taken back since: nothing becomes known by asking twice. */
+  async function findDevice(attempt: LoginAttempt, accountId: string): Promise<string | undefined> {
+    const token = deviceTokenOf(attempt);
+    return (await devices.find(hashToken(token), accountId)) && token;
+  }
+
+  /** One login makes one device, however often its answer is asked for: a token that nobody else can make, and we need not keep. */
+  const deviceTokenOf = ({ uid }: LoginAttempt) =>
+    sealer.keyedHash(uid, 'device-cookie').slice(0, DEVICE_TOKEN_CHARACTERS);
+
   return { finish };
+}
+
+/** A known device was enough. */
+function isSkipped({ factors, proofs }: LoginAttempt): boolean {
+  return proofs.length === 0 && factors.some(({ factor }) => factor === 'device');
+}
+
+/** One login alone, as a thing to be taken back. */
+export function loginProof(uid: string): string {
+  return `login:${uid}`;
 }

@@ -1,27 +1,29 @@
 // Verdicts that come after the attempt is over. A late approval revives nothing (T12); a late refusal of what was accepted takes
 // back what it allowed: sessions, grants and tokens (T8).
 
-import type { Verdict } from '../core/verdict-types.ts';
+import { putUnderReview, standsOn } from '../core/account.ts';
+import type { Verdict, VerificationStatus } from '../core/verdict-types.ts';
+import { findAllowance, forgetAllowance, keepAllowance } from './allowances.ts';
+import { withoutPending } from './enrol.ts';
+import { changeFaces } from './faces.ts';
 import { scheduleSingleLook } from './look.ts';
-import { type Allowance, FOREVER } from './ports.ts';
+import type { Allowance } from './ports.ts';
 import type { JourneyParts } from './rules.ts';
-
-/** Longer than any session or token that a login can leave behind. */
-const ALLOWANCE_SECONDS = 40 * 86_400;
 
 export interface LateVerdicts {
   /** Remembers what an accepted verification allowed. An enrolment allows the account itself, so it is kept with it. */
   allow(verificationId: string, allowance: Allowance): Promise<void>;
-  /** A device that was made known by these verifications is forgotten with them. */
-  allowDevice(verificationIds: readonly string[], device: string): Promise<void>;
-  /** The account has to be proven anew, if this is the verification it stands on. */
+  /** The account has to be proven anew, if this is the verification it stands on; a face of it that only waits goes. */
   withdraw(accountId: string, verificationId: string): Promise<void>;
+  /** Has the verdict turned, so that nothing may be built on it any more? Asked after building: whoever comes second sees the other. */
+  isTakenBack(verificationId: string): Promise<boolean>;
   handle(verdict: Verdict, uid: string): Promise<void>;
+  /** Does something still stand on this verification that a verdict like this would take back? */
+  isStanding(verificationId: string, status: VerificationStatus): Promise<boolean>;
 }
 
 export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
-  const { accounts, devices, journal, log, meter, revoker, store } = parts;
-  const key = (verificationId: string) => `allowance:${verificationId}`;
+  const { accounts, clock, devices, journal, log, meter, passkeys, revoker, store } = parts;
 
   async function setStanding(
     accountId: string,
@@ -29,26 +31,43 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
     standing: 'must-re-enrol' | 'withdrawn',
   ): Promise<void> {
     await accounts.change(accountId, (account) =>
-      account.enrolledBy.verificationId === verificationId ? { ...account, standing } : account,
+      standsOn(account, verificationId) ? { ...account, standing } : account,
     );
   }
 
-  const lifeOf = ({ purpose }: Allowance) => (purpose === 'login' ? ALLOWANCE_SECONDS : FOREVER);
+  /** A face that waits to take the old one's place goes as well. */
+  async function dropPending(accountId: string, verificationId: string): Promise<void> {
+    await changeFaces(accounts, accountId, (account) =>
+      account.pending?.verificationId === verificationId ? withoutPending(account) : account,
+    );
+  }
+
+  /** Devices that are known by nothing newer than this verification. */
+  async function dropDevices(accountId: string, verificationId: string): Promise<void> {
+    for (const { device, selfie } of await devices.list(accountId)) {
+      if (selfie?.verificationIds.includes(verificationId)) await devices.drop(device, accountId);
+    }
+  }
 
   return {
-    allow: (verificationId, allowance) => store.set(key(verificationId), allowance, lifeOf(allowance)),
+    allow: (verificationId, allowance) => keepAllowance(store, verificationId, allowance),
 
-    async allowDevice(verificationIds, device) {
-      for (const verificationId of verificationIds) {
-        await store.update<Allowance, void>(key(verificationId), (allowance) =>
-          allowance
-            ? { kind: 'write', value: { ...allowance, device }, ttlSeconds: lifeOf(allowance), result: undefined }
-            : { kind: 'keep', result: undefined },
-        );
-      }
+    async isStanding(verificationId, status) {
+      const allowance = await findAllowance(store, verificationId);
+      if (!allowance || status !== 'kyc-expired') return allowance !== undefined;
+      const account = await accounts.find(allowance.accountId);
+      return account?.standing === 'good' && account.enrolledBy.verificationId === verificationId;
     },
 
-    withdraw: (accountId, verificationId) => setStanding(accountId, verificationId, 'withdrawn'),
+    async withdraw(accountId, verificationId) {
+      await setStanding(accountId, verificationId, 'withdrawn');
+      await dropPending(accountId, verificationId);
+    },
+
+    async isTakenBack(verificationId) {
+      const allowance = await findAllowance(store, verificationId);
+      return allowance === undefined || allowance.refused === true;
+    },
 
     async handle(verdict, uid) {
       if (verdict.status !== 'declined' && verdict.status !== 'kyc-expired') {
@@ -58,7 +77,7 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
         );
         return;
       }
-      const allowance = await store.get<Allowance>(key(verdict.verificationId));
+      const allowance = await findAllowance(store, verdict.verificationId);
       if (!allowance) return;
       // older than what was accepted: overtaken, or the vendor's clock is behind ours; its own word decides
       if (verdict.decidedAt < allowance.acceptedAt) return scheduleSingleLook(parts, verdict.verificationId);
@@ -71,8 +90,14 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
         });
         return;
       }
+      // first: a face that is just being put in its place sees that it must not
+      await keepAllowance(store, verdict.verificationId, { ...allowance, refused: true });
       await setStanding(allowance.accountId, verdict.verificationId, 'withdrawn');
-      if (allowance.device) await devices.drop(allowance.device, allowance.accountId);
+      await accounts.change(allowance.accountId, (account) => putUnderReview(account, 'late-refusal', clock.now()));
+      await dropPending(allowance.accountId, verdict.verificationId);
+      await dropDevices(allowance.accountId, verdict.verificationId);
+      // made on the strength of a face that was not the person's
+      await passkeys.removeAddedBy(allowance.accountId, uid);
       const ended = await revoker.revoke(verdict.verificationId);
       meter.count('logins', { outcome: 'revoked' });
       log.warn(
@@ -86,6 +111,8 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
         account: allowance.accountId,
         ...ended,
       });
+      // last: after a crash in between, everything is taken back once more
+      await forgetAllowance(store, verdict.verificationId);
     },
   };
 }

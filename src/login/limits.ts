@@ -2,6 +2,7 @@
 // at once cannot pass together. Limits slow down and never ban: unknown devices share a part, and a known one has the rest.
 
 import { addressPrefix, household } from '../core/address.ts';
+import type { LoginAttempt } from '../core/attempt.ts';
 import type { Sealer, Store } from './ports.ts';
 import type { JourneyRules } from './rules.ts';
 
@@ -9,6 +10,9 @@ const HOUR = 3600;
 const DAY = 86_400;
 /** What a /24 or /48 may do, as a multiple of what one address may. */
 const NETWORK_FACTOR = 8;
+/** Prices are counted in whole ten-thousandths. */
+const PRICE_PARTS = 10_000;
+const SPENT_KEY = 'limit:spent';
 
 export interface Spender {
   /** the account's id, or the identifier's key of a newcomer */
@@ -16,10 +20,27 @@ export interface Spender {
   readonly knownDevice: boolean;
   readonly address: string;
   readonly clientId: string;
+  /** what it will cost, in the currency of the bill */
+  readonly price: number;
+}
+
+export interface WaySpender {
+  /** the identifier's key */
+  readonly person: string;
+  readonly address: string;
+  /** has room of its own: else five strangers an hour would keep the person from every other way (T17) */
+  readonly knownDevice: boolean;
+  /** a code that proves an address opens nothing by itself, and is counted apart from what does */
+  readonly isEnrolment?: boolean;
 }
 
 export type Allowed =
-  | { readonly kind: 'allowed'; refund(): Promise<void> }
+  | {
+      readonly kind: 'allowed';
+      refund(): Promise<void>;
+      /** the day's soft edge was passed just now: the operator is to be told */
+      readonly softEdge?: true;
+    }
   | {
       readonly kind: 'limited';
       readonly by: string;
@@ -33,6 +54,8 @@ interface Bucket {
   readonly key: string;
   readonly windowSeconds: number;
   readonly limit: number;
+  /** how much is counted; one by default */
+  readonly by?: number;
 }
 
 export interface Limiter {
@@ -40,10 +63,17 @@ export interface Limiter {
   spend(spender: Spender): Promise<Allowed>;
   /** Counts a guess at an identifier that leads nowhere: the defence against trying names (T26). */
   spendGuess(address: string): Promise<Allowed>;
+  /** Counts a try at another way in: all of them together, so that none is a way around the limit of the next (T16). */
+  spendWay(way: WaySpender): Promise<Allowed>;
 }
 
-export function createLimiter(parts: { store: Store; sealer: Sealer; limits: JourneyRules['limits'] }): Limiter {
-  const { store, sealer, limits } = parts;
+export function createLimiter(parts: {
+  store: Store;
+  sealer: Sealer;
+  rules: Pick<JourneyRules, 'limits' | 'costs'>;
+}): Limiter {
+  const { store, sealer } = parts;
+  const { limits, costs } = parts.rules;
 
   const addressBuckets = (address: string): Bucket[] => [
     {
@@ -64,10 +94,10 @@ export function createLimiter(parts: { store: Store; sealer: Sealer; limits: Jou
   async function spendAll(buckets: readonly Bucket[]): Promise<Allowed> {
     const spent: Bucket[] = [];
     const refund = async () => {
-      await Promise.all(spent.map((bucket) => store.increment(bucket.key, bucket.windowSeconds, -1)));
+      await Promise.all(spent.map(({ key, windowSeconds, by = 1 }) => store.increment(key, windowSeconds, -by)));
     };
     for (const bucket of buckets) {
-      const count = await store.increment(bucket.key, bucket.windowSeconds);
+      const count = await store.increment(bucket.key, bucket.windowSeconds, bucket.by ?? 1);
       spent.push(bucket);
       if (count > bucket.limit) {
         await refund();
@@ -78,8 +108,29 @@ export function createLimiter(parts: { store: Store; sealer: Sealer; limits: Jou
     return { kind: 'allowed', refund };
   }
 
+  /** What may be spent in a day, where the policy says so. */
+  const budget = (price: number): Bucket[] =>
+    costs.dailySoft === undefined && costs.dailyHard === undefined
+      ? []
+      : [
+          {
+            name: 'budget',
+            key: SPENT_KEY,
+            windowSeconds: DAY,
+            limit: Math.round((costs.dailyHard ?? Number.POSITIVE_INFINITY) * PRICE_PARTS),
+            by: Math.round(price * PRICE_PARTS),
+          },
+        ];
+
+  /** True once a day, for whoever opens the verification that passes the edge. */
+  async function isSoftEdgePassed(): Promise<boolean> {
+    if (costs.dailySoft === undefined) return false;
+    const spent = await store.increment(SPENT_KEY, DAY, 0);
+    return spent > costs.dailySoft * PRICE_PARTS && (await store.putIfAbsent('told:budget-soft', true, DAY));
+  }
+
   return {
-    spend(spender) {
+    async spend(spender) {
       const person = sealer.keyedHash(spender.person, 'limit');
       const unknown: Bucket = {
         name: 'unknown-devices',
@@ -88,7 +139,7 @@ export function createLimiter(parts: { store: Store; sealer: Sealer; limits: Jou
         limit: limits.unknownDevicesPerAccountPerHour,
       };
       // the address first: whoever fills a person's bucket has to come from many networks
-      return spendAll([
+      const allowed = await spendAll([
         ...addressBuckets(spender.address),
         ...(spender.knownDevice ? [] : [unknown]),
         {
@@ -104,8 +155,33 @@ export function createLimiter(parts: { store: Store; sealer: Sealer; limits: Jou
           limit: limits.sessionsPerClientPerHour,
         },
         { name: 'day', key: 'limit:day', windowSeconds: DAY, limit: limits.sessionsPerDay },
+        ...budget(spender.price),
       ]);
+      return allowed.kind === 'allowed' && (await isSoftEdgePassed()) ? { ...allowed, softEdge: true } : allowed;
     },
     spendGuess: (address) => spendAll(addressBuckets(address)),
+    spendWay({ person, address, knownDevice, isEnrolment }) {
+      const kind = isEnrolment ? 'codes' : 'ways';
+      const share = knownDevice ? `${kind}-known` : kind;
+      return spendAll([
+        {
+          name: 'other-ways-address',
+          key: `limit:${kind}-address:${sealer.keyedHash(household(address), 'limit')}`,
+          windowSeconds: HOUR,
+          limit: limits.otherWaysPerAddressPerHour,
+        },
+        {
+          name: 'other-ways',
+          key: `limit:${share}:${sealer.keyedHash(person, 'limit')}`,
+          windowSeconds: HOUR,
+          limit: limits.otherWaysPerAccountPerHour,
+        },
+      ]);
+    },
   };
+}
+
+/** Whoever tries another way in this attempt. */
+export function spenderOf({ identifierKey, origin, knownDevice }: LoginAttempt): WaySpender {
+  return { person: identifierKey, address: origin.address, knownDevice };
 }

@@ -57,7 +57,7 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     const person = attempt.claimant.kind === 'account' ? attempt.claimant.accountId : attempt.identifierKey;
     const claim = `${workflowId}:${person}`;
     // an invitation lets one enrolment at a time go as far as the vendor: the second would be paid for in vain (T15, T17)
-    const reserved = isNew ? attempt.claims : [];
+    const reserved = attempt.verifications.length === 0 ? attempt.claims : [];
     const giveBack = () => Promise.all(reserved.map((key) => attempts.release(key, attempt.uid)));
     for (const key of reserved) {
       if ((await takeClaim(key, attempt)).kind === 'conflict')
@@ -73,14 +73,21 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
       knownDevice: attempt.knownDevice,
       address: attempt.origin.address,
       clientId: attempt.clientId,
+      price: attempt.next === 'login' ? rules.costs.perVerification : rules.costs.perEnrolment,
     });
     if (allowed.kind === 'limited') {
       // whoever was to be pre-empted goes on: nothing takes their place
       await giveBack();
       if (!attempt.claims.includes(claim)) await attempts.release(claim, attempt.uid, taken.from);
       if (allowed.isNews) await journal.record({ event: 'login.limited', attempt: attempt.uid, reasons: [allowed.by] });
+      if (allowed.isNews && allowed.by === 'budget')
+        parts.log.error({ hard: rules.costs.dailyHard }, "the day's budget is spent: nothing is opened any more");
       await ending.rememberObstacle(attempt.uid, 'limited');
       return { kind: 'limited', retryAfterSeconds: allowed.retryAfterSeconds };
+    }
+    if (allowed.softEdge) {
+      parts.log.warn({ soft: rules.costs.dailySoft }, "the soft edge of the day's budget is passed");
+      await journal.record({ event: 'budget.soft-edge' });
     }
     // the loser's session goes first: the vendor would hand it out again (T1)
     if (taken.from) {

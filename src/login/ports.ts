@@ -4,6 +4,7 @@
 import type { Account } from '../core/account.ts';
 import type { LoginAttempt, Step } from '../core/attempt.ts';
 import type { Claim, Contest } from '../core/claim.ts';
+import type { Anonymising, Coordinates } from '../core/risk.ts';
 import type { Verdict, VerificationStatus } from '../core/verdict-types.ts';
 
 /** Epoch seconds, whole. The one source of time outside `core/`, which is handed the value. */
@@ -93,6 +94,36 @@ export interface IdentityVendor {
   fetchPortrait(url: string): Promise<PortraitReading>;
   /** Proves where a webhook came from and reads it. Pure but for the clock; never throws. */
   readDelivery(delivery: RawDelivery): DeliveryReading;
+  /**
+   * Removes what the vendor keeps of a person beside single verifications: the user entity and its face templates. Safe to repeat.
+   *
+   * @throws VendorUnavailable | VendorRefused
+   */
+  forgetSubject(subject: string): Promise<void>;
+  /**
+   * One page of the vendor's list of verifications that stand like this, for catching what no webhook told. Shorter than `limit`: the
+   * last page.
+   *
+   * @throws VendorUnavailable | VendorRefused
+   */
+  listVerifications(query: {
+    readonly status: VerificationStatus;
+    readonly offset: number;
+    readonly limit: number;
+  }): Promise<readonly { readonly verificationId: string; readonly status: VerificationStatus }[]>;
+  /**
+   * Takes over a verification that another customer of the vendor shared with us: a copy with an id of its own, under our name for the
+   * person. Once a token.
+   *
+   * @param request.trustReview false leaves the copy in review, whatever the other customer decided
+   * @throws VendorUnavailable | VendorRefused | SharedVerificationRefused
+   */
+  importShared(request: {
+    readonly shareToken: string;
+    readonly workflowId: string;
+    readonly subject: string;
+    readonly trustReview: boolean;
+  }): Promise<{ readonly verificationId: string }>;
   /** Asks the vendor whether keys, workflows and webhook destination are as configured. */
   inspect(expected: { readonly webhookUrl: string }): Promise<readonly VendorFinding[]>;
 }
@@ -219,13 +250,168 @@ export interface AccountStore {
   dropPortrait(ref: string): Promise<void>;
 }
 
-/** A browser that has signed in before: which accounts, the latest first. Kept by hash of its cookie. */
+/** One account on a device: a browser that showed this account's face, or its key. */
+export interface DeviceUse {
+  readonly accountId: string;
+  readonly firstUsedAt: number;
+  readonly lastUsedAt: number;
+  /** "Firefox on Windows" */
+  readonly browser: string;
+  /** prefixes from which a selfie was accepted here, latest first */
+  readonly networks: readonly { readonly prefix: string; readonly at: number }[];
+  /** the last selfie accepted here */
+  readonly selfie?: DeviceSelfie;
+  /** interactions of the logins that ended here, latest first; no more than a person is shown */
+  readonly logins: readonly string[];
+}
+
+/** What a login tells of the device it happened on. */
+export interface DeviceVisit {
+  readonly at: number;
+  readonly browser: string;
+  readonly prefix: string;
+  /** the interaction */
+  readonly uid: string;
+  /** present when a face was shown: only then the network becomes a known one */
+  readonly selfie?: DeviceSelfie;
+}
+
+/** What makes a device known: taken back are the verifications, or the login they were for, and all that rests on them. */
+export interface DeviceSelfie {
+  /** epoch seconds: when it was shown */
+  readonly at: number;
+  readonly verificationIds: readonly string[];
+  /** the login as a proof of its own */
+  readonly login: string;
+}
+
+/** Browsers that have signed in before, each with its accounts, the latest first. Kept by hash of the device cookie, sealed. */
 export interface DeviceStore {
   accountsOf(deviceHash: string): Promise<readonly string[]>;
-  remember(deviceHash: string, accountId: string): Promise<void>;
+  find(deviceHash: string, accountId: string): Promise<DeviceUse | undefined>;
+  /** @param from the device's earlier cookie: what it knew of other accounts moves along, and it is good no longer */
+  remember(deviceHash: string, accountId: string, visit: DeviceVisit, from?: string): Promise<void>;
   forget(deviceHash: string): Promise<void>;
   /** The device no longer counts as known to this account. */
   drop(deviceHash: string, accountId: string): Promise<void>;
+  /** Every device of an account, by hash. */
+  list(accountId: string): Promise<readonly (DeviceUse & { readonly device: string })[]>;
+}
+
+/** One sign-in as its person may look it up. */
+export interface SignIn {
+  readonly at: number;
+  readonly uid: string;
+  readonly clientId: string;
+  readonly acr: string;
+  readonly browser: string;
+  readonly address: string;
+  /** why this much was asked */
+  readonly reasons: readonly string[];
+  /** the person said "this was not me" */
+  readonly deniedAt?: number;
+}
+
+/** What the rules of risk and the person's own page need of the past. Sealed. */
+export interface Activity {
+  /** latest first */
+  readonly signIns: readonly SignIn[];
+  /** epoch seconds of refused selfies, latest first */
+  readonly declines: readonly number[];
+  readonly last?: { readonly at: number; readonly place: Coordinates };
+}
+
+export interface ActivityStore {
+  find(accountId: string): Promise<Activity>;
+  noteSignIn(accountId: string, signIn: SignIn, place?: Coordinates): Promise<void>;
+  noteDecline(accountId: string, at: number): Promise<void>;
+  noteDenial(accountId: string, uid: string, at: number): Promise<void>;
+  forget(accountId: string): Promise<void>;
+}
+
+/** A WebAuthn credential, made after a selfie. Sealed with its account's list. */
+export interface Passkey {
+  /** base64url */
+  readonly id: string;
+  /** COSE key, base64url */
+  readonly publicKey: string;
+  readonly counter: number;
+  readonly transports: readonly string[];
+  /** may leave the device it was made on (WebAuthn "backup eligible"), by its own word: nobody vouches for it */
+  readonly isSynced: boolean;
+  /** WebAuthn user handle, base64url: random, and one for all passkeys of an account */
+  readonly userHandle: string;
+  /** "Firefox on Windows, 21 November 2026": what the person knows it by */
+  readonly name: string;
+  readonly createdAt: number;
+  readonly lastUsedAt?: number;
+  /** the login after which it was made */
+  readonly madeIn: string;
+  /** the verifications of that login: what a late refusal of them takes back includes what the passkey opened */
+  readonly rests: readonly string[];
+  /** its counter went back then: there are two of it, and neither is good any more */
+  readonly copiedAt?: number;
+}
+
+export interface PasskeyStore {
+  list(accountId: string): Promise<readonly Passkey[]>;
+  /** `full`: the account has as many as it may; `taken`: the credential is somebody's already */
+  add(accountId: string, passkey: Passkey): Promise<'added' | 'full' | 'taken'>;
+  /** @returns the account that a credential belongs to */
+  ownerOf(credentialId: string): Promise<string | undefined>;
+  /**
+   * Notes a use. `copied`: the counter did not go on (WebAuthn §6.1.1), now or ever before; `gone`: removed meanwhile.
+   *
+   * @param counter as the authenticator signed it; many do not count and always say 0
+   */
+  use(accountId: string, credentialId: string, counter: number, at: number): Promise<'used' | 'copied' | 'gone'>;
+  remove(accountId: string, credentialId: string): Promise<boolean>;
+  /** Takes back what was registered in one login. */
+  removeAddedBy(accountId: string, uid: string): Promise<void>;
+  forget(accountId: string): Promise<void>;
+}
+
+/** What is known of a passkey when it is made. Nothing is proven by that: only a use proves who has it. */
+export type MadePasskey = Pick<Passkey, 'id' | 'publicKey' | 'counter' | 'transports' | 'isSynced'>;
+
+export type KeyReading<T> =
+  | ({ readonly kind: 'right' } & T)
+  /** `problem` is for the log: it may hold what the browser sent */
+  | { readonly kind: 'refused'; readonly problem: string };
+
+/** What a browser is handed to make or to use a passkey. */
+export interface KeyCeremony {
+  /** JSON, as `PublicKeyCredential.parseCreationOptionsFromJSON` and `parseRequestOptionsFromJSON` read it */
+  readonly options: string;
+  /** base64url; good for one answer */
+  readonly challenge: string;
+}
+
+/**
+ * WebAuthn, without any memory: whoever asks keeps the challenge and takes it away before the answer is judged. Answers are what
+ * `PublicKeyCredential.toJSON` gives, as text from a form: anything may stand in them. Only `registration` and `authentication` throw.
+ */
+export interface KeyCeremonies {
+  /**
+   * @param of.name     how the person is called here, for the list that the device shows
+   * @param of.existing no second one is made beside these on the same device
+   */
+  registration(of: {
+    readonly name: string;
+    readonly userHandle: string;
+    readonly existing: readonly Pick<Passkey, 'id' | 'transports'>[];
+  }): Promise<KeyCeremony>;
+  verifyRegistration(answer: string, challenge: string): Promise<KeyReading<MadePasskey>>;
+  /** Names no credential: what is asked is the same for every account, and for none (T26). */
+  authentication(of: { readonly mustVerify: boolean }): Promise<KeyCeremony>;
+  /** Which credential an answer claims to come from. Proves nothing. */
+  credentialOf(answer: string): string | undefined;
+  /** Does not judge the counter: `PasskeyStore.use` does, in one step with noting it. */
+  verifyAuthentication(
+    answer: string,
+    asked: { readonly challenge: string; readonly mustVerify: boolean },
+    passkey: Passkey,
+  ): Promise<KeyReading<{ readonly counter: number; readonly verified: boolean }>>;
 }
 
 export interface Invitation {
@@ -251,18 +437,124 @@ export interface Allowance {
   readonly accountId: string;
   readonly acceptedAt: number;
   readonly purpose: 'enrol' | 'login' | 're-enrol';
-  /** hash of the device cookie that was made by it */
-  readonly device?: string;
+  /** a login after which its selfie is the face to compare with */
+  readonly bringsFace?: true;
+  /** the verdict has turned, and what it allowed is being taken back */
+  readonly refused?: true;
 }
 
-/** Ends what a verification allowed: sessions, grants and tokens. Known to `oidc/`, called by the journey. */
+export interface Revoked {
+  readonly sessions: number;
+  readonly grants: number;
+}
+
+/** Ends what a proof allowed: sessions, grants and tokens. Known to `oidc/`, called by the journey. */
 export interface Revoker {
-  revoke(verificationId: string): Promise<{ readonly sessions: number; readonly grants: number }>;
+  /** @param proofId a verification, or `login:<uid>` for one login alone */
+  revoke(proofId: string): Promise<Revoked>;
+  /** Everywhere, whatever it was proven by. */
+  revokeAccount(accountId: string): Promise<Revoked>;
+}
+
+/** A code that an operator made for somebody who cannot sign in, with the reason. Kept by the hash of the code. */
+export interface RecoveryCode {
+  readonly accountId: string;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+  /** why, in the operator's words */
+  readonly reason: string;
+  /** who made it */
+  readonly by: string;
+  /** policy asks for a second operator: without one it opens nothing */
+  readonly needsApproval: boolean;
+  readonly approvedBy?: string;
+  readonly usedAt?: number;
+}
+
+export interface RecoveryStore {
+  /** @returns the short name under which an operator can approve or withdraw it; tells nothing of the code */
+  create(code: string, record: RecoveryCode): Promise<string>;
+  /** @returns true for exactly one caller, and only if the code is this account's, approved where needed, unused and in time */
+  use(accountId: string, code: string): Promise<boolean>;
+}
+
+// ------------------------------------------------------------------------------------------------ networks and mail
+
+/** What the operator's tables tell of an address; each is undefined where no table was given, or it does not say. */
+export interface NetworkFacts {
+  /** ISO 3166-1 alpha-2, upper case */
+  readonly country?: string;
+  readonly place?: Coordinates;
+  /** `none`: there are tables, and none of them names it */
+  readonly anonymising?: Anonymising;
+}
+
+export interface Networks {
+  look(address: string): NetworkFacts;
+}
+
+/** When, where and in which browser something was done, as people are told. */
+export interface Circumstances {
+  /** how the client is called; undefined where there was none */
+  readonly client?: string;
+  /** "Firefox on Windows" */
+  readonly browser: string;
+  /** an address, with its country where known */
+  readonly place: string;
+  /** epoch seconds */
+  readonly at: number;
+}
+
+/** What a person can be told by mail. Links are absolute, one-time, and change nothing before a button is pressed. */
+export type Mail =
+  /** proves the address of somebody who enrols */
+  | { readonly kind: 'enrolment-code'; readonly code: string; readonly minutes: number; readonly where: Circumstances }
+  /** signs in, in the browser that asked */
+  | {
+      readonly kind: 'sign-in-code';
+      readonly code: string;
+      readonly link: string;
+      readonly minutes: number;
+      readonly where: Circumstances;
+    }
+  | { readonly kind: 'new-device'; readonly where: Circumstances; readonly denyLink: string }
+  /** the face was shown on another device and the number confirmed */
+  | { readonly kind: 'hand-off'; readonly where: Circumstances; readonly denyLink: string }
+  /** signed in without a selfie: by mail or recovery code */
+  | {
+      readonly kind: 'weak-sign-in';
+      readonly way: 'email' | 'recovery_code';
+      readonly where: Circumstances;
+      readonly denyLink: string;
+    }
+  /** a new face waits until `dueAt` before it counts */
+  | {
+      readonly kind: 'renewal-waiting';
+      readonly dueAt: number;
+      readonly where: Circumstances;
+      readonly denyLink: string;
+    }
+  | {
+      readonly kind: 'face-replaced';
+      readonly by: 'document' | 'review';
+      readonly where: Circumstances;
+      readonly denyLink: string;
+    }
+  | { readonly kind: 'passkey-added'; readonly name: string; readonly where: Circumstances; readonly denyLink: string }
+  | { readonly kind: 'account-deleted'; readonly at: number };
+
+export interface Mailer {
+  /** Is this one plain address that mail can be sent to? */
+  accepts(to: string): boolean;
+  /** Resolves when the mail is stored for sending; it goes out in the background, again and again until it is taken. */
+  send(to: string, mail: Mail): Promise<void>;
 }
 
 export interface Ledger {
   open(line: { verificationId: string; client: string; account: string; reason: string }): Promise<void>;
   settle(verificationId: string, outcome: string): Promise<void>;
+  /** A login that a known device was enough for: a verification that was not paid for. */
+  skip(): Promise<void>;
 }
 
 // ------------------------------------------------------------------------------------------------------- telemetry
@@ -285,6 +577,8 @@ export interface Meter {
     name: 'logins' | 'verifications' | 'webhooks' | 'vendor_requests' | 'skips' | 'reviews_held',
     labels?: Record<string, string>,
   ): void;
+  /** Money, in the currency of the bill: what the vendor bills, by why it was opened, and what logins without a selfie saved. */
+  add(name: 'spent' | 'saved', amount: number, labels?: Record<string, string>): void;
   observe(
     name: 'decision_to_redirect' | 'webhook_acknowledged' | 'vendor_request',
     seconds: number,

@@ -1,9 +1,13 @@
 // The operator's policy as the journey reads it, and the parts a journey is made of. `app.ts` hands both over.
 
+import type { MatchRules } from '../core/account.ts';
+import type { Acr, Way } from '../core/assurance.ts';
 import type { AttemptLimits } from '../core/attempt.ts';
+import type { RuleSetting } from '../core/risk.ts';
 import type { VerdictRules } from '../core/verdict.ts';
 import type {
   AccountStore,
+  ActivityStore,
   AttemptStore,
   Bus,
   Clock,
@@ -12,13 +16,29 @@ import type {
   InvitationStore,
   JobQueue,
   Journal,
+  KeyCeremonies,
   Ledger,
   Logger,
+  Mailer,
   Meter,
+  Networks,
+  PasskeyStore,
+  RecoveryStore,
   Revoker,
   Sealer,
   Store,
 } from './ports.ts';
+
+/** What the policy says of one client's logins. */
+export interface ClientRules {
+  /** rules of risk, in the order in which they are asked */
+  readonly rules: readonly RuleSetting[];
+  readonly otherWays: readonly Way[];
+  readonly crossDevice: 'confirm' | 'off';
+  readonly verdict: VerdictRules;
+}
+
+export type Notice = 'new_device' | 'hand_off' | 'weak_sign_in' | 'face_replaced' | 'passkey_added';
 
 export interface JourneyRules {
   readonly issuer: string;
@@ -26,7 +46,26 @@ export interface JourneyRules {
   readonly workflows: { readonly enrol: string; readonly passive: string; readonly active?: string };
   readonly attempt: AttemptLimits & { readonly ttlSeconds: number; readonly contestedAfterSeconds: number };
   readonly enrolment: 'open' | 'invite' | 'closed';
-  readonly crossDevice: 'confirm' | 'off';
+  /** whether somebody who enrols under an e-mail address proves it by a mailed code; only where mail can be sent */
+  readonly emailCode: boolean;
+  /** may a person register a passkey after a selfie? */
+  readonly passkeys: boolean;
+  /** what a scope requires of the login, whoever asks for it */
+  readonly scopes: Readonly<Record<string, Acr>>;
+  readonly risk: { readonly knownDeviceDays: number; readonly knownNetworkDays: number };
+  readonly reEnrolment: MatchRules & { readonly waitHours: number };
+  readonly notices: readonly Notice[];
+  /** in the currency of the bill */
+  readonly costs: {
+    readonly perVerification: number;
+    readonly perEnrolment: number;
+    /** from here on the operator is told … */
+    readonly dailySoft?: number;
+    /** … and from here on nothing is opened */
+    readonly dailyHard?: number;
+  };
+  /** what holds for a client; the general policy where it has no entry */
+  forClient(clientId: string): ClientRules;
   /** `vendor`: no face is kept here, the one at the vendor is compared with */
   readonly portrait: 'local' | 'vendor';
   readonly limits: {
@@ -35,8 +74,9 @@ export interface JourneyRules {
     readonly sessionsPerAddressPerHour: number;
     readonly sessionsPerClientPerHour: number;
     readonly sessionsPerDay: number;
+    readonly otherWaysPerAccountPerHour: number;
+    readonly otherWaysPerAddressPerHour: number;
   };
-  readonly verdict: VerdictRules;
 }
 
 export interface JourneyParts {
@@ -44,6 +84,13 @@ export interface JourneyParts {
   readonly attempts: AttemptStore;
   readonly accounts: AccountStore;
   readonly devices: DeviceStore;
+  readonly activity: ActivityStore;
+  readonly networks: Networks;
+  /** absent where no mail server is configured */
+  readonly mailer?: Mailer | undefined;
+  readonly recovery: RecoveryStore;
+  readonly passkeys: PasskeyStore;
+  readonly ceremonies: KeyCeremonies;
   readonly invitations: InvitationStore;
   readonly store: Store;
   readonly jobs: JobQueue;
@@ -56,6 +103,8 @@ export interface JourneyParts {
   readonly clock: Clock;
   readonly revoker: Revoker;
   readonly rules: JourneyRules;
+  /** how a client is called, for people */
+  readonly clientName: (clientId: string) => Promise<string>;
   /** epoch milliseconds, for due times of work */
   readonly nowMs: () => number;
 }

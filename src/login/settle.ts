@@ -31,6 +31,8 @@ export function createSettlement(
     const attempt = await attempts.find(uid);
     const verification = attempt?.verifications.find((each) => each.id === verdict.verificationId);
     if (!attempt || !verification || isOver(attempt)) {
+      // too late for the login, not for the bill
+      if (isFinal(verdict.status)) await ledger.settle(verdict.verificationId, verdict.status);
       await late.handle(verdict, uid);
       return { kind: 'late' };
     }
@@ -104,7 +106,7 @@ export function createSettlement(
           verification.purpose === 're-enrol' ? await enrolment.sameIdentity(attempt, verdict) : undefined,
       },
       verdict,
-      rules.verdict,
+      rules.forClient(attempt.clientId).verdict,
     );
     if (verification.conclusion === undefined && isOnlyTooOld(conclusion)) {
       // two clocks differ, or somebody plays an old verdict: the decision itself is read, and dated by our clock (R10, T13)
@@ -119,7 +121,9 @@ export function createSettlement(
     } as const;
     let step: Step | undefined;
     if (conclusion.kind === 'accepted') {
-      const isNews = verification.conclusion === undefined && verification.purpose !== 'login';
+      // a document check brings a face; so does a selfie that a reviewer had to look at
+      const bringsFace = verification.purpose !== 'login' || verification.wasHeld === true;
+      const isNews = verification.conclusion === undefined && bringsFace;
       const sealed = isNews ? await enrolment.gather(attempt, verdict) : undefined;
       const result = { kind: 'accepted', proof: conclusion.proof, ...(sealed ? { sealed } : {}) } as const;
       step = await attempts.change(attempt.uid, (a) => advance(a, { ...base, result }, rules.attempt, clock.now()));
@@ -163,6 +167,9 @@ export function createSettlement(
         ? journal.record({ event: 'face.on-several-accounts', attempt: attempt.uid, verification: verification.id })
         : undefined,
       attempt.state === 'ended' ? ending.cleanUp(attempt) : undefined,
+      failed.length > 0 && isRefusal(verdict) && attempt.claimant.kind === 'account'
+        ? parts.activity.noteDecline(attempt.claimant.accountId, clock.now())
+        : undefined,
     ]);
   }
 
@@ -181,4 +188,9 @@ export function createSettlement(
 
 function isOnlyTooOld(conclusion: Conclusion): boolean {
   return conclusion.kind === 'refused' && conclusion.failed.every((check) => check === 'decided-before-attempt');
+}
+
+/** A face that was shown and not taken, as opposed to one that was not shown. */
+function isRefusal({ status }: Verdict): boolean {
+  return status === 'declined' || status === 'approved';
 }

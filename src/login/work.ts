@@ -1,6 +1,7 @@
 // The worker: takes due jobs and runs their handlers, a few at a time. A job stays until its handler cancels or reschedules it, so
 // a crash or a throw only means that it is handed out again when its lease is over.
 
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Job, JobQueue, Logger } from './ports.ts';
 
 export type Handler = (job: Job) => Promise<void>;
@@ -27,6 +28,8 @@ export function createWorker(parts: {
   nowMs: () => number;
 }): Worker {
   const { jobs, handlers, log, nowMs } = parts;
+  // who pokes is inside a request: without this every later job would log that request's id, and keep what hangs on it alive
+  const outside = AsyncLocalStorage.snapshot();
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
   let isAgain = false;
@@ -103,7 +106,7 @@ export function createWorker(parts: {
       wake();
     },
     poke() {
-      if (!isStopped) wake();
+      if (!isStopped) outside(wake);
     },
     runDue,
     async stop() {

@@ -12,6 +12,8 @@ const CONSENT_SECONDS = 365 * 86_400;
 export interface ConsentRecord {
   readonly scopes: readonly string[];
   readonly claims: readonly string[];
+  /** scopes of resources (RFC 8707), by resource */
+  readonly resources?: Readonly<Record<string, readonly string[]>>;
   readonly at: number;
 }
 
@@ -20,6 +22,10 @@ export interface Consents {
   loadGrant(ctx: KoaContextWithOIDC): Promise<Grant | undefined>;
   find(accountId: string, clientId: string): Promise<ConsentRecord | undefined>;
   record(accountId: string, clientId: string, allowed: ConsentRecord): Promise<void>;
+  /** What an account has allowed, by client. */
+  list(accountId: string): Promise<readonly (ConsentRecord & { readonly clientId: string })[]>;
+  /** The client is asked about anew. Grants are ended elsewhere. @returns false when nothing was allowed */
+  withdraw(accountId: string, clientId: string): Promise<boolean>;
   /** Every consent of an account that is removed. @returns how many there were */
   forget(accountId: string): Promise<number>;
 }
@@ -37,11 +43,25 @@ export function createConsents(parts: { store: Store }): Consents {
         value: {
           scopes: union(earlier?.scopes, allowed.scopes),
           claims: union(earlier?.claims, allowed.claims),
+          resources: unionOfResources(earlier?.resources, allowed.resources),
           at: allowed.at,
         },
         ttlSeconds: CONSENT_SECONDS,
         result: undefined,
       })),
+
+    async list(accountId) {
+      const prefix = key(accountId, '');
+      const found = await Promise.all(
+        (await store.keys(prefix)).map(async (each) => {
+          const record = await store.get<ConsentRecord>(each);
+          return record ? [{ ...record, clientId: each.slice(prefix.length) }] : [];
+        }),
+      );
+      return found.flat();
+    },
+
+    withdraw: async (accountId, clientId) => (await store.take<ConsentRecord>(key(accountId, clientId))) !== undefined,
 
     async forget(accountId) {
       const keys = await store.keys(key(accountId, ''));
@@ -69,7 +89,7 @@ async function extend(
   provider: Provider,
   ctx: KoaContextWithOIDC,
   current: Grant | undefined,
-  allowed: { readonly scopes: readonly string[]; readonly claims: readonly string[] },
+  allowed: Pick<ConsentRecord, 'scopes' | 'claims' | 'resources'>,
 ): Promise<Grant> {
   const { account, client } = ctx.oidc as { account: { accountId: string }; client: { clientId: string } };
   const grant = current ?? new provider.Grant({ accountId: account.accountId, clientId: client.clientId });
@@ -79,14 +99,37 @@ async function extend(
   const claims = allowed.claims.filter((claim) => !beforeClaims.includes(claim));
   if (scopes.length > 0) grant.addOIDCScope(scopes.join(' '));
   if (claims.length > 0) grant.addOIDCClaims([...claims]);
-  if (current && scopes.length === 0 && claims.length === 0) return current;
+  let isResourceAdded = false;
+  for (const [resource, wanted] of Object.entries(allowed.resources ?? {})) {
+    const encountered = grant.getResourceScopeEncountered(resource).split(' ');
+    const missing = wanted.filter((scope) => !encountered.includes(scope));
+    if (missing.length === 0) continue;
+    grant.addResourceScope(resource, missing.join(' '));
+    isResourceAdded = true;
+  }
+  if (current && scopes.length === 0 && claims.length === 0 && !isResourceAdded) return current;
   grant.exp = undefined;
   await grant.save();
   return grant;
 }
 
-function requested(ctx: KoaContextWithOIDC): { scopes: string[]; claims: string[] } {
-  return { scopes: [...ctx.oidc.requestParamOIDCScopes], claims: [...ctx.oidc.requestParamClaims] };
+function requested(ctx: KoaContextWithOIDC): Pick<ConsentRecord, 'scopes' | 'claims' | 'resources'> {
+  const { requestParamOIDCScopes, requestParamClaims, requestParamScopes, resourceServers = {} } = ctx.oidc;
+  const resources = Object.fromEntries(
+    Object.entries(resourceServers).map(([resource, server]) => [
+      resource,
+      [...requestParamScopes].filter((scope) => server.scopes.has(scope)),
+    ]),
+  );
+  return { scopes: [...requestParamOIDCScopes], claims: [...requestParamClaims], resources };
+}
+
+function unionOfResources(
+  earlier: ConsentRecord['resources'] = {},
+  later: ConsentRecord['resources'] = {},
+): Readonly<Record<string, readonly string[]>> {
+  const names = Object.keys({ ...earlier, ...later });
+  return Object.fromEntries(names.map((name) => [name, union(earlier[name], later[name] ?? [])]));
 }
 
 function union(earlier: readonly string[] = [], later: readonly string[]): string[] {

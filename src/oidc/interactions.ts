@@ -5,14 +5,17 @@ import { decodeJwt } from 'jose';
 import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
 import type { Client, InteractionResults } from 'oidc-provider';
+import { CLAIMS_BY_SCOPE } from '../core/claims.ts';
 import { readIdentifier } from '../core/identifier.ts';
 import { type Requirement, requirementFor, sessionMeets } from '../core/requirement.ts';
 import type { LoginRequest } from '../login/begin.ts';
 import type { LoginResult } from '../login/finish.ts';
-import type { AccountStore, Clock } from '../login/ports.ts';
+import type { AccountStore, Clock, PasskeyStore } from '../login/ports.ts';
+import type { JourneyRules } from '../login/rules.ts';
 import type { PairwiseSub } from './accounts.ts';
 import type { Consents } from './consents.ts';
-import { strengthRequest, wantsNewProof } from './policy.ts';
+import { requestedScopes, strengthRequest, wantsNewProof } from './policy.ts';
+import { reachOf } from './reach.ts';
 import type { Revocation } from './revocation.ts';
 
 /** What the library stores of a paused request; `params` were checked when it was made. */
@@ -58,7 +61,8 @@ export interface ConsentDetails {
 export interface Interactions {
   /** @returns undefined when this browser did not begin it, or it is over */
   find(ctx: Context, uid: string): Promise<OpenInteraction | undefined>;
-  requirement(interaction: OpenInteraction): Requirement;
+  /** What has to be proven. @param knownAccountId who it will probably be: somebody with a key is asked for it where a client wishes */
+  requirement(interaction: OpenInteraction, knownAccountId?: string): Promise<Requirement>;
   loginRequest(interaction: OpenInteraction, requirement: Requirement & { kind: 'selfie' }): LoginRequest;
   knownPerson(ctx: Context, interaction: OpenInteraction, device: readonly string[]): Promise<KnownPerson>;
   /** A session that another tab made meanwhile already answers this request. */
@@ -77,10 +81,17 @@ export function createInteractions(parts: {
   revocation: Revocation;
   pairwiseSub: PairwiseSub;
   clock: Clock;
-  activeAvailable: boolean;
+  passkeys: Pick<PasskeyStore, 'list'>;
+  rules: JourneyRules;
+  hasMail: boolean;
 }): Interactions {
   const { provider, accounts, consents, revocation, pairwiseSub, clock } = parts;
-  const isActiveAvailable = (client: Client) => parts.activeAvailable || typeof client.vendor_workflow === 'string';
+
+  async function reachFor(client: Client, accountId: string | undefined) {
+    const holdsKey =
+      accountId !== undefined && parts.rules.passkeys && (await parts.passkeys.list(accountId)).length > 0;
+    return reachOf(parts, { clientId: client.clientId, vendorWorkflow: client.vendor_workflow }, holdsKey);
+  }
 
   async function save(interaction: OpenInteraction, result: InteractionResults): Promise<string> {
     const { stored } = interaction;
@@ -114,7 +125,8 @@ export function createInteractions(parts: {
     return accountId !== '' && named.every((sub) => sub === subOf(accountId, interaction.client));
   }
 
-  const strength = ({ params, client }: OpenInteraction) => strengthRequest(params, client.minimum_acr);
+  const strength = ({ params, client }: OpenInteraction) =>
+    strengthRequest(params, client.minimum_acr, parts.rules.scopes);
 
   const interactions: Interactions = {
     async find(ctx, uid) {
@@ -128,12 +140,15 @@ export function createInteractions(parts: {
       return { uid, kind, client, params: stored.params, stored };
     },
 
-    requirement: (interaction) => requirementFor(strength(interaction), isActiveAvailable(interaction.client)),
+    requirement: async (interaction, knownAccountId) =>
+      requirementFor(strength(interaction), await reachFor(interaction.client, knownAccountId)),
 
-    loginRequest: (interaction, requirement) => ({
+    loginRequest: (interaction, { kind: _kind, ...need }) => ({
       uid: interaction.uid,
       clientId: interaction.client.clientId,
-      required: { method: requirement.method, acr: requirement.acr },
+      need,
+      wantsNewProof: wantsNewProof(interaction.params, interaction.stored.prompt),
+      scopes: requestedScopes(interaction.params),
       ...(typeof interaction.client.vendor_workflow === 'string'
         ? { vendorWorkflow: interaction.client.vendor_workflow }
         : {}),
@@ -176,8 +191,9 @@ export function createInteractions(parts: {
         return undefined;
       const session = await provider.Session.get(ctx as never);
       const { accountId, acr, amr, loginTs } = session;
-      if (!accountId || !loginTs || !sessionMeets(acr, strength(interaction), isActiveAvailable(interaction.client)))
-        return undefined;
+      if (!accountId || !loginTs) return undefined;
+      const reach = await reachFor(interaction.client, accountId);
+      if (!sessionMeets(acr, strength(interaction), reach)) return undefined;
       if (!(await allows(interaction, accountId))) return undefined;
       const account = await accounts.find(accountId);
       if (account?.standing !== 'good') return undefined;
@@ -188,9 +204,9 @@ export function createInteractions(parts: {
       const session = await provider.Session.get(ctx as never);
       // another person's session in this browser ends first: the library would do so by a form with inline script
       if (session.accountId && session.accountId !== result.accountId) await revocation.endSession(session as never);
-      const { accountId, acr, amr, authTime, verificationIds } = result;
+      const { accountId, acr, amr, authTime, proofIds } = result;
       return interactions.resumeWith(interaction, {
-        login: { accountId, acr, amr: [...amr], ts: authTime, remember: true, verificationIds },
+        login: { accountId, acr, amr: [...amr], ts: authTime, remember: true, proofIds },
         ...(interaction.stored.prompt.name === 'select_account' ? { select_account: {} } : {}),
       });
     },
@@ -206,11 +222,17 @@ export function createInteractions(parts: {
     consentDetails(interaction) {
       const { details } = interaction.stored.prompt;
       const scopes = (details.missingOIDCScope as string[] | undefined) ?? [];
-      const asked = typeof interaction.params.scope === 'string' ? interaction.params.scope.split(' ') : [];
+      // one that nobody here knows is passed over, and must not be shown as if it allowed something
+      const asked = requestedScopes(interaction.params).filter(
+        (scope) =>
+          Object.hasOwn(CLAIMS_BY_SCOPE, scope) ||
+          scope === 'offline_access' ||
+          Object.hasOwn(parts.rules.scopes, scope),
+      );
       const claims = (details.missingOIDCClaims as string[] | undefined) ?? [];
       return {
         accountId: interaction.stored.session?.accountId ?? '',
-        scopes: [...new Set([...asked, ...scopes])],
+        scopes: [...new Set([...asked, ...scopes, ...Object.values(missingResourceScopes(interaction)).flat()])],
         claims,
       };
     },
@@ -222,13 +244,18 @@ export function createInteractions(parts: {
       const grant = earlier ?? new provider.Grant({ accountId, clientId });
       if (scopes.length > 0) grant.addOIDCScope(scopes.join(' '));
       if (claims.length > 0) grant.addOIDCClaims([...claims]);
-      const resources = (interaction.stored.prompt.details.missingResourceScopes ?? {}) as Record<string, string[]>;
+      const resources = missingResourceScopes(interaction);
       for (const [resource, missing] of Object.entries(resources)) grant.addResourceScope(resource, missing.join(' '));
       grant.exp = undefined;
       const grantId = await grant.save();
-      await consents.record(accountId, clientId, { scopes, claims, at: clock.now() });
+      await consents.record(accountId, clientId, { scopes, claims, resources, at: clock.now() });
       return save(interaction, { consent: { grantId } });
     },
   };
   return interactions;
+}
+
+/** By resource (RFC 8707): what the grant lacks of the scopes asked for there. */
+function missingResourceScopes({ stored }: OpenInteraction): Record<string, string[]> {
+  return (stored.prompt.details.missingResourceScopes ?? {}) as Record<string, string[]>;
 }

@@ -1,9 +1,9 @@
 // Back-channel logout: the person's logout is answered at once, clients are told by durable jobs, again and again until they
-// answer or a day has passed (R12). OpenID Connect Back-Channel Logout 1.0.
+// answer or a day has passed (R12); each try is a line of the journal. OpenID Connect Back-Channel Logout 1.0.
 
 import { randomUUID } from 'node:crypto';
 import type Provider from 'oidc-provider';
-import type { Job, JobQueue, Logger } from '../login/ports.ts';
+import type { Job, JobQueue, Journal, Logger } from '../login/ports.ts';
 
 export const LOGOUT = 'logout';
 
@@ -17,7 +17,11 @@ interface LogoutPayload {
   readonly tries: number;
 }
 
-type LibraryClient = { clientId: string; backchannelLogout(accountId: string, sid: string): Promise<void> };
+type LibraryClient = {
+  clientId: string;
+  backchannelLogoutUri?: string | undefined;
+  backchannelLogout(accountId: string, sid: string): Promise<void>;
+};
 
 export interface LogoutDelivery {
   schedule(clientId: string, accountId: string, sid: string): Promise<void>;
@@ -28,13 +32,21 @@ export interface LogoutDelivery {
 export function createLogoutDelivery(parts: {
   provider: Provider;
   jobs: JobQueue;
+  journal: Journal;
   log: Logger;
   nowMs: () => number;
   poke: () => void;
 }): LogoutDelivery {
-  const { provider, jobs, log, nowMs, poke } = parts;
+  const { provider, jobs, journal, log, nowMs, poke } = parts;
   const prototype = provider.Client.prototype as unknown as LibraryClient;
   const send = prototype.backchannelLogout;
+
+  async function giveUp(job: Job, reason: string): Promise<void> {
+    const { clientId, tries } = job.payload as LogoutPayload;
+    const made = reason === 'no-address' ? tries : tries + 1;
+    await journal.record({ event: 'logout.undelivered', client: clientId, tries: made, reasons: [reason] });
+    await jobs.cancel(LOGOUT, job.id);
+  }
 
   const delivery: LogoutDelivery = {
     async schedule(clientId, accountId, sid) {
@@ -46,21 +58,25 @@ export function createLogoutDelivery(parts: {
     async deliver(job) {
       const { clientId, accountId, sid, tries } = job.payload as LogoutPayload;
       const client = await provider.Client.find(clientId).catch(() => undefined);
-      if (!client) return jobs.cancel(LOGOUT, job.id);
+      // the entry was changed meanwhile: there is nobody to tell any more
+      if (!client?.backchannelLogoutUri) return giveUp(job, 'no-address');
       try {
         await send.call(client as unknown as LibraryClient, accountId, sid);
-        await jobs.cancel(LOGOUT, job.id);
       } catch (error) {
         const seconds = RETRY_AFTER[tries];
         const code = error instanceof Error ? error.name : 'unknown';
         if (seconds === undefined) {
           log.error({ client: clientId, code }, 'a client could not be told of a logout');
-          return jobs.cancel(LOGOUT, job.id);
+          return giveUp(job, code);
         }
         log.warn({ client: clientId, code, tries: tries + 1 }, 'a client did not take a logout; it is told again');
         const payload: LogoutPayload = { clientId, accountId, sid, tries: tries + 1 };
-        await jobs.schedule({ kind: LOGOUT, id: job.id, dueAtMs: nowMs() + seconds * 1000, payload });
+        await journal.record({ event: 'logout.retried', client: clientId, tries: tries + 1, reasons: [code] });
+        return jobs.schedule({ kind: LOGOUT, id: job.id, dueAtMs: nowMs() + seconds * 1000, payload });
       }
+      // the line before the job is gone: after a crash in between a client is told twice, never a telling forgotten
+      await journal.record({ event: 'logout.delivered', client: clientId, tries: tries + 1 });
+      await jobs.cancel(LOGOUT, job.id);
     },
   };
 

@@ -1,16 +1,23 @@
 // Is a login needed, and how strong? The library's own checks stay (session, `prompt=login`, `max_age`, hints); those for `acr` are
 // replaced, as ours is a ladder and not a list of equals. OpenID Connect Core §3.1.2.1, §5.5.1.1; RFC 9470.
 
-import type { Configuration, InteractionResults, KoaContextWithOIDC } from 'oidc-provider';
+import type { Client, Configuration, InteractionResults, KoaContextWithOIDC } from 'oidc-provider';
 import { errors, interactionPolicy } from 'oidc-provider';
 import type { Account } from '../core/account.ts';
-import { isAcr } from '../core/assurance.ts';
+import { type Acr, isAcr, type Reach } from '../core/assurance.ts';
 import { type StrengthRequest, sessionMeets } from '../core/requirement.ts';
 
 const { Check, Prompt, base } = interactionPolicy;
 
-/** What the request and the client's entry ask of the strength of a login. */
-export function strengthRequest(params: Readonly<Record<string, unknown>>, minimumAcr: unknown): StrengthRequest {
+/**
+ * What the request, the client's entry and the scopes it asks for demand of the strength of a login. A plain client that asks for
+ * nothing but a scope is asked for what the scope requires.
+ */
+export function strengthRequest(
+  params: Readonly<Record<string, unknown>>,
+  minimumAcr: unknown,
+  scopes: Readonly<Record<string, Acr>>,
+): StrengthRequest {
   const claim = acrClaim(params.claims);
   const named = claim ? [...(claim.values ?? []), ...(claim.value === undefined ? [] : [claim.value])] : [];
   const voluntary = typeof params.acr_values === 'string' ? params.acr_values.split(' ').filter(Boolean) : [];
@@ -18,8 +25,22 @@ export function strengthRequest(params: Readonly<Record<string, unknown>>, minim
   return {
     voluntary: isEssential ? [] : [...voluntary, ...named],
     essential: isEssential ? named : undefined,
-    minimum: isAcr(minimumAcr) ? minimumAcr : undefined,
+    floors: [
+      ...new Set([
+        ...(isAcr(minimumAcr) ? [minimumAcr] : []),
+        ...requestedScopes(params).flatMap((scope) => floorOf(scope, scopes)),
+      ]),
+    ],
   };
+}
+
+export function requestedScopes(params: Readonly<Record<string, unknown>>): readonly string[] {
+  return typeof params.scope === 'string' ? params.scope.split(' ').filter(Boolean) : [];
+}
+
+function floorOf(scope: string, scopes: Readonly<Record<string, Acr>>): readonly Acr[] {
+  const acr = Object.hasOwn(scopes, scope) ? scopes[scope] : undefined;
+  return acr === undefined ? [] : [acr];
 }
 
 interface AcrClaim {
@@ -62,8 +83,9 @@ function acrClaim(claims: unknown): AcrClaim | undefined {
 }
 
 export interface PolicyParts {
-  /** can this client have an active selfie? */
-  isActiveAvailable(client: { readonly [key: string]: unknown }): boolean;
+  readonly scopes: Readonly<Record<string, Acr>>;
+  /** what this client can have, of somebody known */
+  reachOf(client: Client, accountId: string): Promise<Reach>;
   findAccount(id: string): Promise<Account | undefined>;
 }
 
@@ -76,23 +98,31 @@ export function createInteractionPolicy(
   login.checks.remove('essential_acrs');
   login.checks.remove('essential_acr');
 
-  const isTooWeak = (ctx: KoaContextWithOIDC) => {
+  const isTooWeak = async (ctx: KoaContextWithOIDC) => {
     const { client, session, params } = ctx.oidc;
-    if (!session?.accountId) return undefined;
-    const request = strengthRequest({ ...params }, client?.minimum_acr);
-    return sessionMeets(session.acr, request, parts.isActiveAvailable(client ?? {})) ? undefined : request;
+    if (!session?.accountId || !client) return undefined;
+    const asked = strengthRequest({ ...params }, client.minimum_acr, parts.scopes);
+    // a wish was heard when the login began; whoever signed in without it would be sent in a circle
+    const request = ctx.oidc.result?.login ? { ...asked, voluntary: [] } : asked;
+    const reach = await parts.reachOf(client, session.accountId);
+    return sessionMeets(session.acr, request, reach) ? undefined : request;
   };
   login.checks.add(
-    new Check('strength', 'a stronger proof is needed than this session holds', 'login_required', (ctx) => {
-      const request = isTooWeak(ctx);
+    new Check('strength', 'a stronger proof is needed than this session holds', 'login_required', async (ctx) => {
+      const request = await isTooWeak(ctx);
       return request !== undefined && !request.essential ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT;
     }),
   );
   login.checks.add(
-    new Check('essential_strength', 'the requested strength is not met', 'unmet_authentication_requirements', (ctx) => {
-      const request = isTooWeak(ctx);
-      return request?.essential ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT;
-    }),
+    new Check(
+      'essential_strength',
+      'the requested strength is not met',
+      'unmet_authentication_requirements',
+      async (ctx) => {
+        const request = await isTooWeak(ctx);
+        return request?.essential ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT;
+      },
+    ),
   );
   login.checks.add(
     new Check('account_standing', 'the account must be proven again', 'login_required', async (ctx) => {
@@ -113,5 +143,5 @@ export function wantsNewProof(params: Readonly<Record<string, unknown>>, prompt:
 }
 
 export type LoginInteractionResult = InteractionResults & {
-  login: NonNullable<InteractionResults['login']> & { verificationIds?: readonly string[] };
+  login: NonNullable<InteractionResults['login']> & { proofIds?: readonly string[] };
 };

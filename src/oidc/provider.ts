@@ -8,13 +8,15 @@ import Provider, {
   type JWKS,
   type KoaContextWithOIDC,
 } from 'oidc-provider';
-import { ACR_LADDER, type Acr, methodFor } from '../core/assurance.ts';
 import { CLAIMS_BY_SCOPE } from '../core/claims.ts';
 import { isLoopbackHost } from '../core/outgoing.ts';
-import type { AccountStore } from '../login/ports.ts';
+import type { AccountStore, PasskeyStore } from '../login/ports.ts';
+import type { JourneyRules } from '../login/rules.ts';
 import { createFindAccount, type PairwiseSub } from './accounts.ts';
 import { type Consents, GRANT_SECONDS } from './consents.ts';
+import { ownClient } from './own-pages.ts';
 import { assertAcrClaim, createInteractionPolicy } from './policy.ts';
+import { acrsOffered, reachOf } from './reach.ts';
 
 const MINUTE = 60;
 const DAY = 86_400;
@@ -42,8 +44,10 @@ export interface ProviderParts {
   readonly accounts: AccountStore;
   readonly consents: Consents;
   readonly pairwiseSub: PairwiseSub;
-  /** the second workflow is configured: an active selfie can be had */
-  readonly activeAvailable: boolean;
+  readonly passkeys: Pick<PasskeyStore, 'list'>;
+  readonly rules: JourneyRules;
+  /** mail can be sent */
+  readonly hasMail: boolean;
   /** how long an interaction lives, in seconds: longer than the attempt in it */
   readonly interactionSeconds: number;
   /** sends a request whose address somebody else named; refuses special-use addresses (T20) */
@@ -57,12 +61,11 @@ export interface ProviderParts {
 
 export function createProvider(parts: ProviderParts): Provider {
   const algorithms = [...new Set(parts.jwks.keys.map((key) => key.alg).filter((alg) => alg !== undefined))];
-  const isActiveAvailable = (client: { readonly [key: string]: unknown }) =>
-    parts.activeAvailable || typeof client.vendor_workflow === 'string';
+  const { scopes } = parts.rules;
 
   const configuration: Configuration = {
     adapter: parts.adapter,
-    clients: parts.clients as NonNullable<Configuration['clients']>,
+    clients: [...parts.clients, ownClient(parts.issuer)] as NonNullable<Configuration['clients']>,
     jwks: parts.jwks,
     cookies: {
       keys: [...parts.cookieKeys],
@@ -70,12 +73,12 @@ export function createProvider(parts: ProviderParts): Provider {
       short: { signed: true, httpOnly: true, sameSite: 'lax' },
     },
     findAccount: createFindAccount(parts.accounts),
-    scopes: ['openid', 'profile', 'email', 'offline_access'],
+    scopes: [...new Set(['openid', 'profile', 'email', 'offline_access', ...Object.keys(scopes)])],
     claims: {
       ...CLAIMS_BY_SCOPE,
       openid: ['sub', 'acr', 'amr', 'auth_time'],
     } as NonNullable<Configuration['claims']>,
-    acrValues: reachableAcrs(parts.activeAvailable || parts.clients.some((client) => 'vendor_workflow' in client)),
+    acrValues: acrsOffered(parts, parts.clients as readonly Record<string, unknown>[]),
     subjectTypes: ['public', 'pairwise'],
     pairwiseIdentifier: async (_ctx, accountId, client) =>
       parts.pairwiseSub(accountId, String(client.sectorIdentifier ?? client.clientId)),
@@ -93,7 +96,10 @@ export function createProvider(parts: ProviderParts): Provider {
       pushedAuthorizationRequests: { enabled: true },
       introspection: {
         enabled: true,
-        allowedPolicy: (_ctx, client, token) => {
+        allowedPolicy: async (ctx, client, token) => {
+          // the library would ask the entry of a client that is gone for its kind of subject
+          const isOrphaned = token.clientId === undefined || !(await ctx.oidc.provider.Client.find(token.clientId));
+          if (isOrphaned) return false;
           tellStrength(token);
           return client.clientAuthMethod !== 'none' || token.clientId === client.clientId;
         },
@@ -121,14 +127,21 @@ export function createProvider(parts: ProviderParts): Provider {
       resourceIndicators: {
         enabled: true,
         getResourceServerInfo: (_ctx, indicator, client) =>
-          resourceServer(indicator, String(client.idTokenSignedResponseAlg ?? 'RS256')),
+          resourceServer(indicator, String(client.idTokenSignedResponseAlg ?? 'RS256'), resourceScopes(scopes)),
         // RFC 8707 §2.2: a token request that names none is for what was granted
         useGrantedResource: () => true,
       },
     },
     interactions: {
       url: (_ctx, interaction) => `/interaction/${interaction.uid}`,
-      policy: createInteractionPolicy({ isActiveAvailable, findAccount: (id) => parts.accounts.find(id) }),
+      policy: createInteractionPolicy({
+        scopes,
+        reachOf: async (client, accountId) => {
+          const holdsKey = parts.rules.passkeys && (await parts.passkeys.list(accountId)).length > 0;
+          return reachOf(parts, { clientId: client.clientId, vendorWorkflow: client.vendor_workflow }, holdsKey);
+        },
+        findAccount: (id) => parts.accounts.find(id),
+      }),
     },
     pkce: { required: (_ctx, client) => client.clientAuthMethod === 'none' || client.pkce !== 'optional' },
     extraClientMetadata: { properties: OWN_CLIENT_KEYS, validator: () => undefined },
@@ -145,18 +158,12 @@ export function createProvider(parts: ProviderParts): Provider {
       AccessToken: 10 * MINUTE,
       IdToken: 10 * MINUTE,
       RefreshToken: (_ctx, token) => Math.max(1, REFRESH_TOKEN_SECONDS - lifetimeSoFar(token)),
-      Session: (_ctx, session) => sessionLife(session),
+      Session: (_ctx, session) => sessionLife(session, parts.rules),
       Grant: GRANT_SECONDS,
       Interaction: parts.interactionSeconds,
     },
   };
   return new Provider(parts.issuer, configuration);
-}
-
-/** Only what a login here can earn stands in discovery. */
-function reachableAcrs(activeAvailable: boolean): Acr[] {
-  const earned: readonly Acr[] = ['urn:selfie-oidc:acr:selfie', 'urn:selfie-oidc:acr:selfie-active'];
-  return ACR_LADDER.filter((acr) => earned.includes(acr) && (activeAvailable || methodFor(acr) === 'passive'));
 }
 
 /** `acr`, `amr`, `auth_time` of the login behind a token: RFC 9068 §2.2.1, RFC 9470 §6. */
@@ -185,15 +192,22 @@ function tellStrength(token: { kind: string; extra?: unknown } & Strength): void
   if (token.kind === 'RefreshToken') token.extra = strengthOf(token);
 }
 
-/** A resource is any absolute https address; its tokens are JWTs (RFC 9068) that carry no scope of ours. */
-function resourceServer(indicator: string, alg: string) {
+/** The scopes of the policy that are no scopes of OpenID Connect: what they allow is known to the resources alone. */
+function resourceScopes(scopes: Readonly<Record<string, unknown>>): string {
+  return Object.keys(scopes)
+    .filter((scope) => CLAIMS_BY_SCOPE[scope] === undefined)
+    .join(' ');
+}
+
+/** A resource is any absolute https address; its tokens are JWTs (RFC 9068) that carry the policy's scopes, none of OpenID Connect. */
+function resourceServer(indicator: string, alg: string, scope: string) {
   const url = URL.parse(indicator);
   const isUsable =
     url !== null && (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname)));
   if (!isUsable || url.hash !== '')
     throw new errors.InvalidTarget('a resource is an absolute https address without a fragment');
   return {
-    scope: '',
+    scope,
     audience: indicator,
     accessTokenTTL: 10 * MINUTE,
     accessTokenFormat: 'jwt' as const,
@@ -201,10 +215,22 @@ function resourceServer(indicator: string, alg: string) {
   };
 }
 
-/** 14 days from the login at most, and a day without use. */
-function sessionLife(session: { loginTs?: number | undefined }): number {
+/**
+ * 14 days from the login at most, and a day without use. A session that a known device was enough for keeps the time of the selfie
+ * before it, which may be as old as the rules of risk let a selfie be: it lives as long as one that began at the last moment.
+ */
+function sessionLife(session: { loginTs?: number | undefined; acr?: string | undefined }, rules: JourneyRules): number {
   const age = session.loginTs === undefined ? 0 : Math.floor(Date.now() / 1000) - session.loginTs;
-  return Math.max(1, Math.min(SESSION_IDLE_SECONDS, SESSION_SECONDS - age));
+  const isSkipped = session.acr === 'urn:selfie-oidc:acr:device';
+  const most = SESSION_SECONDS + (isSkipped ? oldestSelfieDays(rules) * DAY : 0);
+  return Math.max(1, Math.min(SESSION_IDLE_SECONDS, most - age));
+}
+
+/** How old a selfie may be at a skip, by the general rules; without such a rule a device is known no longer than this. */
+function oldestSelfieDays(rules: JourneyRules): number {
+  const { rules: general } = rules.forClient('');
+  const days = general.find(({ rule }) => rule === 'selfie_age')?.options.days;
+  return days ?? rules.risk.knownDeviceDays;
 }
 
 /** A rotated refresh token keeps the time its first ancestor was issued. */

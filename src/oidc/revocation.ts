@@ -1,15 +1,18 @@
-// What a verification allowed, and how it is taken back: each session remembers the verifications that proved it, each
-// verification the sessions and grants that came of it. A late refusal ends them all (T8).
+// What a proof allowed, and how it is taken back: each session remembers the proofs behind it (verifications, and the login itself), each
+// proof the sessions and grants that came of it. A late refusal ends them all (T8); so does the person who says "this was not me".
 
 import type Provider from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
-import type { Revoker, Store } from '../login/ports.ts';
+import type { Revoked, Revoker, Store } from '../login/ports.ts';
 import type { LogoutDelivery } from './logout.ts';
 import type { LoginInteractionResult } from './policy.ts';
 
 /** Longer than a session (14 days) and a refresh token (30) live. */
 const MEMORY_SECONDS = 40 * 86_400;
-const MOST_PROOFS = 16;
+const MOST_PROOFS = 24;
+/** Of one account, the latest. */
+const MOST_SESSIONS = 200;
+const MOST_GRANTS = 1000;
 
 interface Allowed {
   readonly sessions: readonly string[];
@@ -28,6 +31,18 @@ export interface Revocation extends Revoker {
   track(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void>;
   /** Ends one browser session as a logout would: clients are told, what does not outlive a logout is revoked. */
   endSession(session: LibrarySession, options?: { everything?: boolean }): Promise<number>;
+  /** Where an account is signed in now, the latest first: the clients of each session and the proofs behind it. */
+  sessionsOf(accountId: string): Promise<readonly SignedIn[]>;
+  /** @returns false when there is no such session of this account */
+  endSessionOf(accountId: string, sessionUid: string): Promise<boolean>;
+  /** Ends what one client was granted by this account, and tells it. @returns how many grants */
+  revokeClient(accountId: string, clientId: string): Promise<number>;
+}
+
+export interface SignedIn {
+  readonly uid: string;
+  readonly clients: readonly string[];
+  readonly proofs: readonly string[];
 }
 
 export function createRevocation(parts: { provider: Provider; store: Store; logout: LogoutDelivery }): Revocation {
@@ -42,20 +57,43 @@ export function createRevocation(parts: { provider: Provider; store: Store; logo
     await (provider.Grant as unknown as { adapter: { destroy(id: string): Promise<void> } }).adapter.destroy(grantId);
   }
 
-  async function note(verificationId: string, sessionUid: string, grantId: string | undefined): Promise<void> {
-    await store.update<Allowed, void>(allowedKey(verificationId), (current = { sessions: [], grants: [] }) => {
+  async function note(proofId: string, sessionUid: string, grantId: string | undefined): Promise<void> {
+    const none: Allowed = { sessions: [], grants: [] };
+    const unlisted = await store.update<Allowed, Allowed>(allowedKey(proofId), (current = none) => {
       const sessions = [...new Set([...current.sessions, sessionUid])];
       const grants = grantId ? [...new Set([...current.grants, grantId])] : current.grants;
       if (sessions.length === current.sessions.length && grants.length === current.grants.length) {
-        return { kind: 'keep', result: undefined };
+        return { kind: 'keep', result: none };
       }
-      return { kind: 'write', value: { sessions, grants }, ttlSeconds: MEMORY_SECONDS, result: undefined };
+      const kept = { sessions: sessions.slice(-MOST_SESSIONS), grants: grants.slice(-MOST_GRANTS) };
+      const result = { sessions: sessions.slice(0, -MOST_SESSIONS), grants: grants.slice(0, -MOST_GRANTS) };
+      return { kind: 'write', value: kept, ttlSeconds: MEMORY_SECONDS, result };
     });
+    // what is in no list could not be taken back: sign-ins that cost nothing must not push an earlier one out of reach (T8)
+    await end(unlisted);
   }
 
   /** A refusal that came while the browser was on its way from the finish to its code found nothing to revoke then. */
   async function revokeIfRefused(verificationId: string): Promise<void> {
     if (await store.get(revokedKey(verificationId))) await revocation.revoke(verificationId);
+  }
+
+  async function endAllowed(proofId: string): Promise<Revoked> {
+    const allowed = await store.get<Allowed>(allowedKey(proofId));
+    return allowed ? end(allowed) : { sessions: 0, grants: 0 };
+  }
+
+  async function end(allowed: Allowed): Promise<Revoked> {
+    await Promise.all(allowed.grants.map(revokeGrant));
+    let sessions = 0;
+    let grants = allowed.grants.length;
+    for (const uid of allowed.sessions) {
+      const session = (await provider.Session.findByUid(uid)) as LibrarySession | undefined;
+      if (!session) continue;
+      grants += await revocation.endSession(session, { everything: true });
+      sessions += 1;
+    }
+    return { sessions, grants };
   }
 
   const revocation: Revocation = {
@@ -67,19 +105,21 @@ export function createRevocation(parts: { provider: Provider; store: Store; logo
       const login = (oidc.result as LoginInteractionResult | undefined)?.login;
       const sessionUid = oidc.session.uid;
       const code = oidc.entities.AuthorizationCode;
-      if (login?.verificationIds) {
-        const made = login.verificationIds;
+      if (login?.proofIds) {
+        const made = login.proofIds;
         await store.update<readonly string[], void>(proofKey(sessionUid), (proofs = []) => ({
           kind: 'write',
           value: [...new Set([...proofs, ...made])].slice(-MOST_PROOFS),
           ttlSeconds: MEMORY_SECONDS,
           result: undefined,
         }));
-        await Promise.all(made.map((proof) => note(proof, sessionUid, code?.grantId)));
+        const ids = [...made, accountProof(oidc.session.accountId)];
+        await Promise.all(ids.map((proof) => note(proof, sessionUid, code?.grantId)));
         await Promise.all(made.map(revokeIfRefused));
       } else if (code) {
         const proofs = (await store.get<readonly string[]>(proofKey(sessionUid))) ?? [];
-        await Promise.all(proofs.map((proof) => note(proof, sessionUid, code.grantId)));
+        const ids = [...proofs, accountProof(oidc.session.accountId)];
+        await Promise.all(ids.map((proof) => note(proof, sessionUid, code.grantId)));
         await Promise.all(proofs.map(revokeIfRefused));
       }
     },
@@ -100,22 +140,58 @@ export function createRevocation(parts: { provider: Provider; store: Store; logo
       return revoked;
     },
 
-    async revoke(verificationId) {
+    async revoke(proofId) {
       // written before the list is read, and read after the list was written: one of the two sees the other
-      await store.set(revokedKey(verificationId), true, MEMORY_SECONDS);
-      const allowed = await store.get<Allowed>(allowedKey(verificationId));
-      if (!allowed) return { sessions: 0, grants: 0 };
-      await Promise.all(allowed.grants.map(revokeGrant));
-      let sessions = 0;
-      let grants = allowed.grants.length;
-      for (const uid of allowed.sessions) {
-        const session = (await provider.Session.findByUid(uid)) as LibrarySession | undefined;
-        if (!session) continue;
-        grants += await revocation.endSession(session, { everything: true });
-        sessions += 1;
+      await store.set(revokedKey(proofId), true, MEMORY_SECONDS);
+      return endAllowed(proofId);
+    },
+
+    // a login that comes after this is none of what is ended here
+    revokeAccount: (accountId) => endAllowed(accountProof(accountId)),
+
+    async sessionsOf(accountId) {
+      const allowed = await store.get<Allowed>(allowedKey(accountProof(accountId)));
+      const found = await Promise.all(
+        (allowed?.sessions ?? []).map(async (uid) => {
+          const session = (await provider.Session.findByUid(uid)) as LibrarySession | undefined;
+          if (session?.accountId !== accountId) return [];
+          const proofs = (await store.get<readonly string[]>(proofKey(uid))) ?? [];
+          return [{ uid, clients: Object.keys(session.authorizations ?? {}), proofs }];
+        }),
+      );
+      return found.flat().reverse();
+    },
+
+    async endSessionOf(accountId, uid) {
+      const session = (await provider.Session.findByUid(uid)) as LibrarySession | undefined;
+      if (session?.accountId !== accountId) return false;
+      await revocation.endSession(session, { everything: true });
+      return true;
+    },
+
+    async revokeClient(accountId, clientId) {
+      const allowed = await store.get<Allowed>(allowedKey(accountProof(accountId)));
+      let revoked = 0;
+      for (const grantId of allowed?.grants ?? []) {
+        const grant = await provider.Grant.find(grantId);
+        if (grant?.clientId !== clientId || grant.accountId !== accountId) continue;
+        await revokeGrant(grantId);
+        revoked += 1;
       }
-      return { sessions, grants };
+      const client = await provider.Client.find(clientId).catch(() => undefined);
+      if (!client?.backchannelLogoutUri) return revoked;
+      for (const uid of allowed?.sessions ?? []) {
+        const session = (await provider.Session.findByUid(uid)) as LibrarySession | undefined;
+        const sid = session?.accountId === accountId ? session.authorizations?.[clientId]?.sid : undefined;
+        if (sid) await logout.schedule(clientId, accountId, sid);
+      }
+      return revoked;
     },
   };
   return revocation;
+}
+
+/** All that an account is signed in to, as a thing to be ended. */
+function accountProof(accountId: string): string {
+  return `account:${accountId}`;
 }

@@ -1,4 +1,4 @@
-// Accounts, faces, known devices and invitations. All that is personal is sealed with the record's key as context, so that a
+// Accounts, faces and invitations. All that is personal is sealed with the record's key as context, so that a
 // row cannot be put in another's place; index keys are keyed hashes and reveal nothing (invariant 11).
 
 import { createHash, randomUUID } from 'node:crypto';
@@ -6,7 +6,6 @@ import type { Account } from '../core/account.ts';
 import {
   type AccountStore,
   type Clock,
-  type DeviceStore,
   FOREVER,
   type Invitation,
   type InvitationStore,
@@ -16,8 +15,6 @@ import {
 
 /** A face that no account pins is gone after this: its enrolment came to nothing. */
 const UNPINNED_SECONDS = 7200;
-const DEVICE_SECONDS = 400 * 86_400;
-const ACCOUNTS_PER_DEVICE = 8;
 
 export interface KeptAccounts extends AccountStore {
   /**
@@ -26,11 +23,6 @@ export interface KeptAccounts extends AccountStore {
    * @returns what was removed; undefined when there is no such account
    */
   remove(id: string): Promise<Account | undefined>;
-}
-
-export interface KeptDevices extends DeviceStore {
-  /** Takes an account off every device that remembers it. @returns how many did */
-  forgetAccount(accountId: string): Promise<number>;
 }
 
 export function createAccountStore(parts: { store: Store; sealer: Sealer }): KeptAccounts {
@@ -138,46 +130,6 @@ export function createAccountStore(parts: { store: Store; sealer: Sealer }): Kep
     },
 
     dropPortrait: (ref) => store.delete(portraitKey(ref)),
-  };
-}
-
-export function createDeviceStore(parts: { store: Store }): KeptDevices {
-  const { store } = parts;
-  const deviceKey = (hash: string) => `device:${hash}`;
-  return {
-    async accountsOf(hash) {
-      return (await store.get<readonly string[]>(deviceKey(hash))) ?? [];
-    },
-    remember: (hash, accountId) =>
-      store.update<readonly string[], void>(deviceKey(hash), (accounts = []) => {
-        const value = [accountId, ...accounts.filter((id) => id !== accountId)].slice(0, ACCOUNTS_PER_DEVICE);
-        return { kind: 'write', value, ttlSeconds: DEVICE_SECONDS, result: undefined };
-      }),
-    forget: (hash) => store.delete(deviceKey(hash)),
-    drop: (hash, accountId) =>
-      store.update<readonly string[], void>(deviceKey(hash), (accounts) => {
-        if (!accounts?.includes(accountId)) return { kind: 'keep', result: undefined };
-        const value = accounts.filter((id) => id !== accountId);
-        return { kind: 'write', value, ttlSeconds: DEVICE_SECONDS, result: undefined };
-      }),
-    async forgetAccount(accountId) {
-      let forgotten = 0;
-      let after: string | undefined;
-      for (;;) {
-        const keys = await store.keys('device:', after === undefined ? {} : { after });
-        if (keys.length === 0) return forgotten;
-        after = keys.at(-1);
-        for (const key of keys) {
-          const had = await store.update<readonly string[], boolean>(key, (accounts) => {
-            if (!accounts?.includes(accountId)) return { kind: 'keep', result: false };
-            const value = accounts.filter((id) => id !== accountId);
-            if (value.length === 0) return { kind: 'remove', result: true };
-            return { kind: 'write', value, ttlSeconds: DEVICE_SECONDS, result: true };
-          });
-          if (had) forgotten += 1;
-        }
-      }
-    },
   };
 }
 

@@ -4,21 +4,22 @@
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import type { Meter } from '../login/ports.ts';
 
-type CounterName = Parameters<Meter['count']>[0];
+type CounterName = Parameters<Meter['count' | 'add']>[0];
 type HistogramName = Parameters<Meter['observe']>[0];
 type Labels = Readonly<Record<string, readonly string[]>>;
 
 /** What a label may say; anything else is counted as `other`. */
 const VALUES = {
-  loginOutcome: words(`success skipped aborted denied preempted lapsed refused wrong-numbers revoked limited conflict
-    vendor-down failed`),
+  loginOutcome:
+    words(`success skipped aborted denied preempted lapsed refused wrong-numbers renewal-waits revoked limited
+    conflict vendor-down failed`),
   verificationReason: words('login enrol re-enrol step-up'),
   verificationOutcome: words(`accepted check-failed approved declined in-review awaiting-user resubmitted not-started
     in-progress not-finished abandoned expired kyc-expired unknown dropped burnt vendor_unavailable vendor_refused`),
   webhookResult: words(`accepted replay ignored unknown-session unsigned bad-signature stale syntax duplicate-keys
     not-a-number number-range lone-surrogate too-deep not-utf8 not-an-object no-session content-type content-encoding
     too-large not-stored`),
-  vendorCall: words('create decision delete workflow destinations image'),
+  vendorCall: words('create decision delete workflow destinations image list import forget'),
   vendorResult: words('ok not-found refused unavailable held-back over-budget'),
 };
 
@@ -39,6 +40,11 @@ const COUNTERS: Record<CounterName, { readonly help: string; readonly labels: La
   },
   skips: { help: 'Logins let in by a known device without a selfie', labels: {} },
   reviews_held: { help: 'Attempts held because a person at the vendor reviews them', labels: {} },
+  spent: {
+    help: 'What the verifications cost that the vendor bills, by our reckoning and in its currency, by why they were opened',
+    labels: { reason: VALUES.verificationReason },
+  },
+  saved: { help: 'What logins without a selfie did not cost, in the same currency', labels: {} },
 };
 
 const HISTOGRAMS: Record<
@@ -97,6 +103,9 @@ export function createMeter(options: { readonly processMetrics?: boolean } = {})
   return {
     meter: {
       count: (name, labels) => counters[name].inc(closed(COUNTERS[name].labels, labels)),
+      add(name, amount, labels) {
+        if (Number.isFinite(amount) && amount > 0) counters[name].inc(closed(COUNTERS[name].labels, labels), amount);
+      },
       observe(name, seconds, labels) {
         // a clock that was set back makes a negative time; a sum must not shrink
         if (Number.isFinite(seconds)) {

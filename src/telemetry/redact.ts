@@ -16,8 +16,8 @@ function namesSecret(name: string): boolean {
   return SECRET_NAME.test(snake) && !PLAIN_NAME.test(snake);
 }
 
-/** Segments after which the rest of a path is a bearer secret: return token, phone hand-off, invitation. */
-const TOKEN_FOLLOWS = new Set(['return', 'phone', 'invite']);
+/** Segments after which the rest of a path is a bearer secret: return token, phone hand-off, invitation, links of mails, receipts. */
+const TOKEN_FOLLOWS = new Set(['return', 'phone', 'invite', 'link', 'not-me', 'deleted']);
 
 const MAX_DEPTH = 6;
 const MAX_TEXT = 2000;
@@ -49,7 +49,7 @@ export function redactText(text: string): string {
   return text
     .slice(0, MAX_TEXT)
     .replace(/\b(https?|wss?|rediss?|postgres(?:ql)?|smtps?):\/\/[^\s"'<>]+/gi, (url) => originOf(url))
-    .replace(/(\/(?:return|phone|invite)\/)[^\s"'<>/]+/gi, `$1${REDACTED}`)
+    .replace(/(\/(?:return|phone|invite|link|not-me|deleted)\/)[^\s"'<>/]+/gi, `$1${REDACTED}`)
     .replace(/(\/[A-Za-z0-9._~/%-]*)\?[^\s"'<>]+/g, '$1')
     .replace(/\b(bearer|basic|dpop)\s+[A-Za-z0-9._~+/=-]{8,}/gi, `$1 ${REDACTED}`)
     .replace(/\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){1,4}/g, REDACTED)

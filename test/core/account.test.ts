@@ -13,6 +13,8 @@ const document: Identity = {
   documentIssuer: 'ESP',
 };
 
+const EITHER = { match: 'either', sameNationality: false } as const;
+
 describe('what is kept of a document', () => {
   test('only what a scope can release', () => {
     expect(profileOf(document)).toEqual({
@@ -73,15 +75,35 @@ describe('is it the person who enrolled? (T14)', () => {
     ['a document that says nothing', { document: [], person: [] }, false],
     ['a person’s hash where a document’s is kept', { document: ['p-new'], person: ['d-new'] }, false],
   ])('%s', (_name, shown, expected) => {
-    expect(identityMatches(enrolled, shown)).toBe(expected);
+    expect(identityMatches(enrolled, shown, EITHER)).toBe(expected);
   });
 
   test('an account of which nothing is known matches nobody, not even a document that says nothing', () => {
-    expect(identityMatches({ document: [], person: [] }, { document: [], person: [] })).toBe(false);
+    expect(identityMatches({ document: [], person: [] }, { document: [], person: [] }, EITHER)).toBe(false);
+  });
+
+  const kept = { document: ['d'], person: ['p'], nationality: ['n'] };
+  test.each([
+    ['document', { document: ['d'], person: ['x'] }, true],
+    ['document', { document: ['x'], person: ['p'] }, false],
+    ['person', { document: ['x'], person: ['p'] }, true],
+    ['person', { document: ['d'], person: ['x'] }, false],
+    ['both', { document: ['d'], person: ['x'] }, false],
+    ['both', { document: ['d'], person: ['p'] }, true],
+  ] as const)('policy %s: %o is %s', (match, shown, expected) => {
+    expect(identityMatches(kept, shown, { match, sameNationality: false })).toBe(expected);
+  });
+
+  test('where the nationality has to agree, one that is not known does not', () => {
+    const rules = { match: 'either', sameNationality: true } as const;
+    expect(identityMatches(kept, { ...kept, nationality: ['n'] }, rules)).toBe(true);
+    expect(identityMatches(kept, { ...kept, nationality: ['x'] }, rules)).toBe(false);
+    expect(identityMatches(kept, { document: ['d'], person: ['p'] }, rules)).toBe(false);
+    expect(identityMatches({ document: ['d'], person: ['p'] }, kept, rules)).toBe(false);
   });
 });
 
-test('claims: the identifier is a user name and never an address that was proven', () => {
+test('claims: the identifier is a user name, and an e-mail address only once it was proven', () => {
   const account: Account = {
     id: 'a1',
     subject: 's1',
@@ -95,5 +117,11 @@ test('claims: the identifier is a user name and never an address that was proven
     enrolledBy: { verificationId: 'v', at: 1, purpose: 'enrol' },
     consent: null,
   };
-  expect(claimsOf(account)).toEqual({ given_name: 'Alice', preferred_username: 'alice@example.org', updated_at: 2 });
+  const claims = { given_name: 'Alice', preferred_username: 'alice@example.org', updated_at: 2 };
+  expect(claimsOf(account)).toEqual(claims);
+  expect(claimsOf({ ...account, email: { address: 'alice@example.org', verifiedAt: 3 } })).toEqual({
+    ...claims,
+    email: 'alice@example.org',
+    email_verified: true,
+  });
 });

@@ -37,6 +37,14 @@ const running: Verification = {
 const accepted: Verification = { ...running, status: 'approved', statusAt: NOW, conclusion: 'accepted', captures: [] };
 const lost: Verification = { ...running, status: 'declined', statusAt: NOW, conclusion: 'refused', failedChecks: [] };
 
+const active = {
+  method: 'active',
+  key: false,
+  acr: 'urn:selfie-oidc:acr:selfie-active',
+  floors: [],
+  workflowId: 'w2',
+} as const;
+
 const open: LoginAttempt = {
   uid: 'u1',
   clientId: 'app',
@@ -45,7 +53,8 @@ const open: LoginAttempt = {
   subject: 's1',
   identifierKey: 'i1',
   sealed: 'sealed-person',
-  required: { method: 'passive', acr: 'urn:selfie-oidc:acr:selfie', workflowId: 'w' },
+  required: { method: 'passive', key: false, acr: 'urn:selfie-oidc:acr:selfie', floors: [], workflowId: 'w' },
+  reasons: [],
   locales: [],
   next: 'login',
   browser: 'b1',
@@ -58,6 +67,7 @@ const open: LoginAttempt = {
   verifications: [],
   wrongNumbers: 0,
   proofs: [],
+  factors: [],
 };
 const STATES = {
   open,
@@ -90,8 +100,15 @@ const EVENTS = {
   discarded: { kind: 'discarded', failed: ['captured-elsewhere'] },
   'right number': { kind: 'number', verificationId: 'v1', right: true },
   'wrong number': { kind: 'number', verificationId: 'v1', right: false },
-  enrolled: { kind: 'enrolled', accountId: 'a1', subject: 's1', stepUp: true },
+  enrolled: { kind: 'enrolled', accountId: 'a1', subject: 's1' },
   're-enrol-asked': { kind: 're-enrol-asked' },
+  're-enrol-chosen': { kind: 're-enrol-chosen', renewal: 'waits' },
+  raised: { kind: 'raised', required: active, reasons: ['new-device'] },
+  consented: { kind: 'consented', version: '1' },
+  'factor enough': { kind: 'factor', proof: { factor: 'passkey', at: NOW, rests: [] }, enough: true },
+  'factor not enough': { kind: 'factor', proof: { factor: 'email', at: NOW, rests: [] }, enough: false },
+  mailed: { kind: 'mailed', purpose: 'enrol', code: 'hash' },
+  'right code': { kind: 'code', right: true },
   finished: { kind: 'finished', accountId: 'a1' },
   ended: { kind: 'ended', reason: 'denied' },
 } as const satisfies Record<string, AttemptEvent>;
@@ -113,6 +130,13 @@ const TABLE: Record<EventName, string> = {
   'wrong number': /*      */ 'r  m  m  m  r  r  r',
   enrolled: /*            */ 'r  r  r  m  r  r  r',
   're-enrol-asked': /*    */ 'm  m  m  m  r  r  r',
+  're-enrol-chosen': /*   */ 'm  r  m  r  r  r  r',
+  raised: /*              */ 'r  r  r  m  r  r  r',
+  consented: /*           */ 'm  m  m  m  r  r  r',
+  'factor enough': /*     */ 'm  m  m  m  r  r  r',
+  'factor not enough': /* */ 'm  m  m  m  r  r  r',
+  mailed: /*              */ 'm  m  m  m  r  r  r',
+  'right code': /*        */ 'r  r  r  r  r  r  r',
   finished: /*            */ 'r  r  r  m  u  r  r',
   ended: /*               */ 'm  m  m  m  u  u  m',
 };
@@ -142,7 +166,7 @@ describe('every event in every state', () => {
     (event, state) => {
       const first = advance(STATES[state], EVENTS[event], limits, NOW);
       const again = advance(first.attempt, EVENTS[event], limits, NOW);
-      const counts = event === 'wrong number' || event === 'reopened';
+      const counts = event === 'wrong number' || event === 'reopened' || event === 'mailed';
       if (!counts) expect(again.attempt).toEqual(first.attempt);
     },
   );
@@ -298,18 +322,60 @@ describe('return token and number (T2)', () => {
 });
 
 describe('enrolment, re-enrolment, end', () => {
-  test('whoever enrolled and owes a stronger selfie goes on as the account', () => {
+  test('whoever enrolled goes on as the account, and may owe a stronger selfie', () => {
     const newcomer = { ...STATES.settled, claimant: { kind: 'newcomer' }, next: 'enrol' } as const;
-    const event = { kind: 'enrolled', accountId: 'a7', subject: 's7', stepUp: true } as const;
-    expect(moved(newcomer, event)).toMatchObject({
-      state: 'open',
+    expect(advance(newcomer, EVENTS.raised, limits, NOW).kind).toBe('refused');
+    const account = moved(newcomer, { kind: 'enrolled', accountId: 'a7', subject: 's7' });
+    expect(account).toMatchObject({
+      state: 'settled',
       claimant: { kind: 'account', accountId: 'a7' },
       subject: 's7',
       next: 'login',
     });
-    expect(moved(newcomer, { ...event, stepUp: false }).state).toBe('settled');
+    expect(moved(account, EVENTS.raised)).toMatchObject({
+      state: 'open',
+      required: active,
+      reasons: ['new-device'],
+      proofs: [proof],
+    });
   });
 
+  test('a new enrolment that was chosen is one of a known person, and between two verifications', () => {
+    expect(moved(open, EVENTS['re-enrol-chosen'])).toMatchObject({ next: 're-enrol', renewal: 'waits' });
+    const newcomer = { ...open, claimant: { kind: 'newcomer' } } as const;
+    expect(advance(newcomer, EVENTS['re-enrol-chosen'], limits, NOW).kind).toBe('refused');
+  });
+});
+
+describe('proofs beside a selfie, and codes by mail', () => {
+  test('a factor that is enough settles the attempt; one that is not is kept', () => {
+    expect(moved(open, EVENTS['factor enough'])).toMatchObject({ state: 'settled', proofs: [] });
+    const kept = moved(open, EVENTS['factor not enough']);
+    expect([kept.state, kept.factors]).toEqual(['open', [EVENTS['factor not enough'].proof]]);
+    expect(advance({ ...open, claimant: { kind: 'stranger' } }, EVENTS['factor enough'], limits, NOW).kind).toBe(
+      'refused',
+    );
+  });
+
+  test('three codes an attempt, five tries a code, ten minutes each, and a right one counts once', () => {
+    const sent = moved(open, EVENTS.mailed);
+    expect(sent.mailed).toMatchObject({ sends: 1, wrong: 0, sentAt: NOW });
+    expect(moved(sent, EVENTS['right code']).mailed?.provenAt).toBe(NOW);
+    let tried = sent;
+    for (let wrong = 1; wrong <= 5; wrong += 1) tried = moved(tried, { kind: 'code', right: false });
+    expect(advance(tried, EVENTS['right code'], limits, NOW).kind).toBe('refused');
+    const late = { ...limits, ttlSeconds: 6_000 };
+    expect(advance({ ...sent, expiresAt: NOW + 6_000 }, EVENTS['right code'], late, NOW + 600).kind).toBe('refused');
+    const proven = moved(sent, EVENTS['right code']);
+    expect(advance(proven, EVENTS['right code'], limits, NOW).kind).toBe('refused');
+    expect(advance(proven, EVENTS.mailed, limits, NOW).kind).toBe('refused');
+    const third = moved(moved(sent, EVENTS.mailed), EVENTS.mailed);
+    expect(third.mailed?.sends).toBe(3);
+    expect(advance(third, EVENTS.mailed, limits, NOW).kind).toBe('refused');
+  });
+});
+
+describe('re-enrolment, end', () => {
   test('an expired identity check leads a known person to enrol again, and a newcomer to try again', () => {
     const event = { ...EVENTS.declined, result: refusedBy('kyc-expired') };
     expect(moved(STATES.waiting, event).next).toBe('re-enrol');

@@ -83,7 +83,7 @@ describe('was the face shown by whoever holds this browser? (T2, invariant 1)', 
     ],
     [
       'the login came out of a VPN, the capture did not',
-      { origin: { ...desktop, anonymising: true }, captures: [{ ...here, address: '203.0.113.9' }] },
+      { origin: { ...desktop, anonymising: 'vpn' }, captures: [{ ...here, address: '203.0.113.9' }] },
       'anonymising-one-side',
     ],
     [
@@ -102,9 +102,11 @@ describe('was the face shown by whoever holds this browser? (T2, invariant 1)', 
 
   test('a VPN on both sides, or on the very same address, contradicts nothing', () => {
     const behind = { ...here, address: '203.0.113.9', anonymising: true };
-    expect(judge({ origin: { ...desktop, anonymising: true }, captures: [behind], returnedHere: true })).toMatchObject({
-      kind: 'bound',
-    });
+    expect(judge({ origin: { ...desktop, anonymising: 'vpn' }, captures: [behind], returnedHere: true })).toMatchObject(
+      {
+        kind: 'bound',
+      },
+    );
     expect(
       judge({ captures: [{ ...here, browserFamily: 'Edge', anonymising: true }], returnedHere: true }),
     ).toMatchObject({ kind: 'bound' });

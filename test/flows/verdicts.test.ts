@@ -26,7 +26,6 @@ import {
 } from '../support/world.ts';
 
 const ACTIVE = 'urn:selfie-oidc:acr:selfie-active';
-const WITH_KEY = 'urn:selfie-oidc:acr:selfie-device';
 
 let world: World;
 let people = 0;
@@ -163,7 +162,7 @@ describe('an approval that must not be believed', () => {
   });
 
   test('T16: an essential acr that cannot be had fails instead of being lowered', async () => {
-    const claims = JSON.stringify({ id_token: { acr: { essential: true, values: [WITH_KEY] } } });
+    const claims = JSON.stringify({ id_token: { acr: { essential: true, values: ['urn:mace:gold'] } } });
     const page = await new Browser().get((await world.authorize({ claims })).url, (to) =>
       to.startsWith(world.redirectUri),
     );

@@ -29,7 +29,19 @@ const HOSTILE = `<script>alert(1)</script>"'><img src=x onerror=alert(1)>\u202E<
 
 /** Every text that others have a say in, replaced; what our own code fixes (kinds, paths, addresses, markup) stays. */
 function poisoned<T>(value: T, key = ''): T {
-  const fixed = ['kind', 'state', 'reason', 'field', 'method', 'fault', 'formHtml', 'qrSvg', 'logoPath'];
+  const fixed = [
+    'kind',
+    'state',
+    'reason',
+    'field',
+    'method',
+    'fault',
+    'ways',
+    'purpose',
+    'formHtml',
+    'qrSvg',
+    'logoPath',
+  ];
   if (value instanceof Date) return value;
   if (Array.isArray(value)) return value.map((each) => poisoned(each, key)) as T;
   if (typeof value === 'object' && value !== null) {
@@ -117,7 +129,7 @@ describe('addresses', () => {
       };
       const html = render(name, changed as never);
       const targets = [...html.matchAll(/<(?:a|img)\b[^>]*\s(?:href|src)="([^"]*)"/g)].map(([, url]) => url ?? '');
-      expect(targets.filter((url) => !url.startsWith('/interaction/'))).toEqual([]);
+      expect(targets.filter((url) => !/^\/(?:interaction|account)(?:\/|$)/.test(url))).toEqual([]);
     }
   });
 
@@ -139,6 +151,7 @@ describe('the first page', () => {
       'biometric_consent=yes',
       'begin=here',
       'begin=phone',
+      'begin=other',
       'post /interaction/uid-1/abort',
       'csrf=csrf-1',
       'abort=yes',
@@ -155,6 +168,7 @@ describe('the first page', () => {
       'csrf=csrf-1',
       'begin=here',
       'begin=phone',
+      'begin=other',
       'post /interaction/uid-1/abort',
       'csrf=csrf-1',
       'abort=yes',
@@ -273,7 +287,7 @@ test.each([
   [7200, '2 hours'],
 ])('a wait of %d s is told as %s', (retryAfterSeconds, told) => {
   const { form, client } = samples.limited.hour as Pages['limited'];
-  expect(render('limited', { form, client, retryAfterSeconds })).toContain(`about ${told}.`);
+  expect(render('limited', { form, client, retryAfterSeconds, otherWays: false })).toContain(`about ${told}.`);
 });
 
 test('assets are named by a hash of their content, so they may be cached for ever', () => {
@@ -284,6 +298,7 @@ test('assets are named by a hash of their content, so they may be cached for eve
   expect([...views.assets.keys()].sort()).toEqual([
     '/assets/icon.svg',
     '/assets/page.js',
+    '/assets/passkey.js',
     '/assets/style.css',
     '/assets/waiting.js',
   ]);

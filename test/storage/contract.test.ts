@@ -1,12 +1,10 @@
-// The ports' contract suites on the engines that need no server.
+// The ports' contract suites on every engine; those with a server are opened twice, as by two processes.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { openBackend } from '../../src/storage/backends.ts';
 import { busContract } from '../contract/bus.ts';
 import { jobsContract } from '../contract/jobs.ts';
 import { type Opening, storeContract } from '../contract/store.ts';
+import { describeOn, ENGINES, type Engine, makeRoom } from '../support/servers.ts';
 
 const memory: Opening = {
   async open(clock) {
@@ -15,10 +13,9 @@ const memory: Opening = {
   },
 };
 
-const sqlite: Opening = {
+const openingOf = (engine: Engine): Opening => ({
   async open(clock) {
-    const folder = mkdtempSync(join(tmpdir(), 'selfie-oidc-'));
-    const url = `sqlite:${join(folder, 'store.sqlite')}`;
+    const { url, remove } = await makeRoom(engine);
     const one = await openBackend(url, { clock });
     const other = await openBackend(url, { clock });
     return {
@@ -26,14 +23,17 @@ const sqlite: Opening = {
       other,
       async close() {
         await Promise.all([one.close(), other.close()]);
-        rmSync(folder, { recursive: true });
+        await remove();
       },
     };
   },
-};
+});
 
-for (const [name, opening] of Object.entries({ memory, sqlite })) {
-  storeContract(name, opening);
-  jobsContract(name, opening);
-  busContract(name, opening);
+function holdToContracts(engine: string, opening: Opening): void {
+  storeContract(engine, opening);
+  jobsContract(engine, opening);
+  busContract(engine, opening);
 }
+
+holdToContracts('memory', memory);
+for (const engine of ENGINES) describeOn(engine, () => holdToContracts(engine, openingOf(engine)));

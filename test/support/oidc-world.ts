@@ -90,7 +90,13 @@ export async function startOidcWorld(options: WorldOptions = {}) {
   const world = await startWorld({
     ...options,
     clients: options.clients ?? CLIENTS,
-    policy: { ...options.policy, limits: { sessionsPerAccountPerHour: 5_000, unknownDevicesPerAccountPerHour: 5_000 } },
+    // selfies and nothing else, unless a test asks for more: what a client can have is then a short list
+    policy: {
+      passkeys: 'off',
+      otherWays: [],
+      ...options.policy,
+      limits: { sessionsPerAccountPerHour: 5_000, unknownDevicesPerAccountPerHour: 5_000 },
+    },
   });
   const { issuer, sandbox } = world;
   const isOutside = (location: string) => !location.startsWith(issuer) && !location.startsWith(sandbox.url);

@@ -30,10 +30,21 @@ export interface WorldOptions {
   readonly clients?: readonly Record<string, unknown>[];
   readonly config?: Partial<Config>;
   readonly storage?: 'memory' | 'sqlite';
+  /** in the issuer; passkeys are for names only, a browser makes none for an address */
+  readonly host?: '127.0.0.1' | 'localhost';
   readonly sandbox?: Parameters<typeof startSandbox>[0]['settings'];
   /** collects log lines */
   readonly lines?: string[];
 }
+
+/** The rules as they are without a policy file, where a known device may skip the selfie. */
+export const ADAPTIVE: Policy['risk'] = defaultPolicy({ production: false }).risk;
+
+/** The same rules, but nobody skips: for tests of anything that needs a selfie at a second login. */
+const EVERY_TIME: Policy['risk'] = {
+  ...ADAPTIVE,
+  rules: ADAPTIVE.rules.filter(({ asks }) => asks !== 'skip'),
+};
 
 /** A policy whose limits are far away: for tests of anything but limits. */
 export const UNLIMITED: NonNullable<WorldOptions['policy']> = {
@@ -128,7 +139,7 @@ let signingKeys: Awaited<ReturnType<typeof makeSigningKeys>> | undefined;
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const port = await freePort();
-  const issuer = `http://127.0.0.1:${port}`;
+  const issuer = `http://${options.host ?? '127.0.0.1'}:${port}`;
   const redirectUri = 'http://127.0.0.1:9/cb';
   signingKeys ??= await makeSigningKeys();
   const directory = options.storage === 'sqlite' ? await mkdtemp(join(tmpdir(), 'selfie-oidc-')) : undefined;
@@ -157,7 +168,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     level: 'debug',
     destination: { write: (line: string) => void log.push(line) },
   });
-  const defaults = defaultPolicy({ production: false });
+  const defaults = { ...defaultPolicy({ production: false }), risk: EVERY_TIME };
   const policy = Object.fromEntries(
     Object.entries(defaults).map(([key, value]) => {
       const change = (options.policy as Record<string, unknown> | undefined)?.[key];

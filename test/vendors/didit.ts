@@ -48,6 +48,7 @@ export function fakeMeter(): Meter & { readonly counted: string[] } {
   return {
     counted,
     count: (name, labels) => void counted.push(`${name} ${labels?.call} ${labels?.result}`),
+    add: () => {},
     observe: () => {},
   };
 }

@@ -32,6 +32,9 @@ window.addEventListener('pageshow', () => {
 for (const time of document.querySelectorAll('time[datetime]')) {
   const at = new Date(time.dateTime);
   if (!Number.isNaN(at.getTime())) {
-    time.textContent = at.toLocaleTimeString([], { timeStyle: 'short' });
+    time.textContent =
+      time.dataset.show === 'day'
+        ? at.toLocaleString([], { dateStyle: 'long', timeStyle: 'short' })
+        : at.toLocaleTimeString([], { timeStyle: 'short' });
   }
 }

@@ -33,7 +33,7 @@ const PERMISSIONS_POLICY = [
 ].join(', ');
 
 /** Pages about one person or one attempt: kept by no cache and no history (T18). */
-const PRIVATE = /^\/+(?:interaction|invite)(?:\/|$)/i;
+const PRIVATE = /^\/+(?:interaction|invite|account)(?:\/|$)/i;
 
 export interface SecurityHeadersOptions {
   /** HSTS is sent only when this is https */

@@ -6,15 +6,23 @@ import type { InteractionResults } from 'oidc-provider';
 import { hasLapsed, type LoginAttempt } from '../../core/attempt.ts';
 import type { LoginOrigin } from '../../core/binding.ts';
 import type { Journey } from '../../login/journey.ts';
-import type { AccountStore, AttemptStore, Clock, DeviceStore, IdentityVendor, Sealer } from '../../login/ports.ts';
+import type {
+  AccountStore,
+  AttemptStore,
+  Clock,
+  DeviceStore,
+  IdentityVendor,
+  Networks,
+  PasskeyStore,
+  Sealer,
+} from '../../login/ports.ts';
 import type { JourneyRules } from '../../login/rules.ts';
 import type { Interactions, OpenInteraction } from '../../oidc/interactions.ts';
-import { readBrowser } from '../browser.ts';
 import { viewOfClient } from '../client-view.ts';
 import type { Cookies } from '../cookies.ts';
 import { type Csrf, readSite } from '../middleware/csrf.ts';
 import { readForm } from '../middleware/form.ts';
-import { requestState } from '../middleware/request-state.ts';
+import { readOrigin } from '../origin.ts';
 import type { ClientView, InteractionForm, Pages } from '../pages.ts';
 import type { Reply } from '../reply.ts';
 import type { WaitingRoom } from '../waiting-room.ts';
@@ -25,8 +33,12 @@ export interface InteractionRouteParts {
   readonly attempts: AttemptStore;
   readonly accounts: AccountStore;
   readonly devices: DeviceStore;
+  readonly passkeys: Pick<PasskeyStore, 'list'>;
   readonly sealer: Sealer;
   readonly rules: JourneyRules;
+  readonly networks: Networks;
+  /** mail can be sent */
+  readonly hasMail: boolean;
   readonly clock: Clock;
   readonly reply: Reply;
   readonly cookies: Cookies;
@@ -96,19 +108,11 @@ export function createAccess(parts: InteractionRouteParts) {
     return { base: `/interaction/${uid}`, csrf: csrf.issue(uid) };
   }
 
-  function originOf(ctx: Context): LoginOrigin {
-    const browser = readBrowser(ctx.get('User-Agent'));
-    return {
-      address: requestState(ctx).clientAddress,
-      browserFamily: browser.family,
-      platform: browser.platform,
-      label: browser.label,
-      startedAt: clock.now(),
-    };
-  }
+  const originOf = (ctx: Context) => readOrigin(ctx, parts);
 
   /** A desktop may leave the capture to a phone, where policy allows it. */
-  const offersPhone = (origin: LoginOrigin) => origin.platform === 'desktop' && rules.crossDevice === 'confirm';
+  const offersPhone = (origin: LoginOrigin, clientId: string) =>
+    origin.platform === 'desktop' && rules.forClient(clientId).crossDevice === 'confirm';
 
   async function resumeIfMet(ctx: Context, interaction: OpenInteraction): Promise<boolean> {
     const met: InteractionResults | undefined = await interactions.metBySession(ctx, interaction);
@@ -124,7 +128,15 @@ export function createAccess(parts: InteractionRouteParts) {
       reason: endReason(attempt),
       client: viewOfClient(interaction.client),
       form: formOf(interaction.uid),
+      ...(attempt.endReason === 'renewal-waits' ? await waitingFace(attempt) : {}),
     });
+  }
+
+  async function waitingFace({ claimant }: LoginAttempt): Promise<Pick<Pages['ended'], 'renewal'>> {
+    const account = claimant.kind === 'account' ? await parts.accounts.find(claimant.accountId) : undefined;
+    if (!account?.pending) return {};
+    const isTold = account.email !== undefined && parts.hasMail;
+    return { renewal: { dueAt: new Date(account.pending.dueAt * 1000), isTold } };
   }
 
   async function refuse(ctx: Context, interaction: OpenInteraction, error: string, description: string): Promise<void> {

@@ -45,7 +45,8 @@ const SCOPE_WORDS: Readonly<Record<string, string>> = {
   offline_access: 'Keep access for up to 30 days while you are away',
 };
 
-function describeGrants(scopes: readonly string[], claims: readonly string[]): string[] {
-  const ofScopes = scopes.map((scope) => SCOPE_WORDS[scope]).filter((words) => words !== undefined);
+export function describeGrants(scopes: readonly string[], claims: readonly string[]): string[] {
+  // a scope of the policy has a name and no words of ours; leaving it out would hide what is allowed
+  const ofScopes = scopes.map((scope) => SCOPE_WORDS[scope] ?? `Use the permission “${scope}”`);
   return claims.length > 0 ? [...ofScopes, `See in particular: ${claims.join(', ')}`] : ofScopes;
 }

@@ -3,20 +3,31 @@
 import type { Context } from 'koa';
 import type { Access, InteractionRouteParts } from './access.ts';
 
+export type Ends = ReturnType<typeof createEnds>;
+
 export function createEnds(parts: InteractionRouteParts, access: Access) {
   const { journey, interactions, attempts, reply, cookies } = parts;
   const { open, readPost, showEnded, refuse } = access;
 
-  async function finish(ctx: Context, uid: string): Promise<void> {
+  const finish = (ctx: Context, uid: string) =>
+    finishUnlessKey(ctx, uid, {}, () => reply.onTo(ctx, `/interaction/${uid}/passkey`));
+
+  /** @param owesKey answers instead, where the face is accepted and nothing but a key is owed */
+  async function finishUnlessKey(
+    ctx: Context,
+    uid: string,
+    wish: { readonly withoutKey?: boolean },
+    owesKey: () => void | Promise<void>,
+  ): Promise<void> {
     const interaction = await open(ctx, uid);
     if (!interaction) return;
-    const requirement = interactions.requirement(interaction);
+    const requirement = await interactions.requirement(interaction);
     if (interaction.kind !== 'login' || requirement.kind === 'unmet') return reply.onTo(ctx, `/interaction/${uid}`);
     const device = cookies.device(ctx);
     const outcome = await journey.finish({
-      uid,
+      request: interactions.loginRequest(interaction, requirement),
       ...(device === undefined ? {} : { device }),
-      allowsAccount: interactions.loginRequest(interaction, requirement).allowsAccount,
+      ...wish,
     });
     switch (outcome.kind) {
       case 'login':
@@ -24,6 +35,8 @@ export function createEnds(parts: InteractionRouteParts, access: Access) {
         return reply.onTo(ctx, await interactions.resumeLogin(ctx, interaction, outcome.result));
       case 'step-up':
         return reply.onTo(ctx, `/interaction/${uid}`);
+      case 'key':
+        return owesKey();
       case 'not-yet':
         return reply.onTo(ctx, `/interaction/${uid}/waiting`);
       case 'over': {
@@ -42,5 +55,5 @@ export function createEnds(parts: InteractionRouteParts, access: Access) {
     await refuse(ctx, interaction, error, description);
   }
 
-  return { finish, abort };
+  return { finish, finishUnlessKey, abort };
 }

@@ -1,10 +1,14 @@
 // The first page of a login and the press of its button: which client asks, for whom, from where, what happens to the face.
 
 import type { Context } from 'koa';
-import { currentVerification, isUnderWay, type LoginAttempt } from '../../core/attempt.ts';
-import type { BeginOutcome } from '../../login/begin.ts';
+import type { Account } from '../../core/account.ts';
+import { currentVerification, isCodeOpen, isUnderWay, type LoginAttempt } from '../../core/attempt.ts';
+import type { LoginOrigin } from '../../core/binding.ts';
+import type { Requirement } from '../../core/requirement.ts';
+import type { BeginInput, BeginOutcome, LoginRequest } from '../../login/begin.ts';
+import { requiredBy, skipFor } from '../../login/identify.ts';
 import { openPerson } from '../../login/secrets.ts';
-import type { OpenInteraction } from '../../oidc/interactions.ts';
+import type { KnownPerson, OpenInteraction } from '../../oidc/interactions.ts';
 import { viewOfClient, viewOfOrigin } from '../client-view.ts';
 import { CONSENT } from '../consent-text.ts';
 import type { Pages } from '../pages.ts';
@@ -39,16 +43,24 @@ export function createFirstPage(
     if (attempt.state === 'settled' || isUnderWay(current))
       return reply.onTo(ctx, `/interaction/${attempt.uid}/waiting`);
     if (current?.conclusion === 'refused') return showRetry(ctx, interaction, attempt, current);
-    // nothing opened yet, or a stronger selfie is still owed after the enrolment
+    if (!current && isCodeOpen(attempt.mailed, parts.clock.now()))
+      return reply.onTo(ctx, `/interaction/${attempt.uid}/code`);
+    // whoever is here without consent chose another way, and has not been led back from it
+    if (!current && !attempt.consent && attempt.factors.length === 0)
+      return reply.onTo(ctx, `/interaction/${attempt.uid}/other`);
+    const { claimant } = attempt;
+    const account = claimant.kind === 'account' ? await parts.accounts.find(claimant.accountId) : undefined;
+    // nothing opened yet, or a stronger selfie is still owed
     reply.page(ctx, 200, 'begin', {
       form: formOf(attempt.uid),
       client: viewOfClient(interaction.client),
       origin: viewOfOrigin(attempt.origin),
       identifier: { kind: 'fixed', value: openPerson(sealer, attempt).identifier },
-      askConsent: false,
+      askConsent: !attempt.consent && !account?.consent,
       enrolmentOpen: attempt.next === 'enrol',
       method: attempt.required.method,
-      offerPhone: offersPhone(attempt.origin),
+      offerPhone: offersPhone(attempt.origin, attempt.clientId),
+      otherWays: journey.otherWays.offered(attempt).length > 0,
       verifier: verifier(),
     });
   }
@@ -64,10 +76,10 @@ export function createFirstPage(
       status?: number;
     },
   ): Promise<void> {
-    const requirement = interactions.requirement(interaction);
+    const known = await interactions.knownPerson(ctx, interaction, await deviceAccounts(ctx));
+    const requirement = await interactions.requirement(interaction, accountOf(known));
     if (requirement.kind === 'unmet')
       return refuse(ctx, interaction, 'unmet_authentication_requirements', 'the requested strength cannot be had here');
-    const known = await interactions.knownPerson(ctx, interaction, await deviceAccounts(ctx));
     if (known.kind === 'nobody-known')
       return refuse(ctx, interaction, 'login_required', 'the person who was asked for is not known here');
     const shown =
@@ -76,25 +88,48 @@ export function createFirstPage(
       shown && shown.kind !== 'ask'
         ? { kind: shown.kind, value: shown.identifier }
         : { kind: 'typed', value: options.typed ?? (known.kind === 'ask' ? known.hint : '') };
-    const hasConsent =
-      shown !== undefined && shown.kind !== 'ask' && (await parts.accounts.find(shown.accountId))?.consent;
+    const account = shown && shown.kind !== 'ask' ? await parts.accounts.find(shown.accountId) : undefined;
     const origin = originOf(ctx);
+    const method = await methodFor(ctx, interaction, requirement, account, origin);
     reply.page(ctx, options.status ?? 200, 'begin', {
       form: formOf(interaction.uid),
       client: viewOfClient(interaction.client),
       origin: viewOfOrigin(origin),
       identifier,
-      askConsent: !hasConsent,
+      askConsent: !account?.consent && method !== 'none',
       ...(shown && shown.kind !== 'ask' ? { shownPerson: shownPerson(shown.accountId) } : {}),
       ...(rules.enrolment === 'invite' && identifier.kind === 'typed'
         ? { invitation: { value: options.invitation ?? cookies.invitation(ctx) ?? '' } }
         : {}),
       enrolmentOpen: rules.enrolment !== 'closed' && identifier.kind === 'typed',
-      method: requirement.method,
-      offerPhone: offersPhone(origin),
+      method,
+      offerPhone: offersPhone(origin, interaction.client.clientId) && method !== 'none',
+      otherWays: offersOtherWays(interaction, requirement),
       verifier: verifier(),
       ...(options.fault ? { fault: options.fault } : {}),
     });
+  }
+
+  const accountOf = (known: KnownPerson) => ('accountId' in known ? known.accountId : undefined);
+
+  /** What the button will lead to, for this person in this browser, as far as can be said before it is pressed. */
+  async function methodFor(
+    ctx: Context,
+    interaction: OpenInteraction,
+    requirement: Requirement & { kind: 'selfie' },
+    account: Account | undefined,
+    origin: LoginOrigin,
+  ): Promise<Pages['begin']['method']> {
+    const request = interactions.loginRequest(interaction, requirement);
+    const { clientId, scopes } = request;
+    const device = cookies.device(ctx);
+    const assessed = await journey.risk.assess({ account, device, origin, clientId, scopes });
+    if (account && skipFor(account, request, assessed)) return 'none';
+    return requiredBy(request, assessed, rules).method;
+  }
+
+  function offersOtherWays({ client }: OpenInteraction, requirement: Requirement & { kind: 'selfie' }): boolean {
+    return journey.otherWays.offered({ clientId: client.clientId, required: requirement }).length > 0;
   }
 
   const shownPerson = (accountId: string) => sealer.keyedHash(accountId, 'shown-person');
@@ -112,9 +147,9 @@ export function createFirstPage(
     const fields = await readPost(ctx, uid);
     if (!fields) return;
     if (fields.switch_account !== undefined) return reply.onTo(ctx, `/interaction/${uid}?switch=1`);
-    const requirement = interactions.requirement(interaction);
-    if (interaction.kind !== 'login' || requirement.kind === 'unmet') return reply.onTo(ctx, `/interaction/${uid}`);
     const known = await interactions.knownPerson(ctx, interaction, await deviceAccounts(ctx));
+    const requirement = await interactions.requirement(interaction, accountOf(known));
+    if (interaction.kind !== 'login' || requirement.kind === 'unmet') return reply.onTo(ctx, `/interaction/${uid}`);
     if (known.kind === 'nobody-known') return reply.onTo(ctx, `/interaction/${uid}`);
     // the page showed one person, and another would be begun for: show again who it is (invariant 6)
     const isShown =
@@ -123,19 +158,35 @@ export function createFirstPage(
     // a fixed person cannot be typed over (invariant 6)
     const typed = known.kind === 'fixed' ? undefined : fields.identifier;
     const invitation = fields.invitation || cookies.invitation(ctx);
-    const device = cookies.device(ctx);
     const outcome = await journey.begin({
-      request: interactions.loginRequest(interaction, requirement),
+      ...inputOf(ctx, interactions.loginRequest(interaction, requirement)),
       ...(typed === undefined ? {} : { typed }),
       ...(known.kind === 'ask' ? {} : { knownAccountId: known.accountId }),
       ...(fields.biometric_consent ? { consentVersion: CONSENT.version } : {}),
       ...(invitation ? { invitation } : {}),
-      phone: fields.begin === 'phone' && rules.crossDevice === 'confirm',
+      ...wishOf(fields),
+      phone: fields.begin === 'phone' && rules.forClient(interaction.client.clientId).crossDevice === 'confirm',
+    });
+    await showBegun(ctx, interaction, outcome, fields, offersOtherWays(interaction, requirement));
+  }
+
+  /** On with an attempt that is there, after a step of its own. */
+  async function goOn(ctx: Context, interaction: OpenInteraction): Promise<void> {
+    const requirement = await interactions.requirement(interaction);
+    if (requirement.kind === 'unmet') return reply.onTo(ctx, `/interaction/${interaction.uid}`);
+    const request = interactions.loginRequest(interaction, requirement);
+    const outcome = await journey.begin({ ...inputOf(ctx, request), phone: false });
+    await showBegun(ctx, interaction, outcome, {}, offersOtherWays(interaction, requirement));
+  }
+
+  function inputOf(ctx: Context, request: LoginRequest): Pick<BeginInput, 'request' | 'browser' | 'device' | 'origin'> {
+    const device = cookies.device(ctx);
+    return {
+      request,
       browser: cookies.browser(ctx).hash,
       ...(device === undefined ? {} : { device }),
       origin: originOf(ctx),
-    });
-    await showBegun(ctx, interaction, outcome, fields);
+    };
   }
 
   async function showBegun(
@@ -143,13 +194,22 @@ export function createFirstPage(
     interaction: OpenInteraction,
     outcome: BeginOutcome,
     fields: Fields,
+    otherWays: boolean,
   ): Promise<void> {
     const { uid } = interaction;
     const page = { form: formOf(uid), client: viewOfClient(interaction.client) };
     const later = (seconds: number) => {
       ctx.set('Retry-After', String(seconds));
-      return { ...page, retryAfterSeconds: seconds };
+      return { ...page, retryAfterSeconds: seconds, otherWays, carried: carriedOf(fields) };
     };
+    const lastTry = {
+      ...page,
+      kind: 'declined',
+      triesLeft: 0,
+      offerPhone: false,
+      otherWays,
+      mayReEnrol: false,
+    } as const;
     switch (outcome.kind) {
       case 'to-vendor':
         return reply.onTo(ctx, outcome.url);
@@ -157,8 +217,13 @@ export function createFirstPage(
         return reply.onTo(ctx, `/interaction/${uid}/waiting`);
       case 'to-finish':
         return reply.onTo(ctx, `/interaction/${uid}/finish`);
+      case 'to-other-ways':
+        return reply.onTo(ctx, `/interaction/${uid}/other`);
+      case 'to-code':
+        return reply.onTo(ctx, `/interaction/${uid}/code`);
       case 'fault': {
         const { field, message } = outcome;
+        if (await attempts.find(uid)) return reply.onTo(ctx, `/interaction/${uid}/other?consent=missing`);
         const { identifier, invitation } = fields;
         return showBegin(ctx, interaction, {
           status: 422,
@@ -170,22 +235,24 @@ export function createFirstPage(
       case 'enrolment-refused':
         return reply.page(ctx, 403, 'enrolment-refused', { ...page, reason: outcome.reason });
       case 'conflict':
-        return reply.page(ctx, 409, 'conflict', { ...later(outcome.retryAfterSeconds), carried: carriedOf(fields) });
+        return reply.page(ctx, 409, 'conflict', later(outcome.retryAfterSeconds));
       case 'limited':
-        return reply.page(ctx, 429, 'limited', { ...later(outcome.retryAfterSeconds), carried: carriedOf(fields) });
+        return reply.page(ctx, 429, 'limited', later(outcome.retryAfterSeconds));
       case 'vendor-down':
         return reply.page(ctx, 503, 'vendor-down', later(outcome.retryAfterSeconds));
       case 'blocked':
-        return reply.page(ctx, 403, 'retry', { ...page, kind: 'declined', triesLeft: 0, offerPhone: false });
+        return reply.page(ctx, 403, 'retry', lastTry);
       case 'no-portrait':
         return reply.page(ctx, 200, 'retry', {
           ...page,
           kind: 'no-portrait',
           triesLeft: 1,
-          offerPhone: offersPhone(originOf(ctx)),
+          offerPhone: offersPhone(originOf(ctx), interaction.client.clientId),
+          otherWays,
+          mayReEnrol: false,
         });
       case 'no-tries-left':
-        return reply.page(ctx, 200, 'retry', { ...page, kind: 'declined', triesLeft: 0, offerPhone: false });
+        return reply.page(ctx, 200, 'retry', lastTry);
       case 'over': {
         const attempt = await attempts.find(uid);
         if (attempt) return showEnded(ctx, interaction, attempt);
@@ -194,7 +261,12 @@ export function createFirstPage(
     }
   }
 
-  return { first, begin };
+  return { first, begin, goOn };
+}
+
+function wishOf(fields: Fields): Pick<BeginInput, 'wish'> {
+  if (fields.begin === 'other') return { wish: 'other-way' };
+  return fields.begin === 're-enrol' ? { wish: 're-enrol' } : {};
 }
 
 /** What was typed on the first page, for another try while nothing is stored. */

@@ -20,7 +20,7 @@ export function createHandoff(parts: InteractionRouteParts, access: Access) {
     reply.page(ctx, 403, 'elsewhere', {
       denyAction: `/interaction/${uid}/deny`,
       token,
-      ...(rules.crossDevice === 'confirm' ? { number } : {}),
+      ...(rules.forClient(attempt.clientId).crossDevice === 'confirm' ? { number } : {}),
       client: (await parts.clientView(attempt.clientId)) ?? { name: attempt.clientId },
       origin: viewOfOrigin(attempt.origin),
       minutes: Math.max(1, Math.ceil((shownAt + NUMBER_LIFE_SECONDS - clock.now()) / 60)),

@@ -4,6 +4,7 @@ import type { Context } from 'koa';
 import { renderSVG } from 'uqr';
 import {
   currentVerification,
+  isSettledByFactor,
   type LoginAttempt,
   triesLeft,
   type Verification,
@@ -45,17 +46,18 @@ export function createWaiting(parts: InteractionRouteParts, access: Access) {
     const attempt = await attempts.find(uid);
     if (!attempt) return reply.onTo(ctx, `/interaction/${uid}`);
     if (isOver(attempt)) return showEnded(ctx, interaction, attempt);
+    if (isSettledByFactor(attempt)) return reply.onTo(ctx, `/interaction/${uid}/finish`);
     const current = currentVerification(attempt);
     if (current?.conclusion === 'refused') return showRetry(ctx, interaction, attempt, current);
     if (!current || (attempt.state === 'open' && current.conclusion === 'accepted'))
       return reply.onTo(ctx, `/interaction/${uid}`);
-    const binding = bindingOf(attempt, rules.crossDevice);
+    const binding = bindingOf(attempt, rules);
     const isSettled = attempt.state === 'settled';
     if (isSettled && (binding.kind === 'bound' || binding.kind === 'refused'))
       return reply.onTo(ctx, `/interaction/${uid}/finish`);
     const secrets = openVerificationSecrets(sealer, attempt);
     const isPhone = secrets?.phoneToken !== undefined && current.phoneToken !== undefined;
-    const mayBeElsewhere = rules.crossDevice === 'confirm';
+    const mayBeElsewhere = rules.forClient(attempt.clientId).crossDevice === 'confirm';
     const version = versionOf(attempt);
     reply.page(ctx, shown.status ?? 200, 'waiting', {
       form: formOf(uid),
@@ -86,6 +88,7 @@ export function createWaiting(parts: InteractionRouteParts, access: Access) {
           }
         : {}),
       lapsesAt: new Date(attempt.expiresAt * 1000),
+      otherWays: !isSettled && journey.otherWays.offered(attempt).length > 0,
       showWayOut: clock.now() - current.openedAt > WAY_OUT_AFTER_SECONDS,
     });
   }
@@ -101,7 +104,9 @@ export function createWaiting(parts: InteractionRouteParts, access: Access) {
       client: viewOfClient(interaction.client),
       kind: retryKind(current),
       triesLeft: triesLeft(attempt, rules.attempt),
-      offerPhone: offersPhone(attempt.origin),
+      offerPhone: offersPhone(attempt.origin, attempt.clientId),
+      otherWays: journey.otherWays.offered(attempt).length > 0,
+      mayReEnrol: attempt.claimant.kind === 'account' && attempt.next === 'login',
     });
   }
 
@@ -117,7 +122,7 @@ export function createWaiting(parts: InteractionRouteParts, access: Access) {
     const fields = await readPost(ctx, uid);
     if (!fields) return;
     const outcome =
-      rules.crossDevice === 'off'
+      rules.forClient(interaction.client.clientId).crossDevice === 'off'
         ? { kind: 'expired' as const }
         : await journey.visits.confirm(uid, fields.number ?? '');
     switch (outcome.kind) {
@@ -141,8 +146,8 @@ export function createWaiting(parts: InteractionRouteParts, access: Access) {
     if (attempt.state === 'spent') return { state: 'settled', version };
     if (isOver(attempt)) return { state: 'lapsed', version };
     const current = currentVerification(attempt);
-    const isBound =
-      attempt.state === 'settled' && ['bound', 'refused'].includes(bindingOf(attempt, rules.crossDevice).kind);
+    if (isSettledByFactor(attempt)) return { state: 'settled', version };
+    const isBound = attempt.state === 'settled' && ['bound', 'refused'].includes(bindingOf(attempt, rules).kind);
     const isConcluded = attempt.state === 'open' && current?.conclusion !== undefined;
     return { state: isBound || isConcluded ? 'settled' : 'waiting', version };
   }

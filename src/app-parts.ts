@@ -1,0 +1,108 @@
+// The parts that need no server: storage, vendor, stores, tables of networks, mail. What the command line works with, and what the app is
+// built from.
+
+import type { Config } from './config/config.ts';
+import { Misconfigured } from './config/faults.ts';
+import { createOutgoingPolicy } from './core/outgoing.ts';
+import { createKeyCeremonies } from './factors/passkey.ts';
+import type { Clock, JobQueue, Logger, Sealer } from './login/ports.ts';
+import { createMailer, type MailDelivery } from './mail/mailer.ts';
+import { checkMailTemplates } from './mail/template-check.ts';
+import { loadNetworks } from './networks/load.ts';
+import { createNetworks } from './networks/networks.ts';
+import { createConsents } from './oidc/consents.ts';
+import { createAccountStore, createInvitationStore } from './storage/accounts.ts';
+import { createActivityStore } from './storage/activity.ts';
+import { createAttemptStore } from './storage/attempts.ts';
+import { openBackend } from './storage/backends.ts';
+import { createDeviceStore } from './storage/devices.ts';
+import { createPasskeyStore } from './storage/passkeys.ts';
+import { createRecoveryStore } from './storage/recovery.ts';
+import { createSealer } from './storage/sealer.ts';
+import { createJournal } from './telemetry/journal.ts';
+import { createLedger } from './telemetry/ledger.ts';
+import { createLogger, type RequestLogger } from './telemetry/log.ts';
+import { createMeter } from './telemetry/metrics.ts';
+import { vendorFactories } from './vendors/registry.ts';
+
+/** The parts that need no server: what the command line works with. */
+export async function openParts(config: Config, options: PartsOptions = {}) {
+  const clock = options.clock ?? { now: () => Math.floor(Date.now() / 1000) };
+  const log = options.log ?? createLogger({ level: logLevel(config.logLevel) });
+  const backend = await openBackend(config.storageUrl, { clock, log });
+  const { store } = backend;
+  const sealer = createSealer(config.dataKeys);
+  const metrics = createMeter();
+  const vendor = vendorFactories.didit({
+    ...config.didit,
+    baseUrl: options.vendorBaseUrl ?? config.didit.baseUrl,
+    limits: config.policy.vendor,
+    counters: store,
+    outgoingPolicy: createOutgoingPolicy(config.outgoingAllow),
+    clock,
+    meter: metrics.meter,
+    log,
+  });
+  return {
+    config,
+    clock,
+    log,
+    backend,
+    store,
+    sealer,
+    metrics,
+    vendor,
+    accounts: createAccountStore({ store, sealer }),
+    attempts: createAttemptStore({ store, clock }),
+    devices: createDeviceStore({ store, sealer }),
+    activity: createActivityStore({ store, sealer }),
+    passkeys: createPasskeyStore({ store, sealer }),
+    ceremonies: createKeyCeremonies({ issuer: config.issuer }),
+    recovery: createRecoveryStore({ store, sealer, clock }),
+    consents: createConsents({ store }),
+    invitations: createInvitationStore({ store, sealer, clock }),
+    journal: createJournal({ store, clock }),
+    ledger: createLedger({
+      store,
+      clock,
+      price: config.policy.costs.pricePerVerification,
+      enrolmentPrice: config.policy.costs.pricePerEnrolment,
+      meter: metrics.meter,
+    }),
+  };
+}
+
+export interface PartsOptions {
+  /** where the vendor is, when that is known only now (the demo) */
+  readonly vendorBaseUrl?: string;
+  readonly clock?: Clock;
+  readonly log?: RequestLogger;
+}
+
+export type Parts = Awaited<ReturnType<typeof openParts>>;
+
+/** @throws Misconfigured with every fault of the tables */
+export async function openNetworks(config: Config, log: Logger) {
+  const loading = await loadNetworks(config.policy.networks);
+  if (!loading.ok) throw new Misconfigured(loading.faults);
+  return createNetworks({ tables: loading.tables, log });
+}
+
+/** @throws Misconfigured with every template that cannot be used */
+export async function openMail(
+  { smtp, policy }: Pick<Config, 'smtp' | 'policy'>,
+  parts: { jobs: JobQueue; sealer: Sealer; log: Logger; nowMs: () => number; poke: () => void },
+): Promise<MailDelivery | undefined> {
+  if (smtp === undefined) return undefined;
+  const faults = checkMailTemplates({ directory: policy.mailTemplates });
+  if (faults.length > 0) {
+    const fix = 'mend the template, or remove it: ours then takes its place';
+    throw new Misconfigured(faults.map(({ file, problem }) => ({ where: file, problem, fix })));
+  }
+  return createMailer({ ...parts, smtp, templates: policy.mailTemplates });
+}
+
+function logLevel(level: Config['logLevel']) {
+  if (level === 'trace') return 'debug';
+  return level === 'fatal' ? 'error' : level;
+}

@@ -1,0 +1,137 @@
+// Passkeys: WebAuthn Level 3 behind the port `KeyCeremonies`, on @simplewebauthn/server. What is decided here: which keys are accepted,
+// and what an answer must say about place, purpose and person. Whose key it is and what it is worth is decided in `login/`.
+//
+// No attestation is asked for and none is read: it would tell the make of somebody's device, and a statement that comes uninvited has
+// certificates in it that a verifier would follow to addresses of the sender's choice. So what a key says of itself ("I cannot be
+// copied") is its own word.
+
+import {
+  type AuthenticationResponseJSON,
+  generateAuthenticationOptions,
+  generateRegistrationOptions,
+  type RegistrationResponseJSON,
+  verifyAuthenticationResponse,
+  verifyRegistrationResponse,
+} from '@simplewebauthn/server';
+import { COSEALG } from '@simplewebauthn/server/helpers';
+import type { KeyCeremonies, KeyReading } from '../login/ports.ts';
+import { readAnswer, withoutAttestation } from './passkey-answer.ts';
+
+/** In the order of preference; what a browser makes is one of them. */
+const ALGORITHMS = [COSEALG.EdDSA, COSEALG.ES256, COSEALG.RS256];
+/** Five minutes, as WebAuthn §15.1 recommends where the person is verified: time to look for a key. */
+const TIMEOUT_MS = 300_000;
+/** WebAuthn §7.1. */
+const LONGEST_ID_BYTES = 1023;
+const TRANSPORTS = ['usb', 'nfc', 'ble', 'smart-card', 'hybrid', 'internal'] as const;
+type Transport = (typeof TRANSPORTS)[number];
+
+/**
+ * @param issuer its origin is the only one that answers may come from, and its host the only one that keys are made for: a key made at
+ *               a look-alike does not fit here (that is what makes it `phr`)
+ */
+export function createKeyCeremonies({ issuer }: { issuer: string }): KeyCeremonies {
+  const { hostname: rpID, origin: expectedOrigin } = new URL(issuer);
+
+  return {
+    async registration({ name, userHandle, existing }) {
+      const options = await generateRegistrationOptions({
+        rpName: rpID,
+        rpID,
+        userID: new Uint8Array(Buffer.from(userHandle, 'base64url')),
+        userName: name,
+        userDisplayName: name,
+        timeout: TIMEOUT_MS,
+        attestationType: 'none',
+        excludeCredentials: existing.map(({ id, transports }) => ({ id, transports: transports.filter(isTransport) })),
+        // found on the device without being named, and never without PIN, finger or face: each can be the only proof one day
+        authenticatorSelection: { residentKey: 'required', userVerification: 'required' },
+        supportedAlgorithmIDs: ALGORITHMS,
+      });
+      return { options: JSON.stringify(options), challenge: options.challenge };
+    },
+
+    verifyRegistration: (text, expectedChallenge) =>
+      judge(async () => {
+        const answer = readAnswer<RegistrationResponseJSON>(text);
+        const { verified, registrationInfo } = await verifyRegistrationResponse({
+          response: withoutAttestation(answer),
+          expectedChallenge,
+          expectedOrigin,
+          expectedRPID: rpID,
+          requireUserVerification: true,
+          supportedAlgorithmIDs: ALGORITHMS,
+        });
+        if (!verified) throw new Error('not verified');
+        const { credential, credentialDeviceType } = registrationInfo;
+        if (Buffer.from(credential.id, 'base64url').length > LONGEST_ID_BYTES)
+          throw new Error('credential id too long');
+        const { transports } = answer.response;
+        return {
+          id: credential.id,
+          publicKey: Buffer.from(credential.publicKey).toString('base64url'),
+          counter: credential.counter,
+          transports: Array.isArray(transports) ? transports.filter(isTransport) : [],
+          isSynced: credentialDeviceType === 'multiDevice',
+        };
+      }),
+
+    async authentication({ mustVerify }) {
+      const options = await generateAuthenticationOptions({
+        rpID,
+        allowCredentials: [],
+        userVerification: mustVerify ? 'required' : 'preferred',
+        timeout: TIMEOUT_MS,
+      });
+      return { options: JSON.stringify(options), challenge: options.challenge };
+    },
+
+    credentialOf(text) {
+      try {
+        return readAnswer<AuthenticationResponseJSON>(text).id;
+      } catch {
+        return undefined;
+      }
+    },
+
+    verifyAuthentication: (text, { challenge, mustVerify }, passkey) =>
+      judge(async () => {
+        const answer = readAnswer<AuthenticationResponseJSON>(text);
+        if (answer.id !== passkey.id) throw new Error('another credential');
+        // a key that was found without being named says whose it is (§7.2)
+        if (answer.response.userHandle !== passkey.userHandle) throw new Error('another user handle');
+        const { verified, authenticationInfo } = await verifyAuthenticationResponse({
+          response: answer,
+          expectedChallenge: challenge,
+          expectedOrigin,
+          expectedRPID: rpID,
+          requireUserVerification: mustVerify,
+          credential: {
+            id: passkey.id,
+            publicKey: new Uint8Array(Buffer.from(passkey.publicKey, 'base64url')),
+            // not judged here: in one step with noting it, or two uses at once would both pass
+            counter: 0,
+          },
+        });
+        if (!verified) throw new Error('wrong signature');
+        const { credentialDeviceType, newCounter, userVerified } = authenticationInfo;
+        // what a key is cannot change after it was made (§7.2)
+        if ((credentialDeviceType === 'multiDevice') !== passkey.isSynced) throw new Error('other backup eligibility');
+        return { counter: newCounter, verified: userVerified };
+      }),
+  };
+}
+
+/** Anything that goes wrong with what a browser sent is a refusal, never a failure of ours. */
+async function judge<T extends object>(verify: () => Promise<T>): Promise<KeyReading<T>> {
+  try {
+    return { kind: 'right', ...(await verify()) };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { kind: 'refused', problem: message.slice(0, 300) };
+  }
+}
+
+function isTransport(value: unknown): value is Transport {
+  return (TRANSPORTS as readonly unknown[]).includes(value);
+}

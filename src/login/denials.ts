@@ -1,0 +1,119 @@
+// "This was not me": what a person can end by the link in a notice, or on their own page. The sign-in it tells of ends with all it
+// allowed, its device is known no longer, a face or a key that came with it does not count, and the account is put under review.
+
+import { type Account, putUnderReview } from '../core/account.ts';
+import { RENEWAL, withoutPending } from './enrol.ts';
+import { changeFaces } from './faces.ts';
+import { loginProof } from './finish.ts';
+import type { PasskeyStore } from './ports.ts';
+import type { JourneyParts } from './rules.ts';
+import { hashToken } from './tokens.ts';
+
+/** How long a notice can be answered. */
+export const NOTICE_SECONDS = 30 * 86_400;
+
+export interface Denial {
+  readonly accountId: string;
+  /** the login that the notice tells of */
+  readonly uid: string;
+  readonly clientId: string;
+  readonly at: number;
+  /** a new face came with it, or waits */
+  readonly face?: true;
+}
+
+/** One sign-in, as its person denies it. */
+export type DeniedLogin = Pick<Denial, 'accountId' | 'uid' | 'at' | 'face'>;
+
+export const denialKey = (tokenHash: string) => `denial:${tokenHash}`;
+
+export interface Denials {
+  /** What the link is about; undefined when it was used, or is too old. Changes nothing. */
+  find(token: string): Promise<Denial | undefined>;
+  /** Once. @returns undefined when there was nothing to deny */
+  deny(token: string): Promise<Denial | undefined>;
+  /** The same from the list of one's own sign-ins. @returns false when it is none of this account's */
+  denySignIn(accountId: string, uid: string): Promise<boolean>;
+  /** A new face that waits does not take the old one's place. @returns false when none waits */
+  callOffNewFace(accountId: string): Promise<boolean>;
+}
+
+export function createDenials(
+  parts: Pick<
+    JourneyParts,
+    'accounts' | 'activity' | 'attempts' | 'clock' | 'devices' | 'jobs' | 'journal' | 'revoker' | 'rules' | 'store'
+  > & {
+    readonly passkeys: Pick<PasskeyStore, 'removeAddedBy'>;
+  },
+): Denials {
+  const { accounts, activity, attempts, clock, devices, jobs, journal, passkeys, revoker, rules, store } = parts;
+
+  async function takeBackFace(account: Account, { at }: DeniedLogin, isInPlace: boolean): Promise<void> {
+    await changeFaces(accounts, account.id, (current) => {
+      // what only waits never counts; what came with the denied login, or later, must be proven anew by a document
+      const isLater = current.enrolledBy.at > at;
+      const without = withoutPending(current);
+      return isInPlace || isLater ? { ...without, standing: 'must-re-enrol' } : without;
+    });
+  }
+
+  async function denyLogin(denied: DeniedLogin): Promise<void> {
+    const { accountId, uid, at } = denied;
+    const now = clock.now();
+    const account = await accounts.find(accountId);
+    const isInPlace = account !== undefined && (await broughtFace(account, denied));
+    const ended = await revoker.revoke(loginProof(uid));
+    for (const { device, firstUsedAt, logins } of await devices.list(accountId)) {
+      if (firstUsedAt >= at || logins.includes(uid)) await devices.drop(device, accountId);
+    }
+    await passkeys.removeAddedBy(accountId, uid);
+    if (account && (denied.face || isInPlace)) await takeBackFace(account, denied, isInPlace);
+    await accounts.change(accountId, (account) => putUnderReview(account, 'denied-by-person', now));
+    await activity.noteDenial(accountId, uid, now);
+    await journal.record({ event: 'login.denied-afterwards', attempt: uid, account: accountId, ...ended });
+  }
+
+  /** Did the face in place come with this login: by its document, or by a reviewer's word? */
+  async function broughtFace(account: Account, { uid, at }: DeniedLogin): Promise<boolean> {
+    const { createdAt, enrolledBy, portrait } = account;
+    const document = enrolledBy.purpose === 're-enrol' ? enrolledBy.verificationId : undefined;
+    const selfie = portrait.kind === 'local' ? portrait.from : undefined;
+    for (const id of [document, selfie]) if (id !== undefined && (await attempts.ownerOf(id)) === uid) return true;
+    if (portrait.kind !== 'local' || selfie !== undefined || portrait.pinnedAt <= createdAt) return false;
+    // pinned during it counts as well, where it is not said what brought it: too often, one more document check is asked for
+    const { ttlSeconds, reviewWaitSeconds } = rules.attempt;
+    return portrait.pinnedAt <= at && portrait.pinnedAt >= at - ttlSeconds - reviewWaitSeconds;
+  }
+
+  return {
+    find: (token) => store.get<Denial>(denialKey(hashToken(token))),
+
+    async deny(token) {
+      const denial = await store.get<Denial>(denialKey(hashToken(token)));
+      if (!denial) return undefined;
+      await denyLogin(denial);
+      // the link is used up last: after a crash in between, it can be pressed again
+      await store.delete(denialKey(hashToken(token)));
+      return denial;
+    },
+
+    async denySignIn(accountId, uid) {
+      const signIn = (await activity.find(accountId)).signIns.find((each) => each.uid === uid);
+      if (!signIn) return false;
+      await denyLogin({ accountId, uid, at: signIn.at });
+      return true;
+    },
+
+    async callOffNewFace(accountId) {
+      let isCalledOff = false;
+      await changeFaces(accounts, accountId, (account) => {
+        isCalledOff = account.pending !== undefined;
+        return isCalledOff ? withoutPending(account) : account;
+      });
+      if (!isCalledOff) return false;
+      await jobs.cancel(RENEWAL, accountId);
+      await journal.record({ event: 're-enrolment.called-off', account: accountId, reasons: ['by-person'] });
+      return true;
+    },
+  };
+}

@@ -1,0 +1,93 @@
+// A new passkey, for somebody who has just shown the face of this account: in a login that needs a key, or on the page of one's own. It
+// proves nothing by being made (no attestation is asked for): only its use does. It goes again with the login it was made in, when
+// that turns out not to have been the person's.
+
+import type { Account } from '../core/account.ts';
+import type { LoginAttempt } from '../core/attempt.ts';
+import type { KeyChallenges } from './key-challenges.ts';
+import type { Notices } from './notices.ts';
+import type { Passkey } from './ports.ts';
+import type { JourneyParts } from './rules.ts';
+import { newToken } from './tokens.ts';
+
+/** Who makes a key, where, and on the strength of which login. */
+export interface KeyMaker {
+  readonly account: Account;
+  /** the interaction, or the session of the person's own page */
+  readonly place: string;
+  readonly login: Pick<LoginAttempt, 'uid' | 'clientId' | 'origin'>;
+  /** the verifications behind it */
+  readonly rests: readonly string[];
+}
+
+export type MakeOutcome =
+  | { readonly kind: 'made' }
+  /** the page was too old, or was answered before */
+  | { readonly kind: 'stale' }
+  | { readonly kind: 'refused' }
+  /** the account has as many as it may */
+  | { readonly kind: 'full' };
+
+export interface PasskeyMaking {
+  /** @returns options for the browser, JSON */
+  ask(maker: KeyMaker): Promise<string>;
+  answer(maker: KeyMaker, answer: string): Promise<MakeOutcome>;
+}
+
+export function createPasskeyMaking(
+  parts: JourneyParts & { notices: Notices; challenges: KeyChallenges },
+): PasskeyMaking {
+  const { ceremonies, challenges, clock, journal, log, notices, passkeys } = parts;
+
+  return {
+    async ask({ account, place }) {
+      const own = await passkeys.list(account.id);
+      const userHandle = own[0]?.userHandle ?? newToken();
+      // one that was copied may be replaced on its own device
+      const existing = own.filter(({ copiedAt }) => copiedAt === undefined);
+      const { options, challenge } = await ceremonies.registration({ name: account.identifier, userHandle, existing });
+      await challenges.keep('make', place, { challenge, userHandle });
+      return options;
+    },
+
+    async answer({ account, place, login, rests }, answer) {
+      const asked = await challenges.take('make', place);
+      if (!asked?.userHandle) return { kind: 'stale' };
+      const reading = await ceremonies.verifyRegistration(answer, asked.challenge);
+      if (reading.kind === 'refused') {
+        log.info({ attempt: login.uid, problem: reading.problem }, 'a new passkey was refused');
+        await journal.record({ event: 'passkey.refused', attempt: login.uid, reasons: ['not-made'] });
+        return { kind: 'refused' };
+      }
+      const { kind: _right, ...made } = reading;
+      const name = nameFor(login.origin.label, clock.now(), await passkeys.list(account.id));
+      const added = await passkeys.add(account.id, {
+        ...made,
+        userHandle: asked.userHandle,
+        name,
+        createdAt: clock.now(),
+        madeIn: login.uid,
+        rests,
+      });
+      if (added === 'full') return { kind: 'full' };
+      if (added === 'taken') {
+        await journal.record({ event: 'passkey.refused', attempt: login.uid, reasons: ['taken'] });
+        return { kind: 'refused' };
+      }
+      await journal.record({ event: 'passkey.added', attempt: login.uid, account: account.id });
+      await notices.passkeyAdded(account, login, name);
+      return { kind: 'made' };
+    },
+  };
+}
+
+const DAY = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' });
+
+/** "Firefox on Windows, 21 November 2026", and the second one of a day "… (2)": what a person tells them apart by. */
+function nameFor(browser: string, at: number, others: readonly Passkey[]): string {
+  const plain = `${browser}, ${DAY.format(new Date(at * 1000))}`;
+  const isFree = (name: string) => !others.some((other) => other.name === name);
+  let name = plain;
+  for (let count = 2; !isFree(name); count += 1) name = `${plain} (${count})`;
+  return name;
+}

@@ -1,0 +1,74 @@
+// The promise of every engine across a network (R7): an operation ends within the deadline, whatever the server does, and
+// closing waits for what is under way and no longer. Used by Redis and PostgreSQL; SQLite keeps its own time in its queue.
+
+import { StorageUnavailable } from '../core/errors.ts';
+
+/** One operation's time. */
+export interface Turn {
+  /** the moment (of `performance.now()`) after which nothing may be sent on its behalf */
+  readonly giveUpAtMs: number;
+  /** set while a connection is busy with it; called when no answer came, as that connection may be dead without knowing */
+  abandon?: (() => void) | undefined;
+}
+
+export interface Deadlines {
+  /** @throws StorageUnavailable when it is not done in time, or when this is closed; else what `operation` throws */
+  run<T>(operation: (turn: Turn) => Promise<T>): Promise<T>;
+  /** Refuses from now on. Resolves when what is under way has ended, at the latest after the deadline. */
+  close(): Promise<void>;
+}
+
+export function createDeadlines({ engine, deadlineMs }: { engine: string; deadlineMs: number }): Deadlines {
+  const underWay = new Set<Promise<unknown>>();
+  let closed = false;
+
+  function limit<T>(operation: (turn: Turn) => Promise<T>): Promise<T> {
+    const turn: Turn = { giveUpAtMs: performance.now() + deadlineMs };
+    const running = operation(turn);
+    return new Promise<T>((resolve, reject) => {
+      let over = false;
+      const timer = setTimeout(() => {
+        // One more look at the network: after a stall of this process the answer may have been waiting to be read.
+        setImmediate(() => {
+          if (over) return;
+          reject(new StorageUnavailable(`${engine} did not answer within ${deadlineMs} ms`));
+          turn.abandon?.();
+        });
+      }, deadlineMs);
+      const end = () => {
+        over = true;
+        clearTimeout(timer);
+      };
+      running.then(
+        (value) => {
+          end();
+          resolve(value);
+        },
+        (error: unknown) => {
+          end();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  return {
+    run(operation) {
+      if (closed) return Promise.reject(new StorageUnavailable('the storage is closed'));
+      const limited = limit(operation);
+      underWay.add(limited);
+      const forget = () => underWay.delete(limited);
+      limited.then(forget, forget);
+      return limited;
+    },
+    async close() {
+      closed = true;
+      await Promise.allSettled(underWay);
+    },
+  };
+}
+
+/** @throws StorageUnavailable the moment has come; for whoever is about to send something */
+export function assertInTime({ giveUpAtMs }: Turn, engine: string): void {
+  if (performance.now() >= giveUpAtMs) throw new StorageUnavailable(`${engine}: no time was left for this operation`);
+}

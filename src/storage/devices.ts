@@ -1,0 +1,142 @@
+// Known devices: browsers that showed an account's face or key, by the hash of their cookie, and which of them an account has. Sealed,
+// as they tell from which networks somebody signs in.
+
+import type { DeviceStore, DeviceUse, DeviceVisit, Sealer, Store } from '../login/ports.ts';
+
+const DEVICE_SECONDS = 400 * 86_400;
+const ACCOUNTS_PER_DEVICE = 8;
+const NETWORKS_PER_DEVICE = 20;
+const DEVICES_PER_ACCOUNT = 50;
+/** As many as a person can look up, and deny. */
+const LOGINS_PER_DEVICE = 50;
+
+export interface KeptDevices extends DeviceStore {
+  /** Takes an account off every device that remembers it. @returns how many did */
+  forgetAccount(accountId: string): Promise<number>;
+}
+
+export function createDeviceStore(parts: { store: Store; sealer: Sealer }): KeptDevices {
+  const { store, sealer } = parts;
+  const deviceKey = (hash: string) => `known-device:${hash}`;
+  const listKey = (accountId: string) => `devices-of:${accountId}`;
+  const seal = (hash: string, uses: readonly DeviceUse[]) => sealer.seal(JSON.stringify(uses), deviceKey(hash));
+  const open = (hash: string, sealed: string | undefined): readonly DeviceUse[] =>
+    sealed === undefined ? [] : JSON.parse(sealer.openText(sealed, deviceKey(hash)));
+
+  async function read(hash: string): Promise<readonly DeviceUse[]> {
+    return open(hash, await store.get<string>(deviceKey(hash)));
+  }
+
+  function change(hash: string, next: (uses: readonly DeviceUse[]) => readonly DeviceUse[]): Promise<boolean> {
+    return store.update<string, boolean>(deviceKey(hash), (sealed) => {
+      const uses = open(hash, sealed);
+      const changed = next(uses);
+      if (changed === uses) return { kind: 'keep', result: false };
+      if (changed.length === 0) return { kind: 'remove', result: true };
+      return { kind: 'write', value: seal(hash, changed), ttlSeconds: DEVICE_SECONDS, result: true };
+    });
+  }
+
+  /** @returns what did not fit any more */
+  function changeList(
+    accountId: string,
+    next: (hashes: readonly string[]) => readonly string[],
+  ): Promise<readonly string[]> {
+    return store.update<readonly string[], readonly string[]>(listKey(accountId), (hashes = []) => {
+      const all = next(hashes);
+      if (all === hashes) return { kind: 'keep', result: [] };
+      if (all.length === 0) return { kind: 'remove', result: [] };
+      const value = all.slice(0, DEVICES_PER_ACCOUNT);
+      return { kind: 'write', value, ttlSeconds: DEVICE_SECONDS, result: all.slice(DEVICES_PER_ACCOUNT) };
+    });
+  }
+
+  const without = (hash: string) => (hashes: readonly string[]) =>
+    hashes.includes(hash) ? hashes.filter((each) => each !== hash) : hashes;
+
+  function takeOff(hash: string, accountId: string): Promise<boolean> {
+    return change(hash, (uses) =>
+      uses.some((use) => use.accountId === accountId) ? uses.filter((use) => use.accountId !== accountId) : uses,
+    );
+  }
+
+  async function drop(hash: string, accountId: string): Promise<boolean> {
+    const had = await takeOff(hash, accountId);
+    await changeList(accountId, without(hash));
+    return had;
+  }
+
+  const devices: KeptDevices = {
+    accountsOf: async (hash) => (await read(hash)).map((use) => use.accountId),
+
+    find: async (hash, accountId) => (await read(hash)).find((use) => use.accountId === accountId),
+
+    async remember(hash, accountId, visit, from) {
+      const earlier = from === undefined ? [] : await read(from);
+      await change(hash, (uses) => {
+        const known = [...uses, ...earlier.filter((each) => !uses.some((use) => use.accountId === each.accountId))];
+        const before = known.find((use) => use.accountId === accountId);
+        const others = known.filter((use) => use.accountId !== accountId);
+        return [visited(accountId, before, visit), ...others].slice(0, ACCOUNTS_PER_DEVICE);
+      });
+      for (const id of new Set([accountId, ...earlier.map((use) => use.accountId)])) {
+        // written also where nothing changes: the list must not end before what it names
+        const unlisted = await changeList(id, (hashes) => [
+          hash,
+          ...hashes.filter((each) => each !== hash && each !== from),
+        ]);
+        // known and in no list, it could not be taken back with the rest
+        for (const each of unlisted) await takeOff(each, id);
+      }
+      if (from !== undefined) await store.delete(deviceKey(from));
+    },
+
+    async forget(hash) {
+      const uses = await read(hash);
+      await store.delete(deviceKey(hash));
+      for (const { accountId } of uses) await changeList(accountId, without(hash));
+    },
+
+    async drop(hash, accountId) {
+      await drop(hash, accountId);
+    },
+
+    async list(accountId) {
+      const hashes = (await store.get<readonly string[]>(listKey(accountId))) ?? [];
+      const found = await Promise.all(
+        hashes.map(async (device) => {
+          const use = await devices.find(device, accountId);
+          return use ? [{ ...use, device }] : [];
+        }),
+      );
+      return found.flat();
+    },
+
+    async forgetAccount(accountId) {
+      const hashes = (await store.get<readonly string[]>(listKey(accountId))) ?? [];
+      const had = await Promise.all(hashes.map((hash) => drop(hash, accountId)));
+      return had.filter(Boolean).length;
+    },
+  };
+  return devices;
+}
+
+/** Pure, as the store may run it twice. */
+function visited(accountId: string, before: DeviceUse | undefined, visit: DeviceVisit): DeviceUse {
+  const networks = before?.networks ?? [];
+  const selfie = visit.selfie ?? before?.selfie;
+  return {
+    accountId,
+    firstUsedAt: before?.firstUsedAt ?? visit.at,
+    lastUsedAt: visit.at,
+    browser: visit.browser,
+    logins: [visit.uid, ...(before?.logins ?? []).filter((uid) => uid !== visit.uid)].slice(0, LOGINS_PER_DEVICE),
+    networks: visit.selfie
+      ? [{ prefix: visit.prefix, at: visit.at }, ...networks.filter(({ prefix }) => prefix !== visit.prefix)].slice(
+          0,
+          NETWORKS_PER_DEVICE,
+        )
+      : networks,
+    ...(selfie ? { selfie } : {}),
+  };
+}

@@ -1,0 +1,165 @@
+// What an account did lately, on the engines that need no server: kept short, sealed, and whole when many write at once.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { ActivityStore, SignIn, Store } from '../../src/login/ports.ts';
+import { createActivityStore } from '../../src/storage/activity.ts';
+import { openBackend } from '../../src/storage/backends.ts';
+import { createSealer } from '../../src/storage/sealer.ts';
+
+const KEYS = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)] as const;
+const DAY = 86_400;
+const BERLIN = { latitude: 52.52, longitude: 13.4 };
+const SYDNEY = { latitude: -33.87, longitude: 151.2 };
+let now = 1_795_000_000;
+const clock = { now: () => now };
+
+const signIn = (uid: string, changes: Partial<SignIn> = {}): SignIn => ({
+  at: now,
+  uid,
+  clientId: 'app',
+  acr: 'urn:selfie-oidc:acr:selfie',
+  browser: 'Firefox on Windows',
+  address: '11.0.1.5',
+  reasons: ['new-device'],
+  ...changes,
+});
+
+describe.each(['memory', 'sqlite'])('%s', (engine) => {
+  let close: () => Promise<void>;
+  let store: Store;
+  let activity: ActivityStore;
+  /** another process */
+  let other: ActivityStore;
+
+  beforeEach(async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'selfie-oidc-'));
+    const url = engine === 'memory' ? 'memory:' : `sqlite:${join(folder, 'store.sqlite')}`;
+    const one = await openBackend(url, { clock });
+    const two = engine === 'memory' ? one : await openBackend(url, { clock });
+    const sealer = createSealer(KEYS);
+    store = one.store;
+    activity = createActivityStore({ store, sealer });
+    other = createActivityStore({ store: two.store, sealer });
+    close = async () => {
+      await Promise.all([one.close(), two.close()]);
+      rmSync(folder, { recursive: true });
+    };
+  });
+  afterEach(() => close());
+
+  const uidsOf = async (accountId: string) => (await other.find(accountId)).signIns.map(({ uid }) => uid);
+
+  test('of an account that did nothing there is nothing, and asking leaves nothing behind', async () => {
+    expect(await activity.find('a')).toEqual({ signIns: [], declines: [] });
+    expect(await store.keys('')).toEqual([]);
+  });
+
+  test('sign-ins come back as they were noted, the latest first, each account’s apart', async () => {
+    const [first, second] = [signIn('1'), signIn('2', { acr: 'urn:selfie-oidc:acr:device' })];
+    await activity.noteSignIn('a', first);
+    await activity.noteSignIn('a', second);
+    await activity.noteSignIn('b', signIn('3'));
+    expect(await other.find('a')).toEqual({ signIns: [second, first], declines: [] });
+    expect(await uidsOf('b')).toEqual(['3']);
+  });
+
+  test('the same login noted again, after a lost answer, is one', async () => {
+    await activity.noteSignIn('a', signIn('1'));
+    await activity.noteSignIn('a', signIn('2'));
+    await activity.noteSignIn('a', signIn('1'));
+    expect(await uidsOf('a')).toEqual(['1', '2']);
+  });
+
+  test('the last place is that of the last sign-in whose place is known', async () => {
+    await activity.noteSignIn('a', signIn('1'), BERLIN);
+    now += DAY;
+    await activity.noteSignIn('a', signIn('2'), SYDNEY);
+    const last = { at: now, place: SYDNEY };
+    expect((await other.find('a')).last).toEqual(last);
+    now += DAY;
+    // nobody knows where: that neither moves the person nor brings them back
+    await activity.noteSignIn('a', signIn('3'));
+    await activity.noteDecline('a', now);
+    expect((await other.find('a')).last).toEqual(last);
+  });
+
+  test('declines come back latest first', async () => {
+    for (const at of [1, 2, 3]) await activity.noteDecline('a', now + at);
+    expect((await activity.find('a')).declines).toEqual([now + 3, now + 2, now + 1]);
+  });
+
+  test('fifty of each, the latest: whoever goes on and on fills no disk', async () => {
+    for (let at = 0; at < 60; at += 1) {
+      await activity.noteSignIn('a', signIn(`u${at}`));
+      await activity.noteDecline('a', at);
+    }
+    const { declines } = await activity.find('a');
+    expect(await uidsOf('a')).toEqual(Array.from({ length: 50 }, (_, at) => `u${59 - at}`));
+    expect(declines).toEqual(Array.from({ length: 50 }, (_, at) => 59 - at));
+  });
+
+  test('a denial marks that sign-in, of that account, and nothing else', async () => {
+    for (const account of ['a', 'b']) {
+      await activity.noteSignIn(account, signIn('1'), BERLIN);
+      await activity.noteSignIn(account, signIn('2'));
+    }
+    now += DAY;
+    await activity.noteDenial('a', '1', now);
+    await activity.noteDenial('a', 'nobody’s', now);
+    const marks = async (id: string) => (await other.find(id)).signIns.map(({ uid, deniedAt }) => [uid, deniedAt]);
+    expect(await marks('a')).toEqual([
+      ['2', undefined],
+      ['1', now],
+    ]);
+    expect(await marks('b')).toEqual([
+      ['2', undefined],
+      ['1', undefined],
+    ]);
+    expect((await other.find('a')).last?.place).toEqual(BERLIN);
+  });
+
+  test('many at once, in two processes: none is lost', async () => {
+    const all = Array.from({ length: 24 }, (_, at) => ({ at, by: at % 2 === 0 ? activity : other }));
+    await Promise.all(
+      all.flatMap(({ at, by }) => [by.noteSignIn('a', signIn(`u${at}`)), by.noteDecline('a', now + at)]),
+    );
+    const { signIns, declines } = await activity.find('a');
+    expect([new Set(signIns.map(({ uid }) => uid)).size, new Set(declines).size]).toEqual([24, 24]);
+  });
+
+  test('forgotten, it is as if nothing had been', async () => {
+    await activity.noteSignIn('a', signIn('1'), BERLIN);
+    await activity.noteSignIn('b', signIn('2'));
+    await activity.forget('a');
+    await activity.forget('a');
+    expect(await other.find('a')).toEqual({ signIns: [], declines: [] });
+    expect(await uidsOf('b')).toEqual(['2']);
+  });
+
+  test('it goes 400 days after the last event', async () => {
+    await activity.noteSignIn('a', signIn('1'));
+    now += 399 * DAY;
+    await activity.noteDecline('a', now);
+    now += 399 * DAY;
+    expect(await uidsOf('a')).toEqual(['1']);
+    now += 2 * DAY;
+    expect(await activity.find('a')).toEqual({ signIns: [], declines: [] });
+    expect(await store.keys('')).toEqual([]);
+  });
+
+  test('T18: neither address nor browser nor place can be read where it lies', async () => {
+    await activity.noteSignIn('a', signIn('1'), BERLIN);
+    const lying = JSON.stringify(await store.get('activity:a'));
+    for (const secret of ['11.0.1.5', 'Firefox', '52.52', 'app']) expect(lying).not.toContain(secret);
+  });
+
+  test('T14: a record does not open in another account’s place', async () => {
+    await activity.noteSignIn('a', signIn('1'));
+    await store.set('activity:b', await store.get('activity:a'), DAY);
+    await expect(activity.find('b')).rejects.toMatchObject({ code: 'sealed_unreadable' });
+    await expect(activity.noteDecline('b', now)).rejects.toMatchObject({ code: 'sealed_unreadable' });
+  });
+});

@@ -2,7 +2,7 @@
 
 import type { Account } from '../core/account.ts';
 import { readIdentifier } from '../core/identifier.ts';
-import type { AccountStore } from '../login/ports.ts';
+import type { AccountStore } from '../login/stores.ts';
 
 /** An id goes before an identifier that is spelt the same: ids are given out by us, identifiers are chosen by people. */
 export async function findAccount(

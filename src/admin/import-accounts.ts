@@ -5,7 +5,8 @@
 import { resolve } from 'node:path';
 import type { Account } from '../core/account.ts';
 import { matchOf } from '../login/enrol.ts';
-import type { AccountStore, Store } from '../login/ports.ts';
+import type { Store } from '../login/ports.ts';
+import type { AccountStore } from '../login/stores.ts';
 import {
   type AccountImportParts,
   complete,

@@ -6,7 +6,8 @@ import type { Account } from '../core/account.ts';
 import { AppError } from '../core/errors.ts';
 import { conclude, meaningOf, type VerdictRules } from '../core/verdict.ts';
 import type { Verdict } from '../core/verdict-types.ts';
-import type { AccountStore, IdentityVendor } from '../login/ports.ts';
+import type { IdentityVendor } from '../login/ports.ts';
+import type { AccountStore } from '../login/stores.ts';
 import { newId } from '../login/tokens.ts';
 import { makeSharedAccount, type SharedAccountParts, type SharedCopy } from './shared-account.ts';
 

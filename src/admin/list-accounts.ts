@@ -1,7 +1,7 @@
 // Every account, one after another: nobody needs all of them in memory.
 
 import type { Account } from '../core/account.ts';
-import type { AccountStore } from '../login/ports.ts';
+import type { AccountStore } from '../login/stores.ts';
 
 export async function* listAccounts(parts: {
   readonly accounts: Pick<AccountStore, 'find' | 'list'>;

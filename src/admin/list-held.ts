@@ -1,6 +1,6 @@
 // Logins that wait for a reviewer at the vendor, the longest waiting first.
 
-import type { AttemptStore, HeldReview } from '../login/ports.ts';
+import type { AttemptStore, HeldReview } from '../login/stores.ts';
 
 export async function listHeld(parts: {
   readonly attempts: Pick<AttemptStore, 'held'>;

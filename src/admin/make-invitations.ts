@@ -1,7 +1,8 @@
 // Invitation links: each lets one person enrol, once, until it expires. Only the hash of a token is kept, so a link that was lost
 // cannot be shown again.
 
-import type { AccountStore, Clock, InvitationStore, Journal } from '../login/ports.ts';
+import type { Clock, Journal } from '../login/ports.ts';
+import type { AccountStore, InvitationStore } from '../login/stores.ts';
 import { hashToken, newToken } from '../login/tokens.ts';
 
 export interface InvitationParts {

@@ -3,7 +3,8 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Account } from '../core/account.ts';
-import type { Clock, Journal, RecoveryStore } from '../login/ports.ts';
+import type { Clock, Journal } from '../login/ports.ts';
+import type { RecoveryStore } from '../login/stores.ts';
 
 /** What became of a code that was to be approved or withdrawn; `done` alone has changed something. */
 interface Change {

@@ -2,7 +2,8 @@
 // document check. Words of an operator are kept with the account, sealed; the journal tells that it was done.
 
 import { type Account, putUnderReview } from '../core/account.ts';
-import type { AccountStore, Clock, Journal } from '../login/ports.ts';
+import type { Clock, Journal } from '../login/ports.ts';
+import type { AccountStore } from '../login/stores.ts';
 
 export interface StandingParts {
   readonly accounts: Pick<AccountStore, 'change'>;

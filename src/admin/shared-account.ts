@@ -7,15 +7,8 @@ import type { Proof } from '../core/verdict.ts';
 import type { Verdict } from '../core/verdict-types.ts';
 import { keepAllowance } from '../login/allowances.ts';
 import { matchOf } from '../login/enrol.ts';
-import {
-  type AccountStore,
-  type AttemptStore,
-  type Clock,
-  type IdentityVendor,
-  type Journal,
-  type Sealer,
-  type Store,
-} from '../login/ports.ts';
+import type { Clock, IdentityVendor, Journal, Sealer, Store } from '../login/ports.ts';
+import type { AccountStore, AttemptStore } from '../login/stores.ts';
 import { IMPORTED, pinFace } from './import-account.ts';
 
 export interface SharedAccountParts {

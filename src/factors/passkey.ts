@@ -14,7 +14,7 @@ import {
   verifyRegistrationResponse,
 } from '@simplewebauthn/server';
 import { COSEALG } from '@simplewebauthn/server/helpers';
-import type { KeyCeremonies, KeyReading } from '../login/ports.ts';
+import type { KeyCeremonies, KeyReading } from '../login/keys.ts';
 import { readAnswer, withoutAttestation } from './passkey-answer.ts';
 
 /** In the order of preference; what a browser makes is one of them. */

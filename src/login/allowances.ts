@@ -1,6 +1,7 @@
 // What an accepted verification allowed, by its id: read when the verdict turns (`late.ts`), forgotten with the account.
 
-import { type Allowance, FOREVER, type Store } from './ports.ts';
+import { FOREVER, type Store } from './ports.ts';
+import type { Allowance } from './stores.ts';
 
 /** Longer than any session or token that a login can leave behind. */
 const ALLOWANCE_SECONDS = 40 * 86_400;

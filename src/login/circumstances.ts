@@ -1,7 +1,7 @@
 // Where and when something was done, in the words that a person is told by mail and on the page of their own.
 
 import type { LoginOrigin } from '../core/binding.ts';
-import type { Circumstances } from './ports.ts';
+import type { Circumstances } from './mail.ts';
 import type { JourneyParts } from './rules.ts';
 
 export async function circumstancesOf(

@@ -5,8 +5,8 @@ import { type Account, putUnderReview } from '../core/account.ts';
 import { RENEWAL, withoutPending } from './enrol.ts';
 import { changeFaces } from './faces.ts';
 import { loginProof } from './finish.ts';
-import type { PasskeyStore } from './ports.ts';
 import type { JourneyParts } from './rules.ts';
+import type { PasskeyStore } from './stores.ts';
 import { hashToken } from './tokens.ts';
 
 /** How long a notice can be answered. */

@@ -2,7 +2,7 @@
 // dies in between: until then the account remembers that it has to be.
 
 import type { Account, Portrait } from '../core/account.ts';
-import type { AccountStore } from './ports.ts';
+import type { AccountStore } from './stores.ts';
 
 type Faces = Pick<AccountStore, 'change' | 'dropPortrait' | 'pinPortrait'>;
 

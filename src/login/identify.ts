@@ -8,10 +8,10 @@ import { readIdentifier } from '../core/identifier.ts';
 import { mayBeSkipped, raise } from '../core/requirement.ts';
 import type { BeginInput, BeginOutcome, LoginRequest } from './begin.ts';
 import type { Limiter } from './limits.ts';
-import type { DeviceUse } from './ports.ts';
 import type { Assessed, RiskView } from './risk.ts';
 import type { JourneyParts, JourneyRules } from './rules.ts';
 import { sealPerson } from './secrets.ts';
+import type { DeviceUse } from './stores.ts';
 import { hashToken, newId } from './tokens.ts';
 
 /** The interaction must outlive the attempt, or the last answer to the client cannot be delivered. */

@@ -7,8 +7,8 @@ import { findAllowance, forgetAllowance, keepAllowance } from './allowances.ts';
 import { withoutPending } from './enrol.ts';
 import { changeFaces } from './faces.ts';
 import { scheduleSingleLook } from './look.ts';
-import type { Allowance } from './ports.ts';
 import type { JourneyParts } from './rules.ts';
+import type { Allowance } from './stores.ts';
 
 export interface LateVerdicts {
   /** Remembers what an accepted verification allowed. An enrolment allows the account itself, so it is kept with it. */

@@ -6,8 +6,8 @@ import type { Account } from '../core/account.ts';
 import type { LoginAttempt } from '../core/attempt.ts';
 import type { KeyChallenges } from './key-challenges.ts';
 import type { Notices } from './notices.ts';
-import type { Passkey } from './ports.ts';
 import type { JourneyParts } from './rules.ts';
+import type { Passkey } from './stores.ts';
 import { newToken } from './tokens.ts';
 
 /** Who makes a key, where, and on the strength of which login. */

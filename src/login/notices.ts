@@ -5,7 +5,7 @@ import type { Account } from '../core/account.ts';
 import { currentVerification, type LoginAttempt } from '../core/attempt.ts';
 import { circumstancesOf } from './circumstances.ts';
 import { type Denial, denialKey, NOTICE_SECONDS } from './denials.ts';
-import type { Circumstances, Mail } from './ports.ts';
+import type { Circumstances, Mail } from './mail.ts';
 import type { JourneyParts, Notice } from './rules.ts';
 import { hashToken, newToken } from './tokens.ts';
 

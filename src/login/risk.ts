@@ -6,8 +6,8 @@ import { addressPrefix } from '../core/address.ts';
 import type { LoginOrigin } from '../core/binding.ts';
 import { assess, foldIn, type RiskAssessment, type RiskSignals } from '../core/risk.ts';
 import type { CaptureAnalysis } from '../core/verdict-types.ts';
-import type { DeviceUse } from './ports.ts';
 import type { JourneyParts } from './rules.ts';
+import type { DeviceUse } from './stores.ts';
 
 const DAY = 86_400;
 

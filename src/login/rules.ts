@@ -5,29 +5,31 @@ import type { Acr, Way } from '../core/assurance.ts';
 import type { AttemptLimits } from '../core/attempt.ts';
 import type { RuleSetting } from '../core/risk.ts';
 import type { VerdictRules } from '../core/verdict.ts';
+import type { KeyCeremonies } from './keys.ts';
+import type { Mailer } from './mail.ts';
 import type {
-  AccountStore,
-  ActivityStore,
-  AttemptStore,
   Bus,
   Clock,
-  DeviceStore,
   IdentityVendor,
-  InvitationStore,
   JobQueue,
   Journal,
-  KeyCeremonies,
   Ledger,
   Logger,
-  Mailer,
   Meter,
   Networks,
-  PasskeyStore,
-  RecoveryStore,
   Revoker,
   Sealer,
   Store,
 } from './ports.ts';
+import type {
+  AccountStore,
+  ActivityStore,
+  AttemptStore,
+  DeviceStore,
+  InvitationStore,
+  PasskeyStore,
+  RecoveryStore,
+} from './stores.ts';
 
 /** What the policy says of one client's logins. */
 export interface ClientRules {

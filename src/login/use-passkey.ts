@@ -11,8 +11,8 @@ import { loginProof } from './finish.ts';
 import type { KeyChallenges } from './key-challenges.ts';
 import { type Limiter, spenderOf } from './limits.ts';
 import type { OtherWays, ProofOutcome } from './other-ways.ts';
-import type { Passkey } from './ports.ts';
 import type { JourneyParts } from './rules.ts';
+import type { Passkey } from './stores.ts';
 
 /** What a passkey could be good for in an attempt. */
 export type KeyPart =

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ejs from 'ejs';
-import type { Mail } from '../login/ports.ts';
+import type { Mail } from '../login/mail.ts';
 import { type LetterPage, pageOf, plain } from './page.ts';
 
 export interface Letter {

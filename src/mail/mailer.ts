@@ -3,7 +3,8 @@
 // for good, or the mail would come too late to help.
 
 import { randomUUID } from 'node:crypto';
-import type { Job, JobQueue, Logger, Mail, Mailer, Sealer } from '../login/ports.ts';
+import type { Mail, Mailer } from '../login/mail.ts';
+import type { Job, JobQueue, Logger, Sealer } from '../login/ports.ts';
 import { isMailAddress } from './address.ts';
 import type { Failure } from './failures.ts';
 import { afterFailure, expiryOf } from './retries.ts';

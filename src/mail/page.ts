@@ -1,7 +1,7 @@
 // What a template gets of a mail: every value as text to print, made harmless here and not in the template, so that a
 // template an operator wrote is as safe as ours.
 
-import type { Circumstances, Mail } from '../login/ports.ts';
+import type { Circumstances, Mail } from '../login/mail.ts';
 
 /** Fields by name; which ones there are depends on the kind. A field may be undefined, as `client` where there was none. */
 export type LetterPage = Readonly<Record<string, string | undefined>>;

@@ -1,6 +1,6 @@
 // When a mail is tried again and when it is given up. Pure.
 
-import type { Mail } from '../login/ports.ts';
+import type { Mail } from '../login/mail.ts';
 import type { Failure } from './failures.ts';
 
 /** Waits between tries, in seconds; the last one again and again. Somebody sits and waits for a code, nobody for a notice. */

@@ -1,7 +1,7 @@
 // Whether every mail can be written, tried with invented data: a template that fails, or forgets the code it is for, stops
 // the start (or shows in `check`) instead of leaving the first person without a mail.
 
-import type { Circumstances, Mail } from '../login/ports.ts';
+import type { Circumstances, Mail } from '../login/mail.ts';
 import {
   compileLetters,
   KINDS,

@@ -4,7 +4,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Account as OidcAccount } from 'oidc-provider';
 import type { Account } from '../core/account.ts';
 import { claimsOf } from '../core/claims.ts';
-import { type AccountStore, FOREVER, type Sealer, type Store } from '../login/ports.ts';
+import { FOREVER, type Sealer, type Store } from '../login/ports.ts';
+import type { AccountStore } from '../login/stores.ts';
 
 export function toOidcAccount(account: Account): OidcAccount {
   return {

@@ -10,8 +10,8 @@ import Provider, {
 } from 'oidc-provider';
 import { CLAIMS_BY_SCOPE } from '../core/claims.ts';
 import { isLoopbackHost } from '../core/outgoing.ts';
-import type { AccountStore, PasskeyStore } from '../login/ports.ts';
 import type { JourneyRules } from '../login/rules.ts';
+import type { AccountStore, PasskeyStore } from '../login/stores.ts';
 import { createFindAccount, type PairwiseSub } from './accounts.ts';
 import { type Consents, GRANT_SECONDS } from './consents.ts';
 import { ownClient } from './own-pages.ts';

@@ -3,15 +3,8 @@
 
 import { createHash, randomUUID } from 'node:crypto';
 import type { Account } from '../core/account.ts';
-import {
-  type AccountStore,
-  type Clock,
-  FOREVER,
-  type Invitation,
-  type InvitationStore,
-  type Sealer,
-  type Store,
-} from '../login/ports.ts';
+import { type Clock, FOREVER, type Sealer, type Store } from '../login/ports.ts';
+import type { AccountStore, Invitation, InvitationStore } from '../login/stores.ts';
 
 /** A face that no account pins is gone after this: its enrolment came to nothing. */
 const UNPINNED_SECONDS = 7200;

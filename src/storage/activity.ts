@@ -1,7 +1,8 @@
 // What an account did lately: sign-ins for its person to look up, refused selfies and the last place for the rules of risk. One sealed
 // record an account, short.
 
-import type { Activity, ActivityStore, Sealer, Store } from '../login/ports.ts';
+import type { Sealer, Store } from '../login/ports.ts';
+import type { Activity, ActivityStore } from '../login/stores.ts';
 
 const SIGN_INS = 50;
 const DECLINES = 50;

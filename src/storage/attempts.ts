@@ -3,7 +3,8 @@
 
 import type { LoginAttempt, Step } from '../core/attempt.ts';
 import { type Claim, type Contest, contest } from '../core/claim.ts';
-import { type AttemptStore, type Change, type Clock, FOREVER, type HeldReview, type Store } from '../login/ports.ts';
+import { type Change, type Clock, FOREVER, type Store } from '../login/ports.ts';
+import type { AttemptStore, HeldReview } from '../login/stores.ts';
 
 /** How long an attempt that is over can still be told apart from one that never was (410, not 403). */
 const AFTERLIFE_SECONDS = 86_400;

@@ -1,5 +1,5 @@
-// What a storage engine must offer, and what it gets for free. An engine (`memory.ts`, `sqlite.ts`; Redis and PostgreSQL
-// later) implements `Rows`, a `JobQueue` and a `Bus` with its own primitives; JSON, lives, key rules and the Keyv face are
+// What a storage engine must offer, and what it gets for free. An engine (`memory.ts`, `sqlite.ts`, `redis.ts`,
+// `postgres.ts`) implements `Rows`, a `JobQueue` and a `Bus` with its own primitives; JSON, lives, key rules and the Keyv face are
 // shared (`store.ts`, `keyv-face.ts`). Nothing here knows what a login is.
 
 import type Keyv from 'keyv';

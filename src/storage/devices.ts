@@ -1,7 +1,8 @@
 // Known devices: browsers that showed an account's face or key, by the hash of their cookie, and which of them an account has. Sealed,
 // as they tell from which networks somebody signs in.
 
-import type { DeviceStore, DeviceUse, DeviceVisit, Sealer, Store } from '../login/ports.ts';
+import type { Sealer, Store } from '../login/ports.ts';
+import type { DeviceStore, DeviceUse, DeviceVisit } from '../login/stores.ts';
 
 const DEVICE_SECONDS = 400 * 86_400;
 const ACCOUNTS_PER_DEVICE = 8;

@@ -2,7 +2,8 @@
 // two accounts'.
 
 import { createHash } from 'node:crypto';
-import { FOREVER, type Passkey, type PasskeyStore, type Sealer, type Store } from '../login/ports.ts';
+import { FOREVER, type Sealer, type Store } from '../login/ports.ts';
+import type { Passkey, PasskeyStore } from '../login/stores.ts';
 
 /** More than anybody has devices; every start of a login with a key reads them all. */
 const MOST_PER_ACCOUNT = 10;

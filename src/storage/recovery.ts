@@ -2,7 +2,8 @@
 // keyed hash, in one sealed record an account, so that a use, an approval and a new code never pass each other.
 
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import type { Clock, RecoveryCode, RecoveryStore, Sealer, Store } from '../login/ports.ts';
+import type { Clock, Sealer, Store } from '../login/ports.ts';
+import type { RecoveryCode, RecoveryStore } from '../login/stores.ts';
 
 /** As an operator sees it: everything but the code. */
 export interface KeptRecoveryCode extends RecoveryCode {

@@ -2,7 +2,8 @@
 // of that account, with the person there and, where it matters, verified.
 
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import type { KeyCeremonies, Passkey } from '../../src/login/ports.ts';
+import type { KeyCeremonies } from '../../src/login/keys.ts';
+import type { Passkey } from '../../src/login/stores.ts';
 import { type Authenticator, createAuthenticator, type Lies } from '../factors/authenticator.ts';
 
 export const ISSUER = 'https://login.example';

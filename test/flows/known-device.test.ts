@@ -104,6 +104,20 @@ describe('a known device on a known network', () => {
     expect(browser.visited.every((url) => url.startsWith(world.issuer))).toBe(true);
   });
 
+  test('nor is consent owed where the name was typed: no face is shown', async () => {
+    const browser = comeAgain(known.browser);
+    const opened = await visits.open(browser);
+    const page = await browser.follow(await browser.press(opened.page, 'switch_account'));
+    const pressed = await browser.press(page, { name: 'begin', value: 'here' }, { identifier: known.who });
+    const end = await browser.follow(pressed, (to) => to.startsWith(world.redirectUri));
+    expect(isAtClient(world, end)).toBe(true);
+    // elsewhere it is
+    const other = comeAgain(known.browser, newAddress());
+    const again = await visits.open(other);
+    const typed = await other.follow(await other.press(again.page, 'switch_account'));
+    expect((await other.press(typed, { name: 'begin', value: 'here' }, { identifier: known.who })).status).toBe(422);
+  });
+
   test('the client is told what happened: acr device, amr rba, and the time of the selfie before', async () => {
     world.clock.move(5 * DAY);
     const { claims, tokens } = await visits.signIn(comeAgain(known.browser));
@@ -574,6 +588,22 @@ describe('a session made without a selfie', () => {
     const none = await visits.open(skipped, { params: { prompt: 'none' } });
     expect(new URL(none.page.headers.get('location') ?? '').searchParams.get('error')).toBe('login_required');
     expect(methodOn((await visits.open(skipped)).page)).toBe('none');
+  });
+
+  test('ends for good, be it used every day: then a face is asked for', async () => {
+    const { browser, claims } = await enrol();
+    world.clock.move(29 * DAY);
+    const skipped = (await visits.signIn(comeAgain(browser))).browser;
+    let uses = 0;
+    for (let isIn = true; isIn && uses < 30; uses += 1) {
+      world.clock.move(23 * HOUR);
+      isIn = isAtClient(world, (await visits.open(skipped)).page);
+    }
+    const days = (world.clock.now() - Number(claims.auth_time)) / DAY;
+    // fourteen from the latest moment at which a skip was possible
+    expect(days).toBeGreaterThan(43);
+    expect(days).toBeLessThan(45);
+    expect(methodOn((await visits.open(skipped)).page)).toBe('passive');
   });
 
   test('answers a second tab whose request it meets, and not one that wants a selfie', async () => {

@@ -6,7 +6,8 @@ import { decodeJwt } from 'jose';
 import * as oidc from 'openid-client';
 import type { Account } from '../../src/core/account.ts';
 import { refsOf } from '../../src/login/faces.ts';
-import { Browser, buttonsOf, type Page, wordsOf } from '../support/browser.ts';
+import { openVerificationSecrets } from '../../src/login/secrets.ts';
+import { Browser, buttonsOf, type Page, PHONE_SAFARI, wordsOf } from '../support/browser.ts';
 import { linkIn, type Mailbox, startMailbox } from '../support/mailbox.ts';
 import { startPeer } from '../support/oidc-world.ts';
 import {
@@ -14,6 +15,7 @@ import {
   awaitPage,
   comeBack,
   deliver,
+  FAR,
   giveUp,
   isAtClient,
   pressOn,
@@ -23,6 +25,7 @@ import {
   withoutSession,
 } from '../support/story.ts';
 import {
+  ADAPTIVE,
   type Begun,
   CLIENT_SECRET,
   startWorld,
@@ -852,6 +855,125 @@ describe('a verdict that turns', () => {
     await move(world, 6);
     await until('the line', async () => (await countOf(world, 'logout.undelivered', 'no-address')) === before + 1);
     await world.restart({ clients });
+  });
+
+  test('T18: the journal of all this is whole, and names nobody', () => expectCleanJournal(world));
+});
+
+describe('a client with a policy of its own', () => {
+  const GENERAL = {
+    rules: ADAPTIVE.rules.filter(({ asks }) => asks !== 'skip'),
+    otherWays: [],
+    crossDevice: 'confirm' as const,
+    verdict: { refuseWarnings: [] },
+  };
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld({
+      clients: ['app', 'careful', 'here-only'].map((id) => ({ ...CLIENT, client_id: id })),
+      policy: {
+        ...UNLIMITED,
+        clients: {
+          careful: {
+            ...GENERAL,
+            verdict: { refuseWarnings: ['LOW_FACE_QUALITY'], minFaceScore: 80, minLivenessScore: 70 },
+          },
+          'here-only': { ...GENERAL, crossDevice: 'off' },
+        },
+      },
+    });
+  });
+  afterAll(() => world.close());
+
+  type Settle = NonNullable<NonNullable<Parameters<typeof showFace>[2]>['settle']>;
+  const LOW_QUALITY: Settle = {
+    mutate: (decision: Record<string, unknown>) => ({
+      ...decision,
+      liveness_checks: (decision.liveness_checks as object[]).map((check) => ({
+        ...check,
+        warnings: [{ feature: 'LIVENESS', risk: 'LOW_FACE_QUALITY', log_type: 'information' }],
+      })),
+    }),
+  };
+  const NO_SCORE: Settle = {
+    mutate: (decision: Record<string, unknown>) => ({
+      ...decision,
+      face_matches: (decision.face_matches as object[]).map((match) => ({ ...match, score: null })),
+    }),
+  };
+
+  test.each<[string, Settle, string]>([
+    ['a warning', LOW_QUALITY, 'warning-refused'],
+    ['a low score of the face', { scores: { faceMatch: 79.9 } }, 'face-match-score'],
+    ['a low score of liveness', { scores: { liveness: 69 } }, 'liveness-score'],
+    ['no score at all', NO_SCORE, 'face-match-score'],
+  ])('T28: %s is refused for that client, and for no other', async (_what, settle, check) => {
+    const who = await somebody(world);
+    const careful = await world.begin(new Browser(), who.name, {}, 'careful');
+    await showFace(world, careful, { settle });
+    const page = await awaitPage(world, careful, 'the refusal', isDeclined);
+    expect(wordsOf(page)).not.toMatch(/score|warning|quality/i);
+    expect(isAtClient(world, await visit(world, careful, '/finish'))).toBe(false);
+    expect(await countOf(world, 'verification.refused', check)).toBeGreaterThan(0);
+    await giveUp(world, careful.browser, page);
+    const usual = await world.begin(new Browser(), who.name);
+    await showFace(world, usual, { settle });
+    expect((await world.finish(usual)).claims()?.sub).toBe(who.id);
+  });
+
+  test('what is good enough for it passes, to the very score', async () => {
+    const who = await somebody(world);
+    const begun = await world.begin(new Browser(), who.name, {}, 'careful');
+    await showFace(world, begun, { settle: { scores: { faceMatch: 80, liveness: 70 } } });
+    expect((await world.finish(begun)).claims()?.sub).toBe(who.id);
+  });
+
+  test('T28: an enrolment through that client is held to the same', async () => {
+    const begun = await world.begin(new Browser(), 'careful-newcomer', {}, 'careful');
+    await showFace(world, begun, { settle: LOW_QUALITY });
+    await awaitPage(world, begun, 'the refusal', isDeclined);
+    expect(await world.app.parts.accounts.findByIdentifier('careful-newcomer')).toBeUndefined();
+  });
+
+  test('T2: where captures elsewhere are off, no phone is offered, and none is got by asking; elsewhere it is', async () => {
+    const who = await somebody(world);
+    const usual = await new Browser().get((await world.authorize()).url);
+    expect(buttonsOf(usual)).toContain('begin=phone');
+    const browser = new Browser();
+    const first = await browser.get((await world.authorize({}, 'here-only')).url);
+    expect(buttonsOf(first)).not.toContain('begin=phone');
+    const fields = { identifier: who.name, biometric_consent: 'yes', begin: 'phone' };
+    const pressed = await browser.press(first, { name: 'begin', value: 'here' }, fields);
+    expect(pressed.headers.get('location')).toContain(world.sandbox.url);
+    const uid = /\/interaction\/([^/?]+)/.exec(first.url)?.[1] ?? '';
+    expect((await world.app.parts.attempts.find(uid))?.verifications[0]?.phoneToken).toBeUndefined();
+  });
+
+  test.each([
+    ['here-only', false],
+    ['app', true],
+  ])('T2: at %s the number of a capture elsewhere finishes: %s', async (clientId, isLetIn) => {
+    const who = await somebody(world);
+    const begun = await world.begin(new Browser(), who.name, {}, clientId);
+    const phone = new Browser({ userAgent: PHONE_SAFARI });
+    await showFace(world, begun, { by: phone, address: FAR });
+    const { attempts, sealer } = world.app.parts;
+    const attempt = await until('the verdict', async () => {
+      const found = await attempts.find(begun.uid);
+      return found?.state === 'settled' && found;
+    });
+    const number = String(openVerificationSecrets(sealer, attempt)?.number);
+    const shown = await phone.get(String(world.sandbox.session(begun.sessionId).returnUrl));
+    expect([shown.status, shown.text.includes(number)]).toEqual([403, isLetIn]);
+    const waiting = await visit(world, begun, '/waiting');
+    expect(waiting.text.includes('name="number"')).toBe(isLetIn);
+    const csrf = /name="csrf" value="([^"]+)"/.exec(waiting.text)?.[1] ?? '';
+    const typed = await begun.browser.request(`${world.issuer}/interaction/${begun.uid}/confirm`, {
+      form: { csrf, number },
+    });
+    const end = await begun.browser.follow(typed, (to) => to.startsWith(world.redirectUri));
+    expect(isAtClient(world, end)).toBe(isLetIn);
+    if (!isLetIn) expect(isAtClient(world, await visit(world, begun, '/finish'))).toBe(false);
   });
 
   test('T18: the journal of all this is whole, and names nobody', () => expectCleanJournal(world));

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { Circumstances, Job, JobQueue, Logger, Mail } from '../../src/login/ports.ts';
+import type { Circumstances, Mail } from '../../src/login/mail.ts';
+import type { Job, JobQueue, Logger } from '../../src/login/ports.ts';
 import { createWorker } from '../../src/login/work.ts';
 import { createMailer, MAIL, type MailDelivery } from '../../src/mail/mailer.ts';
 import { SMTP_LIMITS, type SmtpLimits } from '../../src/mail/smtp.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'node-html-parser';
-import type { Circumstances, Mail } from '../../src/login/ports.ts';
+import type { Circumstances, Mail } from '../../src/login/mail.ts';
 import { KINDS } from '../../src/mail/letters.ts';
 import { checkMailTemplates, createLetters, MailTemplateFault, SAMPLES } from '../../src/mail/template-check.ts';
 

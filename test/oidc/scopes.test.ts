@@ -185,11 +185,8 @@ describe('what the tokens say', () => {
     const plain = await o.signIn({ browser: copyOf(weak) });
     const paying = await o.signIn({ browser: copyOf(weak), params: PAYMENTS });
     const before = await o.userinfo(plain.tokens.accessToken);
-    expect((await o.userinfo(paying.tokens.accessToken)).body).toEqual({
-      ...before.body,
-      acr: ACTIVE,
-      auth_time: paying.tokens.claims.auth_time,
-    });
+    expect(before.status).toBe(200);
+    expect((await o.userinfo(paying.tokens.accessToken)).body).toEqual(before.body);
   });
 
   test('introspection tells scope and strength, to a resource that was not there at the login', async () => {

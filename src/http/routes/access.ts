@@ -6,17 +6,9 @@ import type { InteractionResults } from 'oidc-provider';
 import { hasLapsed, type LoginAttempt } from '../../core/attempt.ts';
 import type { LoginOrigin } from '../../core/binding.ts';
 import type { Journey } from '../../login/journey.ts';
-import type {
-  AccountStore,
-  AttemptStore,
-  Clock,
-  DeviceStore,
-  IdentityVendor,
-  Networks,
-  PasskeyStore,
-  Sealer,
-} from '../../login/ports.ts';
+import type { Clock, IdentityVendor, Networks, Sealer } from '../../login/ports.ts';
 import type { JourneyRules } from '../../login/rules.ts';
+import type { AccountStore, AttemptStore, DeviceStore, PasskeyStore } from '../../login/stores.ts';
 import type { Interactions, OpenInteraction } from '../../oidc/interactions.ts';
 import { viewOfClient } from '../client-view.ts';
 import type { Cookies } from '../cookies.ts';

@@ -3,7 +3,8 @@
 
 import type { Context } from 'koa';
 import type { Denials } from '../../login/denials.ts';
-import type { ActivityStore, Clock, DeviceStore, Journal, PasskeyStore } from '../../login/ports.ts';
+import type { Clock, Journal } from '../../login/ports.ts';
+import type { ActivityStore, DeviceStore, PasskeyStore } from '../../login/stores.ts';
 import type { Consents } from '../../oidc/consents.ts';
 import type { Revocation } from '../../oidc/revocation.ts';
 import type { Cookies } from '../cookies.ts';

@@ -4,8 +4,9 @@
 import type { Context } from 'koa';
 import { acrSatisfies } from '../../core/assurance.ts';
 import type { KeyMaker, PasskeyMaking } from '../../login/make-passkey.ts';
-import type { AttemptStore, Clock, Networks } from '../../login/ports.ts';
+import type { Clock, Networks } from '../../login/ports.ts';
 import type { JourneyRules } from '../../login/rules.ts';
+import type { AttemptStore } from '../../login/stores.ts';
 import { OWN_CLIENT_ID } from '../../oidc/own-pages.ts';
 import { readOrigin } from '../origin.ts';
 import type { Pages } from '../pages.ts';

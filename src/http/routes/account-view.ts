@@ -3,8 +3,9 @@
 
 import type { Context } from 'koa';
 import type { Account } from '../../core/account.ts';
-import type { AccountStore, ActivityStore, Clock, DeviceStore, PasskeyStore, SignIn } from '../../login/ports.ts';
+import type { Clock } from '../../login/ports.ts';
 import type { JourneyRules } from '../../login/rules.ts';
+import type { AccountStore, ActivityStore, DeviceStore, PasskeyStore, SignIn } from '../../login/stores.ts';
 import type { Consents } from '../../oidc/consents.ts';
 import { loginOf, OWN_CLIENT_ID } from '../../oidc/own-pages.ts';
 import type { Revocation, SignedIn } from '../../oidc/revocation.ts';

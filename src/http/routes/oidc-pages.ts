@@ -2,7 +2,7 @@
 
 import type { Context } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
-import type { DeviceStore } from '../../login/ports.ts';
+import type { DeviceStore } from '../../login/stores.ts';
 import { viewOfClient } from '../client-view.ts';
 import type { Cookies } from '../cookies.ts';
 import { requestState } from '../middleware/request-state.ts';

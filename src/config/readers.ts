@@ -148,33 +148,3 @@ export const readOutgoingAllow: Reader<string[]> = (text) => {
   if (parts.some((part) => readRange(part)?.bits === 0)) return bad('allows every address there is', fix);
   return good(parts.map((part) => readRange(part)?.cidr ?? part.toLowerCase()));
 };
-
-export const readStorageUrl: Reader<string> = (text) => {
-  const scheme = text.slice(0, text.indexOf(':') + 1);
-  if (!text.includes(':')) return bad('names no kind of storage', 'write sqlite:data/selfie-oidc.sqlite');
-  if (!KNOWN_STORAGE.includes(scheme))
-    return bad(
-      'names a kind of storage that does not exist',
-      `write one that begins with ${SUPPORTED_STORAGE.join(' or ')}`,
-    );
-  if (!SUPPORTED_STORAGE.includes(scheme))
-    return bad(
-      `${scheme} is not supported by this version`,
-      `write one that begins with ${SUPPORTED_STORAGE.join(' or ')}`,
-    );
-  if (scheme === 'memory:')
-    return text === 'memory:' ? good(text) : bad('says more than memory: knows', 'write memory: and nothing else');
-  const path = text.slice('sqlite:'.length);
-  if (path === '' || path === ':memory:') return bad('names no file', 'write sqlite:data/selfie-oidc.sqlite');
-  if (/^\/\/[^/]/.test(path))
-    return bad(
-      'has two slashes, which mean neither a relative nor an absolute path',
-      'write sqlite:data/name.sqlite or sqlite:/data/name.sqlite',
-    );
-  if (/[?#\0]/.test(path)) return bad('has options behind the path', 'write the path only');
-  return good(text);
-};
-
-const KNOWN_STORAGE = ['sqlite:', 'memory:', 'redis:', 'rediss:', 'postgres:', 'postgresql:'];
-/** The one place that says which backends this version has. */
-export const SUPPORTED_STORAGE = ['sqlite:', 'memory:'];

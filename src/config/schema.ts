@@ -7,7 +7,6 @@ import {
   readHost,
   readIssuer,
   readOutgoingAllow,
-  readStorageUrl,
   readText,
   readTrustProxy,
   readVendorBase,
@@ -24,6 +23,7 @@ import {
   readSmtpUrl,
   readWebhookSecrets,
 } from './secret-readers.ts';
+import { readStorageUrl } from './storage-url.ts';
 
 export interface Setting<T> {
   readonly read: Reader<T>;
@@ -82,7 +82,8 @@ export const SETTINGS = {
     example: 'config/policy.yaml',
   }),
   STORAGE_URL: withDefault('sqlite:data/selfie-oidc.sqlite', readStorageUrl, {
-    about: 'Where state is kept: `sqlite:PATH`; `memory:` forgets everything and is refused in production.',
+    about:
+      'Where state is kept: `sqlite:PATH` for one machine; `redis://HOST:PORT/DB` (`rediss:` for TLS; `?prefix=` where several share it) or `postgres://USER@HOST:PORT/DB` (`?schema=`, `connections=`, `sslmode=require|verify-full`, `sslrootcert=`) for many processes; `memory:` forgets everything and is refused in production.',
     secret: 'in-part',
     example: 'sqlite:data/selfie-oidc.sqlite',
   }),

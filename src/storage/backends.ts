@@ -4,6 +4,8 @@
 import type { Clock, Logger } from '../login/ports.ts';
 import type { Backend } from './backend.ts';
 import { openMemory } from './memory.ts';
+import { openPostgres } from './postgres.ts';
+import { openRedis } from './redis.ts';
 import { openSqlite } from './sqlite.ts';
 
 export interface BackendOptions {
@@ -17,7 +19,8 @@ export interface BackendOptions {
 const DEADLINE_MS = 1800;
 
 /**
- * Opens the storage a URL names: `memory:` or `sqlite:PATH`, the path relative to the working directory.
+ * Opens the storage a URL names: `memory:`, `sqlite:PATH` (relative to the working directory), `redis://…` or `rediss://…`
+ * (see `readRedisUrl`), `postgres://…` (see `readPostgresUrl`).
  *
  * @throws Error             a URL this version cannot serve
  * @throws StorageUnavailable it cannot be opened now
@@ -32,11 +35,12 @@ export async function openBackend(url: string, options: BackendOptions): Promise
       return openSqlite({ path: sqlitePath(url), clock, deadlineMs, log });
     case 'redis:':
     case 'rediss:':
+      return openRedis({ url, clock, deadlineMs, log });
     case 'postgres:':
-      // Without the rest of the URL: it may hold a password.
-      throw new Error(`this version does not support ${scheme} yet; use sqlite:PATH or memory:`);
+    case 'postgresql:':
+      return openPostgres({ url, clock, deadlineMs, log });
     default:
-      throw new Error('a storage URL begins with sqlite: or memory:');
+      throw new Error('a storage URL begins with sqlite:, memory:, redis:, rediss: or postgres:');
   }
 }
 

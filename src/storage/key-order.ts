@@ -1,20 +1,20 @@
-// Order within this process: what is asked about one key happens in the order asked, reads beside each other, a write alone.
-// For engines where two operations could overtake each other, as they go over several connections or take several steps. Across
-// processes nothing is ordered, only atomic.
+// Order within this process: what is asked about one key happens in the order asked. For engines where two operations could
+// overtake each other, as they go over several connections or take several steps; those that cannot may run beside each other.
+// Across processes nothing is ordered, only atomic.
 
 export interface KeyOrder {
-  /** Runs at once when no write that was asked earlier is in the way. */
-  read<T>(key: string, run: () => Promise<T>): Promise<T>;
-  /** Runs at once when nothing that was asked earlier is in the way. */
-  write<T>(key: string, run: () => Promise<T>): Promise<T>;
+  /** Runs at once when nobody who wants to be alone was earlier. */
+  beside<T>(key: string, run: () => Promise<T>): Promise<T>;
+  /** Runs at once when nobody was earlier. */
+  alone<T>(key: string, run: () => Promise<T>): Promise<T>;
   /** Runs after everything that was asked before, whatever the key. */
   after<T>(run: () => Promise<T>): Promise<T>;
 }
 
 interface Line {
-  lastWrite: Promise<unknown> | undefined;
-  /** those asked since the last write */
-  readonly reads: Set<Promise<unknown>>;
+  lastAlone: Promise<unknown> | undefined;
+  /** those asked since then */
+  readonly others: Set<Promise<unknown>>;
 }
 
 /** @returns an order with nobody in it; a key that nobody waits for costs no memory */
@@ -24,16 +24,16 @@ export function createKeyOrder(): KeyOrder {
   function lineOf(key: string): Line {
     const known = lines.get(key);
     if (known !== undefined) return known;
-    const line = { lastWrite: undefined, reads: new Set<Promise<unknown>>() };
+    const line = { lastAlone: undefined, others: new Set<Promise<unknown>>() };
     lines.set(key, line);
     return line;
   }
 
   function leave(key: string, line: Line, running: Promise<unknown>): void {
-    line.reads.delete(running);
-    if (line.lastWrite === running) line.lastWrite = undefined;
+    line.others.delete(running);
+    if (line.lastAlone === running) line.lastAlone = undefined;
     // Only the line that is listed: a key left and joined again has a new one.
-    if (line.lastWrite === undefined && line.reads.size === 0 && lines.get(key) === line) lines.delete(key);
+    if (line.lastAlone === undefined && line.others.size === 0 && lines.get(key) === line) lines.delete(key);
   }
 
   function start<T>(key: string, line: Line, before: readonly Promise<unknown>[], run: () => Promise<T>): Promise<T> {
@@ -44,17 +44,17 @@ export function createKeyOrder(): KeyOrder {
   }
 
   return {
-    read(key, run) {
+    beside(key, run) {
       const line = lineOf(key);
-      const running = start(key, line, line.lastWrite === undefined ? [] : [line.lastWrite], run);
-      line.reads.add(running);
+      const running = start(key, line, line.lastAlone === undefined ? [] : [line.lastAlone], run);
+      line.others.add(running);
       return running;
     },
-    write(key, run) {
+    alone(key, run) {
       const line = lineOf(key);
       const running = start(key, line, everybodyIn(line), run);
-      line.reads.clear();
-      line.lastWrite = running;
+      line.others.clear();
+      line.lastAlone = running;
       return running;
     },
     async after(run) {
@@ -65,6 +65,6 @@ export function createKeyOrder(): KeyOrder {
   };
 }
 
-function everybodyIn({ lastWrite, reads }: Line): Promise<unknown>[] {
-  return lastWrite === undefined ? [...reads] : [lastWrite, ...reads];
+function everybodyIn({ lastAlone, others }: Line): Promise<unknown>[] {
+  return lastAlone === undefined ? [...others] : [lastAlone, ...others];
 }

@@ -10,10 +10,13 @@ import {
   type RuleSetting as ConfigSetting,
   DEMANDS,
 } from '../../src/config/risk-rules.ts';
+import { readStorageUrl } from '../../src/config/storage-url.ts';
 import { ACR_LADDER, type Acr, acrOfWay, acrSatisfies, type Way } from '../../src/core/assurance.ts';
 import { DEFAULT_RULES, type Demand, RULE_DEFAULTS, RULE_NAMES, type RuleSetting } from '../../src/core/risk.ts';
 import { demoClients } from '../../src/demo/client-entry.ts';
 import type { Notice } from '../../src/login/rules.ts';
+import { readPostgresUrl } from '../../src/storage/postgres-url.ts';
+import { readRedisUrl } from '../../src/storage/redis-url.ts';
 
 describe('rules of risk', () => {
   test('are the same, in the same order, with the same defaults', () => {
@@ -68,4 +71,35 @@ test('the client that comes with the demo has the name that a policy may use', (
     (client) => (client as { client_id: string }).client_id,
   );
   expect(ids).toContain(DEMO_CLIENT);
+});
+
+describe('the storage URL', () => {
+  const urls = [
+    'redis://h',
+    'rediss://user:pass@h:6380/3?prefix=login',
+    'redis://h/name',
+    'redis://h?prefix=a%20b',
+    'redis://h?x=1',
+    'redis://',
+    'postgres://u:p@h:5432/db?sslmode=require',
+    'postgresql://[::1]/db?schema=login&connections=20',
+    'postgres://h',
+    'postgres://h/a/b',
+    'postgres://h/db?schema=Public',
+    'postgres://h/db?connections=1000',
+    'postgres://h/db?sslmode=prefer',
+    'postgres://h/db?host=x',
+  ];
+  test.each(urls)('%s is judged as the engine judges it', (url) => {
+    const read = url.startsWith('redis') ? readRedisUrl : readPostgresUrl;
+    const byEngine = (() => {
+      try {
+        read(url);
+        return true;
+      } catch {
+        return false;
+      }
+    })();
+    expect(readStorageUrl(url, { production: true }).ok).toBe(byEngine);
+  });
 });

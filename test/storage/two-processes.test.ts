@@ -34,7 +34,7 @@ function inTwoProcesses(engine: Engine): void {
   test('putIfAbsent, take, increment, update and claims: exactly one wins each, and nothing is lost', async () => {
     const { store, jobs, close } = await openBackend(room.url, { clock });
     const children = await Promise.all([start('conflict', room.url, 'a'), start('conflict', room.url, 'b')]);
-    for (let round = 0; round < 10; round += 1) {
+    for (let round = 0; round < (engine === 'sqlite' ? 10 : 5); round += 1) {
       const twenty = Array.from({ length: 20 }, (_, i) => i);
       await Promise.all(twenty.map((i) => store.set(`take:${round}:${i}`, 1, 60)));
       await Promise.all(twenty.map((i) => jobs.schedule({ kind: 'race', id: `${round}:${i}`, dueAtMs: 0 })));
@@ -54,7 +54,7 @@ function inTwoProcesses(engine: Engine): void {
   });
 
   test('R6: what was told before a kill -9 is there afterwards; in SQLite a pair of one turn whole or not at all', async () => {
-    for (let round = 0; round < 5; round += 1) {
+    for (let round = 0; round < (engine === 'sqlite' ? 5 : 2); round += 1) {
       const child = await start('write', room.url);
       let last = -1;
       child.on('message', (index) => {

@@ -1,0 +1,124 @@
+// Rows in PostgreSQL: one table, one row a record, each operation one statement that commits by itself. Operations on one key go
+// over different connections, so their order within this process is kept here.
+
+import type { Rows } from './backend.ts';
+import { createKeyOrder } from './key-order.ts';
+import type { PostgresQueries, Statement } from './postgres-queries.ts';
+import { changeBySwap } from './swap.ts';
+
+const LARGEST_CHARACTER = '\u{10FFFF}';
+
+function createStatements(schema: string) {
+  const records = `"${schema}".records`;
+  const inTime = `"${schema}".in_time($1)`;
+  const reading = (name: string, text: string): Statement => ({ name: `${schema} ${name}`, text, writes: false });
+  const writing = (name: string, text: string): Statement => ({ name: `${schema} ${name}`, text, writes: true });
+  const upsert = `INSERT INTO ${records} AS held (key, value, expires_at) VALUES ($2, $3, $4)
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at`;
+  return {
+    read: reading('read', `SELECT value FROM ${records} WHERE key = $1 AND expires_at > $2`),
+    write: writing('write', `${upsert} RETURNING ${inTime}`),
+    insert: writing('insert', `${upsert} WHERE held.expires_at <= $5 RETURNING ${inTime}`),
+    take: writing('take', `DELETE FROM ${records} WHERE key = $2 RETURNING value, expires_at, ${inTime}`),
+    add: writing(
+      'add',
+      `INSERT INTO ${records} AS held (key, value, expires_at) VALUES ($2, $3::bigint::text, $4)
+       ON CONFLICT (key) DO UPDATE SET
+         value = CASE WHEN held.expires_at > $5 THEN (held.value::bigint + $3::bigint)::text ELSE excluded.value END,
+         expires_at = CASE WHEN held.expires_at > $5 THEN held.expires_at ELSE excluded.expires_at END
+       RETURNING value, ${inTime}`,
+    ),
+    // xmin is the transaction that wrote this row: nobody else has the same one, also when a key is removed and made again.
+    see: reading('see', `SELECT value, expires_at, xmin::text AS version FROM ${records} WHERE key = $1`),
+    swap: writing(
+      'swap',
+      `UPDATE ${records} SET value = $3, expires_at = $4 WHERE key = $2 AND xmin = $5::text::xid RETURNING ${inTime}`,
+    ),
+    swapAway: writing(
+      'swap away',
+      `DELETE FROM ${records} WHERE key = $2 AND xmin = $3::text::xid RETURNING ${inTime}`,
+    ),
+    list: reading(
+      'list',
+      `SELECT key FROM ${records} WHERE key >= $1 AND key < $2 AND key > $3 AND expires_at > $5 ORDER BY key LIMIT $4`,
+    ),
+    // Whoever sweeps beside this one takes other rows, and a row that is being written again is left alone.
+    removeExpired: writing(
+      'remove expired',
+      `DELETE FROM ${records} WHERE expires_at <= $2 AND key = ANY (ARRAY(
+         SELECT key FROM ${records} WHERE expires_at <= $2 ORDER BY expires_at LIMIT $3 FOR UPDATE SKIP LOCKED
+       )) RETURNING ${inTime}`,
+    ),
+  };
+}
+
+interface Held {
+  value: string;
+  /** a bigint, which the driver hands out as text */
+  expires_at: string;
+}
+
+export function createPostgresRows({ queries, schema }: { queries: PostgresQueries; schema: string }): Rows {
+  const statements = createStatements(schema);
+  const order = createKeyOrder();
+
+  function write<R extends object, T>(
+    key: string,
+    statement: Statement,
+    values: readonly unknown[],
+    read: (rows: R[]) => T,
+  ) {
+    return queries.run((turn) =>
+      order.alone(key, async () => read(await queries.ask<R>(turn, statement, [key, ...values]))),
+    );
+  }
+
+  const hasRow = (rows: readonly object[]) => rows.length > 0;
+  const livingText =
+    (now: number) =>
+    ([row]: readonly Held[]) =>
+      row !== undefined && Number(row.expires_at) > now ? row.value : undefined;
+
+  return {
+    read: (key, now) =>
+      queries.run((turn) =>
+        order.beside(key, async () => (await queries.ask<Held>(turn, statements.read, [key, now]))[0]?.value),
+      ),
+    write: (key, text, expiresAt) => write(key, statements.write, [text, expiresAt], () => undefined),
+    remove: (key, now) => write<Held, boolean>(key, statements.take, [], (rows) => livingText(now)(rows) !== undefined),
+    insert: (key, text, expiresAt, now) => write(key, statements.insert, [text, expiresAt, now], hasRow),
+    take: (key, now) => write<Held, string | undefined>(key, statements.take, [], livingText(now)),
+    add: (key, by, expiresAt, now) =>
+      write<Held, number>(key, statements.add, [by, expiresAt, now], ([row]) => Number(row?.value)),
+    change: (key, now, decide) =>
+      queries.run((turn) =>
+        order.alone(key, () =>
+          changeBySwap({
+            engine: 'postgres',
+            turn,
+            decide,
+            async see() {
+              const rows = await queries.ask<Held & { version: string }>(turn, statements.see, [key]);
+              return { text: livingText(now)(rows), version: rows[0]?.version };
+            },
+            async swap({ version }, change) {
+              if (change.kind === 'remove') return hasRow(await queries.ask(turn, statements.swapAway, [key, version]));
+              const { text, expiresAt } = change;
+              // With a row that was not there, whoever makes it first wins.
+              const [statement, seen] = version === undefined ? [statements.insert, now] : [statements.swap, version];
+              return hasRow(await queries.ask(turn, statement, [key, text, expiresAt, seen]));
+            },
+          }),
+        ),
+      ),
+    list: (prefix, after, limit, now) =>
+      queries.run((turn) =>
+        order.after(async () => {
+          const values = [prefix, prefix + LARGEST_CHARACTER, after, limit, now];
+          return (await queries.ask<{ key: string }>(turn, statements.list, values)).map(({ key }) => key);
+        }),
+      ),
+    removeExpired: (now, limit) =>
+      queries.run(async (turn) => (await queries.ask(turn, statements.removeExpired, [now, limit])).length),
+  };
+}

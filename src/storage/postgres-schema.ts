@@ -1,0 +1,72 @@
+// The tables in PostgreSQL, made and brought up to date when a process starts, under a lock that all processes of a deployment
+// share: any number may start at once, and the first does it.
+
+import type { Client } from 'pg';
+
+/** Moves a schema from the version that is its index to the next; a release only ever appends. */
+const MIGRATIONS: readonly ((schema: string) => string)[] = [
+  (schema) => `
+    CREATE TABLE ${schema}.records (key text COLLATE "C" PRIMARY KEY, value text NOT NULL, expires_at bigint NOT NULL)
+      WITH (autovacuum_vacuum_scale_factor = 0.02);
+    CREATE INDEX records_by_end ON ${schema}.records (expires_at);
+    CREATE TABLE ${schema}.jobs (
+      kind text COLLATE "C" NOT NULL, id text COLLATE "C" NOT NULL, due_at_ms bigint NOT NULL, ready_at_ms bigint NOT NULL,
+      attempts bigint NOT NULL, payload text NOT NULL, PRIMARY KEY (kind, id)
+    ) WITH (autovacuum_vacuum_scale_factor = 0.02);
+    CREATE INDEX jobs_by_readiness ON ${schema}.jobs (ready_at_ms);
+    -- Stands in the RETURNING of every write, so it is asked last of all, after any wait for a lock: see server-clock.ts.
+    CREATE FUNCTION ${schema}.in_time(deadline_ms bigint) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $function$
+      BEGIN
+        IF clock_timestamp() >= to_timestamp(deadline_ms / 1000.0) THEN
+          RAISE EXCEPTION 'the caller has given up' USING ERRCODE = '${LATE}';
+        END IF;
+        RETURN true;
+      END
+    $function$;`,
+];
+
+/** What a write fails with that reached the server after its deadline; nothing was changed. */
+export const LATE = 'SO001';
+
+const LOCK_TIMEOUT_MS = 15_000;
+
+/** @throws Error a schema of a newer program, a database that cannot hold every text, or what PostgreSQL says */
+export async function prepareSchema(client: Client, name: string): Promise<void> {
+  const schema = `"${name}"`;
+  const { rows } = await client.query("SELECT current_setting('server_encoding') AS encoding");
+  if (rows[0].encoding !== 'UTF8') throw new Error(`the database is encoded in ${rows[0].encoding}; UTF8 is needed`);
+  if ((await readVersion(client, schema)) === MIGRATIONS.length) return;
+  await client.query('BEGIN');
+  try {
+    await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+    await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`selfie-oidc ${name}`]);
+    // Only if it is not there: whoever may not make schemas can be given one.
+    const { rowCount } = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [name]);
+    if (rowCount === 0) await client.query(`CREATE SCHEMA ${schema}`);
+    await migrate(client, schema);
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => {});
+    throw error;
+  }
+}
+
+async function migrate(client: Client, schema: string): Promise<void> {
+  const version = (await readVersion(client, schema)) ?? 0;
+  if (version > MIGRATIONS.length) {
+    throw new Error(
+      `the schema has version ${version}, this program knows ${MIGRATIONS.length}: it was written by a newer one`,
+    );
+  }
+  for (const step of MIGRATIONS.slice(version)) await client.query(step(schema));
+  await client.query(`CREATE TABLE IF NOT EXISTS ${schema}.schema_version (version integer NOT NULL)`);
+  await client.query(`DELETE FROM ${schema}.schema_version`);
+  await client.query(`INSERT INTO ${schema}.schema_version VALUES (${MIGRATIONS.length})`);
+}
+
+/** @returns undefined when there is none */
+async function readVersion(client: Client, schema: string): Promise<number | undefined> {
+  const { rows } = await client.query('SELECT to_regclass($1) AS found', [`${schema}.schema_version`]);
+  if (rows[0].found === null) return undefined;
+  return (await client.query(`SELECT version FROM ${schema}.schema_version`)).rows[0]?.version;
+}

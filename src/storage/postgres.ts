@@ -1,0 +1,119 @@
+// PostgreSQL by `pg`: any number of processes on any number of machines. A commit is on the server's disk when its promise
+// resolves, if the server is set up so, which is looked at when a process starts. Live pages are woken by LISTEN and NOTIFY over
+// a connection of its own.
+
+import pg from 'pg';
+import { StorageUnavailable } from '../core/errors.ts';
+import type { Clock, Logger } from '../login/ports.ts';
+import type { Backend } from './backend.ts';
+import { type Connector, keepConnected } from './kept-connection.ts';
+import { createKeyv } from './keyv-face.ts';
+import { createPostgresJobs } from './postgres-jobs.ts';
+import { codeOf, createPostgresQueries } from './postgres-queries.ts';
+import { createPostgresRows } from './postgres-rows.ts';
+import { prepareSchema } from './postgres-schema.ts';
+import { type PostgresPlace, readPostgresUrl } from './postgres-url.ts';
+import { createSharedBus } from './shared-bus.ts';
+import { createStore } from './store.ts';
+import { sweep } from './sweep.ts';
+
+/** For making and changing tables, and for waiting until another process has done so. */
+const MIGRATION_TIMEOUT_MS = 30_000;
+
+interface PostgresOptions {
+  /** see `readPostgresUrl` */
+  readonly url: string;
+  readonly clock: Clock;
+  readonly deadlineMs: number;
+  readonly log?: Logger | undefined;
+}
+
+/**
+ * Connects, and makes the tables or brings them up to date.
+ *
+ * @throws Error              the URL
+ * @throws StorageUnavailable it cannot be reached now, or does not let us make the tables
+ */
+export async function openPostgres({ url, clock, deadlineMs, log }: PostgresOptions): Promise<Backend> {
+  const place = readPostgresUrl(url);
+  await prepareDatabase(place, deadlineMs, log);
+  const { schema } = place;
+  const queries = createPostgresQueries({ place, deadlineMs, log });
+  const channel = `${schema}_bus`;
+  const notify = { name: `${schema} notify`, text: 'SELECT pg_notify($1, $2)', writes: false };
+  const { bus, receive } = createSharedBus({
+    send: (message) => queries.run((turn) => queries.ask(turn, notify, [channel, message])),
+    log,
+  });
+  const ears = keepConnected({ connector: createListener(place, deadlineMs, channel, receive), deadlineMs, log });
+  try {
+    await ears.connected(performance.now() + deadlineMs);
+  } catch (error) {
+    ears.close();
+    await queries.close();
+    throw error;
+  }
+  const rows = createPostgresRows({ queries, schema });
+  return {
+    store: createStore({ rows, clock }),
+    jobs: createPostgresJobs({ queries, schema }),
+    bus,
+    keyv: createKeyv({ rows, clock }),
+    ping: () => rows.write('backend:ping', 'true', clock.now() + 60),
+    sweepExpired: () => sweep(rows, clock),
+    async close() {
+      ears.close();
+      await queries.close();
+    },
+    description: place.description,
+  };
+}
+
+async function prepareDatabase(place: PostgresPlace, deadlineMs: number, log: Logger | undefined): Promise<void> {
+  const client = new pg.Client({
+    ...place.connection,
+    connectionTimeoutMillis: deadlineMs,
+    query_timeout: MIGRATION_TIMEOUT_MS,
+  });
+  // What breaks it while nothing is asked is heard at the next question.
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await prepareSchema(client, place.schema);
+    for (const name of ['fsync', 'synchronous_commit']) {
+      const { rows } = await client.query('SELECT current_setting($1) AS value', [name]);
+      if (rows[0].value !== 'off') continue;
+      log?.warn(
+        {},
+        `postgres has ${name} off: a power cut can undo what was just stored, as the use of a code; set it on`,
+      );
+    }
+  } catch (error) {
+    const said = (error as Error).message || codeOf(error);
+    throw new StorageUnavailable(`cannot open ${place.description}: ${said}`, { cause: error });
+  } finally {
+    // A server that hangs would never say goodbye.
+    client.end().catch(() => {});
+  }
+}
+
+function createListener(
+  place: PostgresPlace,
+  deadlineMs: number,
+  channel: string,
+  receive: (message: string) => void,
+): Connector<pg.Client> {
+  return {
+    description: place.description,
+    open(lose) {
+      const client = new pg.Client({ ...place.connection, connectionTimeoutMillis: deadlineMs });
+      client.on('error', lose);
+      client.on('end', () => lose(new Error('the connection was closed')));
+      client.on('notification', ({ payload }) => receive(payload ?? ''));
+      return { connection: client, ready: client.connect().then(() => client.query(`LISTEN "${channel}"`)) };
+    },
+    // With a question under way the driver breaks the connection off instead of taking leave.
+    end: (client) => void client.end().catch(() => {}),
+    beat: (client) => client.query('SELECT 1'),
+  };
+}

@@ -1,0 +1,52 @@
+// A connection to Redis as this program wants it: without the client's own reconnecting and its queue for bad times.
+
+import { createClient } from '@redis/client';
+import type { Connector } from './kept-connection.ts';
+import type { RedisPlace } from './redis-url.ts';
+
+export type RedisClient = ReturnType<typeof createClient>;
+
+/**
+ * @param prepare what a new connection needs before anybody may use it
+ * @param beat    asks a sign of life
+ */
+export function createRedisConnector(options: {
+  readonly place: RedisPlace;
+  readonly deadlineMs: number;
+  readonly prepare: (client: RedisClient) => Promise<unknown>;
+  readonly beat: (client: RedisClient) => Promise<unknown>;
+}): Connector<RedisClient> {
+  const { place, deadlineMs, prepare, beat } = options;
+  return {
+    description: place.description,
+    open(lose) {
+      const client = createRedisClient(place, deadlineMs);
+      client.on('error', lose);
+      client.on('end', () => lose(new Error('the connection was closed')));
+      return { connection: client, ready: client.connect().then(() => prepare(client)) };
+    },
+    end(client) {
+      try {
+        client.destroy();
+      } catch {
+        // It was closed already.
+      }
+    },
+    beat,
+  };
+}
+
+function createRedisClient(place: RedisPlace, deadlineMs: number): RedisClient {
+  const { host, port, tls, username, password, database } = place;
+  const socket = { host, port, connectTimeout: deadlineMs, reconnectStrategy: false as const };
+  const isName = /[a-z]/i.test(host) && !host.includes(':');
+  return createClient({
+    socket: tls ? { ...socket, tls, ...(isName && { servername: host }) } : socket,
+    database,
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    disableOfflineQueue: true,
+    disableClientInfo: true,
+    maintNotifications: 'disabled',
+  }) as unknown as RedisClient;
+}

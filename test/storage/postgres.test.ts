@@ -1,0 +1,308 @@
+// PostgreSQL beyond the contracts: what a server in trouble may cost (R7), how the tables are made, and what keeps deployments
+// and processes apart. The servers are real and started here.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { StorageUnavailable } from '../../src/core/errors.ts';
+import type { Logger } from '../../src/login/ports.ts';
+import type { Backend } from '../../src/storage/backend.ts';
+import { openBackend } from '../../src/storage/backends.ts';
+import { readPostgresUrl } from '../../src/storage/postgres-url.ts';
+import { movableClock } from '../contract/store.ts';
+import {
+  describeOn,
+  describeWithOwn,
+  freePort,
+  makeRoom,
+  type OwnServer,
+  ownPostgres,
+  type Room,
+} from '../support/servers.ts';
+import { expectUnavailable, expectUntouched, prepare, reads, recovered, wakes, writes } from './fixtures/faults.ts';
+import { startProxy } from './fixtures/proxy.ts';
+
+const clock = movableClock();
+/** what a test leaves open, closed afterwards also when it fails */
+const leftOpen: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const close of leftOpen.splice(0).reverse()) await close();
+});
+const DEADLINE_MS = 400;
+/** how late a timer may be on a busy machine */
+const SLACK_MS = 400;
+
+describe('a PostgreSQL URL', () => {
+  test('says where the server is and which schema is ours; nothing that is printed holds the password', () => {
+    const place = readPostgresUrl(
+      'postgresql://us%40r:p%2Fw@[::1]:5433/db?schema=op_2&connections=3&sslmode=verify-full',
+    );
+    expect(place).toMatchObject({ schema: 'op_2', connections: 3, description: 'postgres [::1]:5433/db op_2' });
+    expect(place.connection).toMatchObject({
+      host: '::1',
+      port: 5433,
+      user: 'us@r',
+      ssl: { rejectUnauthorized: true },
+    });
+    expect(JSON.stringify(place)).not.toContain('p/w');
+    expect(readPostgresUrl('postgres://h/db')).toMatchObject({
+      schema: 'selfie_oidc',
+      connections: 10,
+      connection: { ssl: false },
+    });
+  });
+
+  test.each([
+    'postgres://u:secret@h',
+    'postgres:///db',
+    'postgres://u:secret@h/db?schema=Upper',
+    'postgres://u:secret@h/db?connections=0',
+    'postgres://u:secret@h/db?sslmode=prefer',
+    'postgres://u:secret@h/db?options=-c',
+  ])('%s is refused, without its password', async (url) => {
+    const failure = await openBackend(url, { clock }).catch((error: Error) => error);
+    expect(failure).toBeInstanceOf(Error);
+    expect((failure as Error).message).not.toContain('secret');
+  });
+});
+
+describeWithOwn('postgres', 'a PostgreSQL of one’s own', () => {
+  let server: OwnServer;
+  const said: string[] = [];
+  const log = { debug() {}, info() {}, warn: (_: object, message: string) => said.push(message), error() {} } as Logger;
+
+  beforeAll(async () => {
+    server = await ownPostgres();
+  });
+  afterAll(() => server.remove());
+
+  describe('in trouble', () => {
+    let backend: Backend;
+
+    beforeEach(async () => {
+      server.tell('DROP SCHEMA IF EXISTS selfie_oidc CASCADE');
+      backend = await openBackend(server.url, { clock, deadlineMs: DEADLINE_MS, log });
+      await prepare(backend);
+    });
+    afterEach(async () => {
+      server.resume();
+      await backend.close();
+    });
+
+    test('killed: everything is refused in time, nothing comes later, and a restart is noticed by itself', async () => {
+      await server.kill();
+      expect(await expectUnavailable([...writes(backend), ...reads(backend)])).toBeLessThan(DEADLINE_MS + SLACK_MS);
+      await server.start();
+      expect(await recovered(backend)).toBeLessThan(2000);
+      await expectUntouched(backend);
+      expect(await wakes(backend, backend)).toBe(true);
+    });
+
+    test('paused: what was given up is not carried out on waking', async () => {
+      // So that each operation has a connection that is open already, and its statement is on the way when the server stops.
+      await Promise.all([...Array(20)].map((_, index) => backend.store.set(`warm:${index}`, 1, 60)));
+      server.pause();
+      expect(await expectUnavailable([...writes(backend), ...reads(backend)])).toBeLessThan(DEADLINE_MS + SLACK_MS);
+      server.resume();
+      expect(await recovered(backend)).toBeLessThan(2000);
+      await delay(100);
+      await expectUntouched(backend);
+    });
+
+    test('read-only: writes are refused with nothing half done, and work again afterwards', async () => {
+      const setTo = (value: string) => {
+        server.tell(`ALTER SYSTEM SET default_transaction_read_only = ${value}`);
+        server.tell('SELECT pg_reload_conf()');
+      };
+      setTo('on');
+      await delay(100);
+      await expectUnavailable(writes(backend));
+      expect(await backend.store.get('a')).toBe('before');
+      setTo('off');
+      expect(await recovered(backend)).toBeLessThan(2000);
+      await expectUntouched(backend);
+    });
+
+    test('full: the error of a full disk leaves nothing half done, reads go on, and it recovers', async () => {
+      server.tell(`CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$`);
+      for (const table of ['records', 'jobs']) {
+        server.tell(`CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE OR DELETE ON selfie_oidc.${table}
+          FOR EACH ROW EXECUTE FUNCTION full_disk()`);
+      }
+      await expectUnavailable(writes(backend));
+      expect(await backend.store.get('a')).toBe('before');
+      server.tell('DROP FUNCTION full_disk CASCADE');
+      expect(await recovered(backend)).toBeLessThan(2000);
+      await expectUntouched(backend);
+    });
+
+    test('every connection ended by the server: the next operations have new ones, and pages are still woken', async () => {
+      server.tell("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'selfie-oidc'");
+      expect(await recovered(backend)).toBeLessThan(1000);
+      await expectUntouched(backend);
+      expect(await wakes(backend, backend)).toBe(true);
+    });
+
+    test('a row that somebody holds is refused in time, and not written when it is let go', async () => {
+      const holder = new pg.Client(server.url);
+      await holder.connect();
+      await holder.query("BEGIN; SELECT FROM selfie_oidc.records WHERE key = 'a' FOR UPDATE");
+      expect(await expectUnavailable([backend.store.set('a', 'stale', 60)])).toBeLessThan(DEADLINE_MS + SLACK_MS);
+      await holder.query('ROLLBACK');
+      await holder.end();
+      await delay(100);
+      await expectUntouched(backend);
+    });
+
+    test('connections that died without a word are given up, and the next operations have new ones', async () => {
+      const proxy = await startProxy(server.port);
+      leftOpen.push(proxy.close);
+      const url = server.url.replace(`:${server.port}`, `:${proxy.port}`);
+      const behind = await openBackend(url, { clock, deadlineMs: DEADLINE_MS });
+      leftOpen.push(behind.close);
+      await Promise.all([...Array(20)].map((_, index) => behind.store.set(`warm:${index}`, 1, 60)));
+      proxy.freeze();
+      expect(await expectUnavailable(writes(behind))).toBeLessThan(DEADLINE_MS + SLACK_MS);
+      expect(await recovered(behind)).toBeLessThan(2000);
+      await expectUntouched(behind);
+    });
+
+    test('a broken table is never "not there"', async () => {
+      server.tell('ALTER TABLE selfie_oidc.records RENAME TO gone');
+      await expectUnavailable([
+        backend.store.get('a'),
+        backend.store.take('a'),
+        backend.keyv.get('a'),
+        backend.keyv.has('a'),
+      ]);
+    });
+
+    test('what was asked before closing is done, what is asked after is refused', async () => {
+      const writing = backend.store.set('a', 'after', 60);
+      const closing = backend.close();
+      await expectUnavailable([...writes(backend), ...reads(backend)]);
+      await Promise.all([writing, closing]);
+      backend = await openBackend(server.url, { clock });
+      expect(await backend.store.get('a')).toBe('after');
+    });
+  });
+
+  describe('opened', () => {
+    const open = (url = server.url) => openBackend(url, { clock, deadlineMs: DEADLINE_MS, log });
+
+    beforeEach(() => {
+      server.tell('DROP SCHEMA IF EXISTS selfie_oidc CASCADE');
+      said.length = 0;
+    });
+
+    test('an unreachable server is told by host and port, never with the password', async () => {
+      const port = await freePort();
+      const failure = await open(`postgres://user:secret@127.0.0.1:${port}/db`).catch((error: Error) => error);
+      expect(failure).toBeInstanceOf(StorageUnavailable);
+      expect((failure as Error).message).toMatch(
+        `cannot open postgres 127.0.0.1:${port}/db selfie_oidc: connect ECONNREFUSED`,
+      );
+      expect((failure as Error).message).not.toContain('secret');
+    });
+
+    test('a paused server does not hold up the start', async () => {
+      server.pause();
+      const begunAt = performance.now();
+      await expect(open()).rejects.toThrow(StorageUnavailable);
+      expect(performance.now() - begunAt).toBeLessThan(DEADLINE_MS + SLACK_MS);
+      server.resume();
+    });
+
+    test('several at once on an empty database make the tables once, and find what is there later', async () => {
+      const backends = await Promise.all([open(), open(), open(), open()]);
+      await backends[0]?.store.set('a', 1, 60);
+      expect(await backends[3]?.store.get('a')).toBe(1);
+      await Promise.all(backends.map((backend) => backend.close()));
+      const again = await open();
+      expect(await again.store.get('a')).toBe(1);
+      await again.close();
+    });
+
+    test('tables of a newer program are refused', async () => {
+      await (await open()).close();
+      server.tell('UPDATE selfie_oidc.schema_version SET version = 99');
+      await expect(open()).rejects.toThrow(/version 99/);
+    });
+
+    test('whoever may not make schemas can be given one', async () => {
+      server.tell(
+        'CREATE ROLE plain LOGIN; CREATE SCHEMA given AUTHORIZATION plain; REVOKE CREATE ON DATABASE postgres FROM PUBLIC',
+      );
+      const url = server.url.replace('postgres@', 'plain@');
+      await expect(open(url)).rejects.toThrow(/permission denied/);
+      const backend = await open(`${url}?schema=given`);
+      await backend.ping();
+      await backend.close();
+    });
+
+    test('a database that cannot hold every text is refused, a server that may forget is warned of', async () => {
+      server.tell("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0");
+      await expect(open(server.url.replace(/postgres$/, 'latin'))).rejects.toThrow(/UTF8 is needed/);
+      said.length = 0;
+      await (await open()).close();
+      expect(said).toEqual([expect.stringMatching(/fsync off/)]);
+    });
+  });
+});
+
+describeOn('postgres', () => {
+  let rooms: Room[];
+  beforeEach(async () => {
+    rooms = [await makeRoom('postgres'), await makeRoom('postgres')];
+  });
+  afterEach(async () => {
+    for (const room of rooms) await room.remove();
+  });
+  const open = async (room = 0) => {
+    const backend = await openBackend(`${rooms[room]?.url}&connections=3`, { clock });
+    leftOpen.push(backend.close);
+    return backend;
+  };
+
+  test('deployments with schemas of their own in one database know nothing of each other', async () => {
+    const [one, other] = await Promise.all([open(0), open(1)]);
+    await one.store.set('a', 1, 60);
+    await one.jobs.schedule({ kind: 'poll', id: 'a', dueAtMs: 1 });
+    expect([await other.store.get('a'), await other.store.keys(''), await other.jobs.nextDueAtMs()]).toEqual([
+      undefined,
+      [],
+      undefined,
+    ]);
+    expect(await wakes(one, other, 200)).toBe(false);
+  });
+
+  test('a message wakes another process’s page, and each page of one’s own once', async () => {
+    const [one, other] = await Promise.all([open(), open()]);
+    let count = 0;
+    one.bus.subscribe('own', () => {
+      count += 1;
+    });
+    await one.bus.publish('own');
+    expect(await wakes(one, other)).toBe(true);
+    expect(count).toBe(1);
+  });
+
+  test('a list is in byte order, and comes in pages', async () => {
+    const backend = await open();
+    const keys = ['\u{1F600}', '\uFF5E', 'a', 'B', 'é', 'n1', 'n10', 'n2'].map((name) => `list:${name}`);
+    await Promise.all(keys.map((key) => backend.store.set(key, 1, 60)));
+    const sorted = keys.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    expect(await backend.store.keys('list:')).toEqual(sorted);
+    expect(await backend.store.keys('list:', { after: sorted[2] ?? '', limit: 2 })).toEqual(sorted.slice(3, 5));
+  });
+
+  test('fifty writers of one record, in ten processes, all get through', async () => {
+    const backends = await Promise.all(Array.from({ length: 10 }, () => open()));
+    const add = (current = 0) => ({ kind: 'write', value: current + 1, ttlSeconds: 60, result: current + 1 }) as const;
+    const fifty = Array.from({ length: 5 }, () => backends).flat();
+    const counts = await Promise.all(fifty.map(({ store }) => store.update<number, number>('hot', add)));
+    expect(counts.toSorted((a, b) => a - b)).toEqual(fifty.map((_, index) => index + 1));
+  });
+});

@@ -1,8 +1,11 @@
 // The rules of the journey, from the configuration: the policy's words become the journey's.
 
 import type { Config } from './config/config.ts';
-import { policyFor } from './config/policy.ts';
+import { type Policy, policyFor } from './config/policy.ts';
 import type { JourneyRules } from './login/rules.ts';
+
+/** As long as the cookie of a known device lives. */
+const DEVICE_DAYS = 400;
 
 export function rulesOf(config: Config): JourneyRules {
   const { policy } = config;
@@ -15,7 +18,7 @@ export function rulesOf(config: Config): JourneyRules {
     emailCode: policy.emailCode === 'required',
     passkeys: policy.passkeys === 'on',
     scopes: policy.scopes,
-    risk: policy.risk,
+    risk: { ...policy.risk, oldestSelfieDays: oldestSelfieDays(policy) },
     reEnrolment: policy.reEnrolment,
     notices: policy.notices,
     costs: {
@@ -28,4 +31,11 @@ export function rulesOf(config: Config): JourneyRules {
     portrait: policy.portrait,
     limits: policy.limits,
   };
+}
+
+/** Rules that do not ask how old a selfie is let it be as old as a device may be. */
+function oldestSelfieDays({ risk, clients }: Policy): number {
+  const lists = [risk.rules, ...Object.values(clients).map((client) => client.rules)];
+  const days = lists.map((rules) => rules.find(({ rule }) => rule === 'selfie_age')?.options.days ?? DEVICE_DAYS);
+  return Math.max(...days);
 }

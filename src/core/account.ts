@@ -1,6 +1,7 @@
 // An account and what is known of the person whose face opens it. Stored sealed; `sub` is the account's id, random and
 // never derived from anything (invariant 7), and `subject` is its name at the vendor, another random value.
 
+import type { FactorProof } from './assurance.ts';
 import type { VerificationPurpose } from './verdict.ts';
 
 export interface Account {
@@ -101,6 +102,14 @@ export function identityMatches(enrolled: IdentityMatch, shown: IdentityMatch, r
     case 'both':
       return document && person;
   }
+}
+
+/**
+ * An account that has to be proven anew is proven by a document, and one under review by a face: a way around would leave whoever is the
+ * reason for it where they are. A code from support was made for this person, by somebody who could see the review.
+ */
+export function isHeldBack({ standing, review }: Account, factor: FactorProof['factor']): boolean {
+  return standing !== 'good' || (review !== undefined && factor !== 'recovery_code');
 }
 
 /** With a reason to look at it; reasons add up. */

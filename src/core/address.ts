@@ -4,6 +4,9 @@
 
 import ipaddr from 'ipaddr.js';
 
+/** The prefix of what is no address. */
+export const UNKNOWN_PREFIX = 'unknown';
+
 type Address = ReturnType<typeof ipaddr.process>;
 
 function parse(text: string): Address | undefined {
@@ -33,7 +36,7 @@ export function normaliseAddress(text: string): string | undefined {
  */
 export function addressPrefix(text: string): string {
   const address = parse(text);
-  if (address === undefined) return 'unknown';
+  if (address === undefined) return UNKNOWN_PREFIX;
   const bits = address.kind() === 'ipv4' ? 24 : 48;
   return `${networkOf(address, bits)}/${bits}`;
 }

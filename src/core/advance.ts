@@ -119,9 +119,11 @@ function changeStatus(attempt: LoginAttempt, event: AttemptEvent & { kind: 'stat
     // a face is shown again, maybe another one: what tied the first capture to a browser says nothing of the next (T2)
     const isReopened =
       event.status === 'resubmitted' && verification.status !== 'resubmitted' && mayHaveCaptured(verification);
+    const { wasHeld: _earlier, ...plain } = omit(isReopened ? untied(verification) : verification, 'resubmitSteps');
     return {
-      ...omit(isReopened ? untied(verification) : verification, 'resubmitSteps'),
-      ...(meaningOf(event.status) === 'held' ? { wasHeld: true as const } : {}),
+      ...plain,
+      // a capture that is done again is no longer the one that a reviewer had before them (T14)
+      ...(event.status === 'in-review' ? { wasHeld: true as const } : {}),
       status: event.status,
       statusAt: event.decidedAt,
       ...(event.resubmitSteps ? { resubmitSteps: event.resubmitSteps } : {}),

@@ -129,6 +129,8 @@ export interface FactorProof {
   readonly at: number;
   /** what is taken back with it: the verifications it rests on */
   readonly rests: readonly string[];
+  /** of a passkey: which one, as long as the login is under way */
+  readonly credential?: string;
   /** of a passkey: kept by hardware, or synchronised between devices */
   readonly key?: 'hwk' | 'swk';
   /** of a passkey: the person was verified by it (PIN, finger), beyond being there */

@@ -112,6 +112,8 @@ export function raise<N extends Need>(need: N, method: SelfieMethod): N {
 /** Does what a session already holds meet the request, so that nobody need be asked again? */
 export function sessionMeets(held: string | undefined, request: StrengthRequest, reach: Reach): boolean {
   if (!request.floors.every((floor) => acrSatisfies(held, floor))) return false;
+  // a session may come from a client that takes a weaker way in than this one (T16); a known device is judged at its own login
+  if (!reachableAcrs({ ...reach, skip: true }).some((acr) => acrSatisfies(held, acr))) return false;
   if (request.essential) {
     return request.essential.filter(isOneOf(reachableAcrs(reach))).some((acr) => acrSatisfies(held, acr));
   }

@@ -1,6 +1,6 @@
 // Our four cookies. `selfie_browser` tells one browser from another (claims, CSRF); `selfie_device` is made at a login and makes
 // a known device; `selfie_invite` carries an invitation to the first page; `selfie_account` ties the way back to the person's own page
-// to the browser that set out from there. All are random, and only hashes of them are stored.
+// to the browser that set out from there. None can be guessed, and only hashes of them are stored.
 
 import type { Context } from 'koa';
 import { hashToken, newToken } from '../login/tokens.ts';

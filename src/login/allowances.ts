@@ -18,6 +18,12 @@ export function keepAllowance(store: Store, verificationId: string, allowance: A
   return store.set(key(verificationId), allowance, isLogin ? ALLOWANCE_SECONDS : FOREVER);
 }
 
+/** Something that has no end of its own rests on it: a passkey. */
+export async function keepAllowanceForGood(store: Store, verificationId: string): Promise<void> {
+  const allowance = await findAllowance(store, verificationId);
+  if (allowance) await store.set(key(verificationId), allowance, FOREVER);
+}
+
 export function forgetAllowance(store: Store, verificationId: string): Promise<void> {
   return store.delete(key(verificationId));
 }

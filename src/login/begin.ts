@@ -97,7 +97,7 @@ export function createBeginning(
     const prepared = await newAttempt(input);
     if ('kind' in prepared) return prepared;
     if (prepared.state === 'settled') return skip(prepared);
-    if (input.wish === 'other-way') return keepOnly(prepared, { kind: 'to-other-ways' });
+    if (input.wish === 'other-way') return beginOtherWay(prepared);
     if (mailedCodes.isOwed(prepared)) {
       const kept = await keepOnly(prepared, { kind: 'to-code' });
       return kept.kind === 'to-code' ? askForCode(prepared) : kept;
@@ -120,6 +120,13 @@ export function createBeginning(
     ]);
     meter.count('skips');
     return { kind: 'to-finish' };
+  }
+
+  /** Nothing is paid for, but much is written down: counted by address, alike for every name (T17, T26). */
+  async function beginOtherWay(attempt: LoginAttempt): Promise<BeginOutcome> {
+    const allowed = await limiter.spendBeginning(attempt.origin.address);
+    if (allowed.kind === 'limited') return { kind: 'limited', retryAfterSeconds: allowed.retryAfterSeconds };
+    return keepOnly(attempt, { kind: 'to-other-ways' });
   }
 
   /** The attempt without a verification: who is claimed is fixed from here on. */
@@ -184,7 +191,7 @@ export function createBeginning(
     }
     if (input.wish === 're-enrol' && current.next === 'login') {
       // whoever begins it from a device that nobody knows may not be the one: the person is told, and has time to object (T14)
-      const isTrusted = current.knownDevice || current.factors.some(({ factor }) => factor === 'passkey');
+      const isTrusted = await isTrustedWithFace(current, input);
       const event = { kind: 're-enrol-chosen', renewal: isTrusted ? 'now' : 'waits' } as const;
       const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
       if (!step || step.kind === 'refused') return { kind: 'over' };
@@ -196,6 +203,14 @@ export function createBeginning(
       });
     }
     return current;
+  }
+
+  /** Looked at now, as the device may have been forgotten since the attempt began; and never while somebody has to look at the account. */
+  async function isTrustedWithFace({ claimant, factors }: LoginAttempt, { device }: BeginInput): Promise<boolean> {
+    const account = claimant.kind === 'account' ? await parts.accounts.find(claimant.accountId) : undefined;
+    if (!account || account.review) return false;
+    const isKnown = (await parts.risk.knownUse(account.id, device)) !== undefined;
+    return isKnown || factors.some(({ factor }) => factor === 'passkey');
   }
 
   /** The selfie, unlike another way, tells who is unknown: a guess like one on the first page (T26). */

@@ -53,19 +53,31 @@ export function withoutPending({ pending: _dropped, ...account }: Account): Acco
 export function createEnrolment(parts: JourneyParts): Enrolment {
   const { accounts, clock, invitations, jobs, journal, log, rules, sealer, vendor } = parts;
 
-  /** The old face is kept until the new one is in its place. */
-  function putInPlace(accountId: string, renewal: Omit<PendingRenewal, 'dueAt'>): Promise<Account | undefined> {
+  /**
+   * The old face is kept until the new one is in its place.
+   *
+   * @returns undefined when there is no such account, or the face no longer waits there: it was called off at the last moment
+   */
+  async function putInPlace(
+    accountId: string,
+    renewal: Omit<PendingRenewal, 'dueAt'>,
+    options: { onlyIfWaiting?: boolean } = {},
+  ): Promise<Account | undefined> {
     const { profile, matching, portrait, verificationId, at } = renewal;
-    const change = (current: Account): Account => ({
-      ...withoutPending(current),
-      profile,
-      matching,
-      portrait,
-      standing: 'good',
-      updatedAt: clock.now(),
-      enrolledBy: { verificationId, at, purpose: 're-enrol' },
-    });
-    return changeFaces(accounts, accountId, change, portrait);
+    const change = (current: Account): Account =>
+      options.onlyIfWaiting && current.pending?.verificationId !== verificationId
+        ? current
+        : {
+            ...withoutPending(current),
+            profile,
+            matching,
+            portrait,
+            standing: 'good',
+            updatedAt: clock.now(),
+            enrolledBy: { verificationId, at, purpose: 're-enrol' },
+          };
+    const account = await changeFaces(accounts, accountId, change, portrait);
+    return account?.enrolledBy.verificationId === verificationId ? account : undefined;
   }
 
   async function fetchPortrait(verdict: Verdict): Promise<Portrait> {
@@ -166,8 +178,8 @@ export function createEnrolment(parts: JourneyParts): Enrolment {
       if (pending && pending.dueAt > clock.now())
         return jobs.schedule({ kind: RENEWAL, id: job.id, dueAtMs: pending.dueAt * 1000 });
       if (account && pending) {
-        await putInPlace(account.id, pending);
-        await journal.record({ event: 'account.re-enrolled', account: account.id, reasons: ['waiting-time-over'] });
+        if (await putInPlace(account.id, pending, { onlyIfWaiting: true }))
+          await journal.record({ event: 'account.re-enrolled', account: account.id, reasons: ['waiting-time-over'] });
       } else if (account) await dropUnused(accounts, account);
       await jobs.cancel(RENEWAL, job.id);
     },

@@ -2,7 +2,7 @@
 // spent, once, and the result goes to oidc-provider.
 
 import { setTimeout } from 'node:timers/promises';
-import type { Account, Portrait } from '../core/account.ts';
+import { type Account, isHeldBack, type Portrait } from '../core/account.ts';
 import { addressPrefix } from '../core/address.ts';
 import { advance } from '../core/advance.ts';
 import { type Strength, strengthOf } from '../core/assurance.ts';
@@ -13,7 +13,7 @@ import type { LoginRequest } from './begin.ts';
 import { bindingOf } from './bind.ts';
 import type { Ending } from './ending.ts';
 import type { Enrolment } from './enrol.ts';
-import { requiredBy, skipFor } from './identify.ts';
+import { reasonsOf, requiredBy, skipFor } from './identify.ts';
 import type { LateVerdicts } from './late.ts';
 import type { Notices } from './notices.ts';
 import type { RiskView } from './risk.ts';
@@ -108,6 +108,10 @@ export function createFinishing(
       await ending.end(attempt.uid, 'refused');
       return { kind: 'over' };
     }
+    if (await isGivenUp(arrived.attempt, arrived.account)) {
+      await ending.end(attempt.uid, 'refused');
+      return { kind: 'over' };
+    }
     if (await isMoreAsked(arrived.attempt, arrived.account, input)) return { kind: 'step-up' };
     const strength = strengthOf(bestProof(arrived.attempt), arrived.attempt.factors);
     const { factors, required } = arrived.attempt;
@@ -189,8 +193,8 @@ export function createFinishing(
   }
 
   /**
-   * The new face waits beside the old one. Its person is told before it is planned to count: a face that nobody was told of, because the
-   * process died in between, never counts (T14, R6).
+   * The new face waits beside the old one. Its person is told before it is planned to count: where the process died in between, it never
+   * counts (T14, R6). Without a confirmed address the page of one's own is all that tells.
    */
   async function letWaitAlone(attempt: LoginAttempt, proof: Proof): Promise<{ kind: 'over' } | undefined> {
     const { uid } = attempt;
@@ -220,6 +224,20 @@ export function createFinishing(
   }
 
   /**
+   * Was what stands in the place of a selfie given up since it was shown? The account may have been put under review, or the key removed, by
+   * somebody who saw the sign-in coming.
+   */
+  async function isGivenUp({ proofs, factors }: LoginAttempt, account: Account): Promise<boolean> {
+    if (proofs.length > 0) return false;
+    for (const { factor, credential } of factors) {
+      if (factor === 'device') continue;
+      if (isHeldBack(account, factor)) return true;
+      if (credential !== undefined && (await parts.passkeys.ownerOf(credential)) !== account.id) return true;
+    }
+    return false;
+  }
+
+  /**
    * Is a stronger selfie owed than the one accepted? Because the request asks for it and an enrolment showed a weaker one, or because
    * the vendor saw the capture come out of a network that would have asked for more, had it been known before.
    */
@@ -234,7 +252,13 @@ export function createFinishing(
     const captures = attempt.verifications.flatMap((verification) => verification.captures ?? []);
     const assessed = await risk.assess({ account, device, origin, clientId, scopes: request.scopes, captures });
     const required = requiredBy({ ...request, need: attempt.required }, assessed, rules);
-    if (required.method === 'passive' || proof.method === 'active') return false;
+    if (proof.method === 'active') return false;
+    if (required.method === 'passive') {
+      const reasons = reasonsOf(assessed, required);
+      if (reasons !== assessed.reasons)
+        await journal.record({ event: 'login.not-raised', attempt: attempt.uid, reasons });
+      return false;
+    }
     const event = { kind: 'raised', required, reasons: assessed.reasons } as const;
     const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
     if (step?.kind !== 'moved') return true;
@@ -260,6 +284,8 @@ export function createFinishing(
       const allowance = { accountId: account.id, acceptedAt, purpose, ...(bringsFace ? { bringsFace } : {}) } as const;
       await late.allow(verificationId, allowance);
     }
+    // the selfie behind a skip vouches once more: what it allowed must be found as long as this login lives (T8)
+    for (const { factor, rests } of attempt.factors) if (factor === 'device') await Promise.all(rests.map(late.renew));
     if (attempt.consent) {
       const { consent } = attempt;
       await accounts.change(account.id, (a) => (a.consent?.version === consent.version ? a : { ...a, consent }));

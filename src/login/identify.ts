@@ -5,7 +5,8 @@ import type { Account } from '../core/account.ts';
 import type { FactorProof, SelfieMethod } from '../core/assurance.ts';
 import type { LoginAttempt } from '../core/attempt.ts';
 import { readIdentifier } from '../core/identifier.ts';
-import { mayBeSkipped, raise } from '../core/requirement.ts';
+import { mayBeSkipped, type Need, raise } from '../core/requirement.ts';
+import type { RiskAssessment } from '../core/risk.ts';
 import type { BeginInput, BeginOutcome, LoginRequest } from './begin.ts';
 import type { Limiter } from './limits.ts';
 import type { Assessed, RiskView } from './risk.ts';
@@ -49,6 +50,7 @@ export function createIdentification(parts: JourneyParts & { limiter: Limiter; r
       clientId: request.clientId,
       scopes: request.scopes,
     });
+    const required = requiredBy(request, assessed, rules);
     const skipped = input.wish === undefined && account ? skipFor(account, request, assessed) : undefined;
     const consentNeeded = (input.typed !== undefined || !account?.consent) && !skipped && input.wish !== 'other-way';
     if (consentNeeded && input.consentVersion === undefined) return CONSENT_MISSING;
@@ -74,8 +76,8 @@ export function createIdentification(parts: JourneyParts & { limiter: Limiter; r
       subject: account?.subject ?? newId(),
       identifierKey: sealer.keyedHash(identifier, 'identifier'),
       sealed: sealPerson(sealer, request.uid, { identifier, accountId }),
-      required: requiredBy(request, assessed, rules),
-      reasons: assessed.reasons,
+      required,
+      reasons: reasonsOf(assessed, required),
       locales: request.locales,
       next: !account ? 'enrol' : account.standing === 'good' ? 'login' : 're-enrol',
       browser: input.browser,
@@ -175,4 +177,9 @@ export function requiredBy(
 
 function workflowFor(method: SelfieMethod, { workflows }: Pick<JourneyRules, 'workflows'>): string {
   return (method === 'active' ? workflows.active : undefined) ?? workflows.passive;
+}
+
+/** Why so much was asked; and where more should have been and could not be had, that as well. */
+export function reasonsOf({ demand, reasons }: RiskAssessment, { method }: Pick<Need, 'method'>): readonly string[] {
+  return demand === 'active' && method !== 'active' ? [...reasons, 'active-unavailable'] : reasons;
 }

@@ -13,6 +13,8 @@ import type { Allowance } from './stores.ts';
 export interface LateVerdicts {
   /** Remembers what an accepted verification allowed. An enrolment allows the account itself, so it is kept with it. */
   allow(verificationId: string, allowance: Allowance): Promise<void>;
+  /** Something new rests on it: it is remembered from now on as long as when it was new. */
+  renew(verificationId: string): Promise<void>;
   /** The account has to be proven anew, if this is the verification it stands on; a face of it that only waits goes. */
   withdraw(accountId: string, verificationId: string): Promise<void>;
   /** Has the verdict turned, so that nothing may be built on it any more? Asked after building: whoever comes second sees the other. */
@@ -51,6 +53,11 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
 
   return {
     allow: (verificationId, allowance) => keepAllowance(store, verificationId, allowance),
+
+    async renew(verificationId) {
+      const allowance = await findAllowance(store, verificationId);
+      if (allowance) await keepAllowance(store, verificationId, allowance);
+    },
 
     async isStanding(verificationId, status) {
       const allowance = await findAllowance(store, verificationId);

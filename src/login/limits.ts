@@ -10,6 +10,8 @@ const HOUR = 3600;
 const DAY = 86_400;
 /** What a /24 or /48 may do, as a multiple of what one address may. */
 const NETWORK_FACTOR = 8;
+/** What may be begun without a verification, as multiple of what one address may open. */
+const BEGINNINGS_FACTOR = 8;
 /** Prices are counted in whole ten-thousandths. */
 const PRICE_PARTS = 10_000;
 const SPENT_KEY = 'limit:spent';
@@ -63,6 +65,8 @@ export interface Limiter {
   spend(spender: Spender): Promise<Allowed>;
   /** Counts a guess at an identifier that leads nowhere: the defence against trying names (T26). */
   spendGuess(address: string): Promise<Allowed>;
+  /** Counts an attempt that is begun without a verification. */
+  spendBeginning(address: string): Promise<Allowed>;
   /** Counts a try at another way in: all of them together, so that none is a way around the limit of the next (T16). */
   spendWay(way: WaySpender): Promise<Allowed>;
 }
@@ -160,6 +164,15 @@ export function createLimiter(parts: {
       return allowed.kind === 'allowed' && (await isSoftEdgePassed()) ? { ...allowed, softEdge: true } : allowed;
     },
     spendGuess: (address) => spendAll(addressBuckets(address)),
+    spendBeginning: (address) =>
+      spendAll([
+        {
+          name: 'beginnings',
+          key: `limit:beginnings:${sealer.keyedHash(household(address), 'limit')}`,
+          windowSeconds: HOUR,
+          limit: limits.sessionsPerAddressPerHour * BEGINNINGS_FACTOR,
+        },
+      ]),
     spendWay({ person, address, knownDevice, isEnrolment }) {
       const kind = isEnrolment ? 'codes' : 'ways';
       const share = knownDevice ? `${kind}-known` : kind;

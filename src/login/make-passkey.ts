@@ -4,6 +4,7 @@
 
 import type { Account } from '../core/account.ts';
 import type { LoginAttempt } from '../core/attempt.ts';
+import { keepAllowanceForGood } from './allowances.ts';
 import type { KeyChallenges } from './key-challenges.ts';
 import type { Notices } from './notices.ts';
 import type { JourneyParts } from './rules.ts';
@@ -74,6 +75,8 @@ export function createPasskeyMaking(
         await journal.record({ event: 'passkey.refused', attempt: login.uid, reasons: ['taken'] });
         return { kind: 'refused' };
       }
+      // a late refusal takes the key back as well, however late (T8)
+      for (const verificationId of rests) await keepAllowanceForGood(parts.store, verificationId);
       await journal.record({ event: 'passkey.added', attempt: login.uid, account: account.id });
       await notices.passkeyAdded(account, login, name);
       return { kind: 'made' };

@@ -1,6 +1,7 @@
 // Who cannot or will not show a face: other ways in, as policy and client allow. What they are worth is said in `acr`; none is offered
 // where it would not be enough (T16), and an unknown identifier is answered like any other (T26).
 
+import { isHeldBack } from '../core/account.ts';
 import { advance } from '../core/advance.ts';
 import { acrOfWay, type FactorProof, strengthOf, type Way } from '../core/assurance.ts';
 import { bestProof, isLive, type LoginAttempt } from '../core/attempt.ts';
@@ -45,14 +46,9 @@ export function createOtherWays(parts: JourneyParts & { limiter: Limiter }): Oth
     return strength !== undefined && isEnough(strength.acr, attempt.required);
   }
 
-  /**
-   * An account that has to be proven anew is proven by a document, and one under review by a face: a way around would leave whoever is
-   * the reason for it where they are. A code from support was made for this person, by somebody who could see the review.
-   */
-  async function isHeldBack({ claimant, proofs }: LoginAttempt, { factor }: FactorProof): Promise<boolean> {
+  async function isHeldBackWith({ claimant, proofs }: LoginAttempt, { factor }: FactorProof): Promise<boolean> {
     const account = claimant.kind === 'account' ? await accounts.find(claimant.accountId) : undefined;
-    if (!account || proofs.length > 0) return false;
-    return account.standing !== 'good' || (account.review !== undefined && factor !== 'recovery_code');
+    return account !== undefined && proofs.length === 0 && isHeldBack(account, factor);
   }
 
   const otherWays: OtherWays = {
@@ -74,7 +70,7 @@ export function createOtherWays(parts: JourneyParts & { limiter: Limiter }): Oth
         if (dropped?.kind !== 'moved') return { kind: 'over' };
         attempt = dropped.attempt;
       }
-      const enough = isEnoughWith(attempt, proof) && !(await isHeldBack(attempt, proof));
+      const enough = isEnoughWith(attempt, proof) && !(await isHeldBackWith(attempt, proof));
       const event = { kind: 'factor', proof, enough } as const;
       const step = await attempts.change(uid, (a) => advance(a, event, rules.attempt, clock.now()));
       if (!step || step.kind === 'refused') return { kind: 'over' };

@@ -2,7 +2,7 @@
 // (`core/risk.ts`), before the selfie and again when the vendor has said where it was shown.
 
 import type { Account } from '../core/account.ts';
-import { addressPrefix } from '../core/address.ts';
+import { addressPrefix, UNKNOWN_PREFIX } from '../core/address.ts';
 import type { LoginOrigin } from '../core/binding.ts';
 import { assess, foldIn, type RiskAssessment, type RiskSignals } from '../core/risk.ts';
 import type { CaptureAnalysis } from '../core/verdict-types.ts';
@@ -47,6 +47,8 @@ export function createRiskView(
 
   function knowsNetwork(use: DeviceUse, origin: LoginOrigin): boolean {
     const prefix = addressPrefix(origin.address);
+    // where no address is seen at all, everybody would be at home
+    if (prefix === UNKNOWN_PREFIX) return false;
     const oldest = clock.now() - rules.risk.knownNetworkDays * DAY;
     return use.networks.some((network) => network.prefix === prefix && network.at >= oldest);
   }

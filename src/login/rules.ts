@@ -54,7 +54,12 @@ export interface JourneyRules {
   readonly passkeys: boolean;
   /** what a scope requires of the login, whoever asks for it */
   readonly scopes: Readonly<Record<string, Acr>>;
-  readonly risk: { readonly knownDeviceDays: number; readonly knownNetworkDays: number };
+  readonly risk: {
+    readonly knownDeviceDays: number;
+    readonly knownNetworkDays: number;
+    /** how old a selfie may be that a skip rests on, at whichever client allows most */
+    readonly oldestSelfieDays: number;
+  };
   readonly reEnrolment: MatchRules & { readonly waitHours: number };
   readonly notices: readonly Notice[];
   /** in the currency of the bill */

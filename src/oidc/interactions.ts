@@ -5,6 +5,7 @@ import { decodeJwt } from 'jose';
 import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
 import type { Client, InteractionResults } from 'oidc-provider';
+import type { Reach } from '../core/assurance.ts';
 import { CLAIMS_BY_SCOPE } from '../core/claims.ts';
 import { readIdentifier } from '../core/identifier.ts';
 import { type Requirement, requirementFor, sessionMeets } from '../core/requirement.ts';
@@ -15,8 +16,8 @@ import type { JourneyRules } from '../login/rules.ts';
 import type { AccountStore, PasskeyStore } from '../login/stores.ts';
 import type { PairwiseSub } from './accounts.ts';
 import type { Consents } from './consents.ts';
-import { requestedScopes, strengthRequest, wantsNewProof } from './policy.ts';
-import { reachOf } from './reach.ts';
+import { type LoginInteractionResult, requestedScopes, strengthRequest, wantsNewProof } from './policy.ts';
+import { floorsByScope, reachOf } from './reach.ts';
 import type { Revocation } from './revocation.ts';
 
 /** What the library stores of a paused request; `params` were checked when it was made. */
@@ -32,7 +33,7 @@ interface StoredInteraction {
   };
   readonly params: Readonly<Record<string, unknown>>;
   readonly grantId?: string;
-  session?: { readonly accountId: string } | undefined;
+  session?: { readonly accountId: string; readonly uid?: string } | undefined;
   result?: InteractionResults;
   lastSubmission?: InteractionResults;
   save(ttl: number): Promise<string>;
@@ -126,8 +127,8 @@ export function createInteractions(parts: {
     return accountId !== '' && named.every((sub) => sub === subOf(accountId, interaction.client));
   }
 
-  const strength = ({ params, client }: OpenInteraction) =>
-    strengthRequest(params, client.minimum_acr, parts.rules.scopes);
+  const strength = ({ params, client }: OpenInteraction, reach: Reach) =>
+    strengthRequest(params, client.minimum_acr, floorsByScope(parts, reach, client.clientId));
 
   const interactions: Interactions = {
     async find(ctx, uid) {
@@ -141,8 +142,10 @@ export function createInteractions(parts: {
       return { uid, kind, client, params: stored.params, stored };
     },
 
-    requirement: async (interaction, knownAccountId) =>
-      requirementFor(strength(interaction), await reachFor(interaction.client, knownAccountId)),
+    async requirement(interaction, knownAccountId) {
+      const reach = await reachFor(interaction.client, knownAccountId);
+      return requirementFor(strength(interaction, reach), reach);
+    },
 
     loginRequest: (interaction, { kind: _kind, ...need }) => ({
       uid: interaction.uid,
@@ -194,10 +197,12 @@ export function createInteractions(parts: {
       const { accountId, acr, amr, loginTs } = session;
       if (!accountId || !loginTs) return undefined;
       const reach = await reachFor(interaction.client, accountId);
-      if (!sessionMeets(acr, strength(interaction), reach)) return undefined;
+      if (!sessionMeets(acr, strength(interaction, reach), reach)) return undefined;
       if (!(await allows(interaction, accountId))) return undefined;
       const account = await accounts.find(accountId);
       if (account?.standing !== 'good') return undefined;
+      // the answer is good as long as the session it comes from: the library compares the two when it resumes (T8)
+      interaction.stored.session = { accountId, uid: session.uid };
       return { login: { accountId, ts: loginTs, remember: true, ...(acr ? { acr } : {}), ...(amr ? { amr } : {}) } };
     },
 
@@ -207,14 +212,15 @@ export function createInteractions(parts: {
       if (session.accountId && session.accountId !== result.accountId) await revocation.endSession(session as never);
       const { accountId, acr, amr, authTime, proofIds } = result;
       return interactions.resumeWith(interaction, {
-        login: { accountId, acr, amr: [...amr], ts: authTime, remember: true, proofIds },
+        login: { accountId, acr, amr: [...amr], ts: authTime, remember: true, proofIds, finishedAt: clock.now() },
         ...(interaction.stored.prompt.name === 'select_account' ? { select_account: {} } : {}),
       });
     },
 
     resumeWith(interaction, result) {
-      // the session it began with may be gone or another's by now; the result names the account
-      if ('login' in result) interaction.stored.session = undefined;
+      // a proof of its own: the session it began with may be gone or another's by now, and the result names the account
+      const login = (result as Partial<LoginInteractionResult>).login;
+      if (login?.proofIds) interaction.stored.session = undefined;
       return save(interaction, result);
     },
 

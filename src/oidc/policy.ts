@@ -16,7 +16,7 @@ const { Check, Prompt, base } = interactionPolicy;
 export function strengthRequest(
   params: Readonly<Record<string, unknown>>,
   minimumAcr: unknown,
-  scopes: Readonly<Record<string, Acr>>,
+  floorsOf: (scope: string) => readonly Acr[],
 ): StrengthRequest {
   const claim = acrClaim(params.claims);
   const named = claim ? [...(claim.values ?? []), ...(claim.value === undefined ? [] : [claim.value])] : [];
@@ -25,22 +25,12 @@ export function strengthRequest(
   return {
     voluntary: isEssential ? [] : [...voluntary, ...named],
     essential: isEssential ? named : undefined,
-    floors: [
-      ...new Set([
-        ...(isAcr(minimumAcr) ? [minimumAcr] : []),
-        ...requestedScopes(params).flatMap((scope) => floorOf(scope, scopes)),
-      ]),
-    ],
+    floors: [...new Set([...(isAcr(minimumAcr) ? [minimumAcr] : []), ...requestedScopes(params).flatMap(floorsOf)])],
   };
 }
 
 export function requestedScopes(params: Readonly<Record<string, unknown>>): readonly string[] {
   return typeof params.scope === 'string' ? params.scope.split(' ').filter(Boolean) : [];
-}
-
-function floorOf(scope: string, scopes: Readonly<Record<string, Acr>>): readonly Acr[] {
-  const acr = Object.hasOwn(scopes, scope) ? scopes[scope] : undefined;
-  return acr === undefined ? [] : [acr];
 }
 
 interface AcrClaim {
@@ -83,7 +73,8 @@ function acrClaim(claims: unknown): AcrClaim | undefined {
 }
 
 export interface PolicyParts {
-  readonly scopes: Readonly<Record<string, Acr>>;
+  /** what each scope requires at a client */
+  floorsOf(clientId: string, reach: Reach): (scope: string) => readonly Acr[];
   /** what this client can have, of somebody known */
   reachOf(client: Client, accountId: string): Promise<Reach>;
   findAccount(id: string): Promise<Account | undefined>;
@@ -101,10 +92,10 @@ export function createInteractionPolicy(
   const isTooWeak = async (ctx: KoaContextWithOIDC) => {
     const { client, session, params } = ctx.oidc;
     if (!session?.accountId || !client) return undefined;
-    const asked = strengthRequest({ ...params }, client.minimum_acr, parts.scopes);
+    const reach = await parts.reachOf(client, session.accountId);
+    const asked = strengthRequest({ ...params }, client.minimum_acr, parts.floorsOf(client.clientId, reach));
     // a wish was heard when the login began; whoever signed in without it would be sent in a circle
     const request = ctx.oidc.result?.login ? { ...asked, voluntary: [] } : asked;
-    const reach = await parts.reachOf(client, session.accountId);
     return sessionMeets(session.acr, request, reach) ? undefined : request;
   };
   login.checks.add(
@@ -143,5 +134,9 @@ export function wantsNewProof(params: Readonly<Record<string, unknown>>, prompt:
 }
 
 export type LoginInteractionResult = InteractionResults & {
-  login: NonNullable<InteractionResults['login']> & { proofIds?: readonly string[] };
+  login: NonNullable<InteractionResults['login']> & {
+    readonly proofIds?: readonly string[];
+    /** epoch seconds: when the proof was accepted here, whatever `ts` says */
+    readonly finishedAt?: number;
+  };
 };

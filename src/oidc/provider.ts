@@ -16,7 +16,7 @@ import { createFindAccount, type PairwiseSub } from './accounts.ts';
 import { type Consents, GRANT_SECONDS } from './consents.ts';
 import { ownClient } from './own-pages.ts';
 import { assertAcrClaim, createInteractionPolicy } from './policy.ts';
-import { acrsOffered, reachOf } from './reach.ts';
+import { acrsOffered, floorsByScope, reachOf } from './reach.ts';
 
 const MINUTE = 60;
 const DAY = 86_400;
@@ -135,7 +135,7 @@ export function createProvider(parts: ProviderParts): Provider {
     interactions: {
       url: (_ctx, interaction) => `/interaction/${interaction.uid}`,
       policy: createInteractionPolicy({
-        scopes,
+        floorsOf: (clientId, reach) => floorsByScope(parts, reach, clientId),
         reachOf: async (client, accountId) => {
           const holdsKey = parts.rules.passkeys && (await parts.passkeys.list(accountId)).length > 0;
           return reachOf(parts, { clientId: client.clientId, vendorWorkflow: client.vendor_workflow }, holdsKey);
@@ -222,15 +222,8 @@ function resourceServer(indicator: string, alg: string, scope: string) {
 function sessionLife(session: { loginTs?: number | undefined; acr?: string | undefined }, rules: JourneyRules): number {
   const age = session.loginTs === undefined ? 0 : Math.floor(Date.now() / 1000) - session.loginTs;
   const isSkipped = session.acr === 'urn:selfie-oidc:acr:device';
-  const most = SESSION_SECONDS + (isSkipped ? oldestSelfieDays(rules) * DAY : 0);
+  const most = SESSION_SECONDS + (isSkipped ? rules.risk.oldestSelfieDays * DAY : 0);
   return Math.max(1, Math.min(SESSION_IDLE_SECONDS, most - age));
-}
-
-/** How old a selfie may be at a skip, by the general rules; without such a rule a device is known no longer than this. */
-function oldestSelfieDays(rules: JourneyRules): number {
-  const { rules: general } = rules.forClient('');
-  const days = general.find(({ rule }) => rule === 'selfie_age')?.options.days;
-  return days ?? rules.risk.knownDeviceDays;
 }
 
 /** A rotated refresh token keeps the time its first ancestor was issued. */

@@ -3,13 +3,15 @@
 
 import type Provider from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
-import type { Revoked, Revoker, Store } from '../login/ports.ts';
+import type { Clock, Revoked, Revoker, Store } from '../login/ports.ts';
 import type { LogoutDelivery } from './logout.ts';
 import type { LoginInteractionResult } from './policy.ts';
 
 /** Longer than a session (14 days) and a refresh token (30) live. */
 const MEMORY_SECONDS = 40 * 86_400;
 const MOST_PROOFS = 24;
+/** Longer than an interaction lives in which a login may have been finished before. */
+const SIGNED_OUT_SECONDS = 14 * 86_400;
 /** Of one account, the latest. */
 const MOST_SESSIONS = 200;
 const MOST_GRANTS = 1000;
@@ -45,11 +47,17 @@ export interface SignedIn {
   readonly proofs: readonly string[];
 }
 
-export function createRevocation(parts: { provider: Provider; store: Store; logout: LogoutDelivery }): Revocation {
-  const { provider, store, logout } = parts;
+export function createRevocation(parts: {
+  provider: Provider;
+  store: Store;
+  logout: LogoutDelivery;
+  clock: Clock;
+}): Revocation {
+  const { provider, store, logout, clock } = parts;
   const proofKey = (sessionUid: string) => `proof:${sessionUid}`;
   const allowedKey = (verificationId: string) => `allowed:${verificationId}`;
   const revokedKey = (verificationId: string) => `revoked:${verificationId}`;
+  const signedOutKey = (accountId: string) => `signed-out:${accountId}`;
 
   async function revokeGrant(grantId: string): Promise<void> {
     // one tombstone stands for every token of the grant
@@ -116,6 +124,11 @@ export function createRevocation(parts: { provider: Provider; store: Store; logo
         const ids = [...made, accountProof(oidc.session.accountId)];
         await Promise.all(ids.map((proof) => note(proof, sessionUid, code?.grantId)));
         await Promise.all(made.map(revokeIfRefused));
+        const signedOutAt = await store.get<number>(signedOutKey(oidc.session.accountId));
+        // finished before "sign out everywhere", and followed to its end only after it
+        if (signedOutAt !== undefined && (login.finishedAt ?? 0) <= signedOutAt) {
+          await Promise.all(made.filter((proof) => proof.startsWith('login:')).map(revocation.revoke));
+        }
       } else if (code) {
         const proofs = (await store.get<readonly string[]>(proofKey(sessionUid))) ?? [];
         const ids = [...proofs, accountProof(oidc.session.accountId)];
@@ -147,7 +160,10 @@ export function createRevocation(parts: { provider: Provider; store: Store; logo
     },
 
     // a login that comes after this is none of what is ended here
-    revokeAccount: (accountId) => endAllowed(accountProof(accountId)),
+    async revokeAccount(accountId) {
+      await store.set(signedOutKey(accountId), clock.now(), SIGNED_OUT_SECONDS);
+      return endAllowed(accountProof(accountId));
+    },
 
     async sessionsOf(accountId) {
       const allowed = await store.get<Allowed>(allowedKey(accountProof(accountId)));

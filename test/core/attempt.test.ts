@@ -314,6 +314,15 @@ describe('return token and number (T2)', () => {
     expect(advance(confirmed, EVENTS['wrong number'], limits, NOW).kind).toBe('unchanged');
   });
 
+  test('T14: a capture that is done again is no longer the one a reviewer had before them', () => {
+    const status = (name: 'in-review' | 'awaiting-user' | 'resubmitted', at: number) =>
+      ({ kind: 'status', verificationId: 'v1', status: name, decidedAt: at }) as const;
+    const held = moved(STATES.waiting, status('in-review', NOW + 1));
+    expect(held.verifications[0]?.wasHeld).toBe(true);
+    expect(moved(held, status('resubmitted', NOW + 2)).verifications[0]?.wasHeld).toBeUndefined();
+    expect(moved(STATES.waiting, status('awaiting-user', NOW + 1)).verifications[0]?.wasHeld).toBeUndefined();
+  });
+
   test('a face that was given up takes its proof with it, and the attempt goes on', () => {
     const again = moved(STATES.settled, EVENTS.discarded);
     expect(again).toMatchObject({ state: 'open', proofs: [] });

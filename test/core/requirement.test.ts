@@ -125,11 +125,13 @@ describe('does a session do already?', () => {
     ['below a floor', SELFIE, ask({ floors: [ACTIVE] }), false],
     ['below the floor although essential allows it', SELFIE, ask({ floors: [ACTIVE], essential: [SELFIE] }), false],
     ['a passkey where a face is the floor', PHR, ask({ floors: [SELFIE] }), false],
+    ['a code at a client that takes none (T16)', RECOVERY, nothing, false],
     ['no strength on record', undefined, ask({ voluntary: [SELFIE] }), false],
     ['an unknown strength on record', 'urn:mace:gold', ask({ essential: [SELFIE] }), false],
   ];
   test.each(cases)('%s', (_name, held, request, expected) => {
-    expect(sessionMeets(held, request, all)).toBe(expected);
+    const reach = held === RECOVERY ? { ...all, ways: [] } : all;
+    expect(sessionMeets(held, request, reach)).toBe(expected);
   });
 });
 

@@ -380,6 +380,9 @@ describe('the hard edge of the day', () => {
     expect(own.page.status).toBe(303);
     await showFace(world, own);
     expect((await comeBack(world, own)).headers.get('location')).toContain('code=');
+    // what does not fit takes nothing away from what does
+    for (let times = 0; times < 5; times += 1)
+      expect((await world.begin(new Browser(), `too-dear-${times}`)).page.status).toBe(429);
     const again: number[] = [];
     for (let times = 0; times < 3; times += 1) {
       const begun = await world.begin(new Browser(), 'bob', { prompt: 'login' });

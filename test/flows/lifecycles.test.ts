@@ -7,6 +7,7 @@ import * as oidc from 'openid-client';
 import type { Account } from '../../src/core/account.ts';
 import { refsOf } from '../../src/login/faces.ts';
 import { openVerificationSecrets } from '../../src/login/secrets.ts';
+import { here, placeOf } from '../cli/support.ts';
 import { Browser, buttonsOf, type Page, PHONE_SAFARI, wordsOf } from '../support/browser.ts';
 import { linkIn, type Mailbox, startMailbox } from '../support/mailbox.ts';
 import { startPeer } from '../support/oidc-world.ts';
@@ -87,6 +88,11 @@ async function load(world: World, { id }: Pick<Somebody, 'id'>): Promise<Account
   const account = await world.app.parts.accounts.find(id);
   if (!account) throw new Error('there is no such account');
   return account;
+}
+
+/** Until the new face counts, to the hour. */
+async function hoursLeft(world: World, who: Somebody): Promise<number> {
+  return Math.round(((await load(world, who)).pending?.dueAt ?? 0) / HOUR - world.clock.now() / HOUR);
 }
 
 /** Pictures of faces in the store that no account has a use for: nobody could have them deleted. */
@@ -288,7 +294,7 @@ describe('a face that has changed', () => {
       expect(isAtClient(world, page)).toBe(false);
       expect((await giveUp(world, begun.browser, page)).get('error')).toBe('access_denied');
       const account = await load(world, who);
-      expect(account.pending?.dueAt).toBe(world.clock.now() + 72 * HOUR);
+      expect(await hoursLeft(world, who)).toBe(72);
       expect(faceOf(account)).toBe(who.face);
       // the device that asked for it has become nothing
       expect(begun.browser.cookie('selfie_device')).toBeUndefined();
@@ -302,6 +308,9 @@ describe('a face that has changed', () => {
       const who = await somebody(world);
       const { begun } = await leaveWaiting(world, who);
       await move(world, 72 * HOUR - 60);
+      // work that is handed out too early is put off
+      await world.app.parts.backend.jobs.hasten('renewal', Date.now());
+      await nudge(world);
       const early = await signIn(world, new Browser(), who.name);
       expect(comparedWith(world, early.begun)).toBe(who.face);
       world.clock.move(61);
@@ -407,7 +416,7 @@ describe('a face that has changed', () => {
       // the same browser asks again
       expect((await comeBack(world, begun)).status).toBe(410);
       await mailbox.waitFor(who.address);
-      expect((await load(world, who)).pending?.dueAt).toBe(world.clock.now() + 72 * HOUR);
+      expect(await hoursLeft(world, who)).toBe(72);
 
       const unlucky = await somebody(world);
       const lost = await chooseNewFace(world, unlucky, new Browser());
@@ -595,6 +604,42 @@ describe('a face that has changed', () => {
       ).rejects.toMatchObject({ error: 'invalid_grant' });
       const next = await begin(world, new Browser(), who.name);
       expect(world.sandbox.session(next.sessionId).kind).toBe('enrol');
+    });
+
+    test('T8, T14: turned in the moment in which it is pinned, it is no face to sign in with', async () => {
+      const who = await somebody(world);
+      const { accounts } = world.app.parts;
+      const begun = await borderline(who);
+      await approve(begun);
+      await until('the verdict', async () => (await world.app.parts.attempts.find(begun.uid))?.state === 'settled');
+      const { pinPortrait } = accounts;
+      const { change } = accounts;
+      accounts.pinPortrait = async (ref) => {
+        accounts.pinPortrait = pinPortrait;
+        world.clock.move(2);
+        // what the refusal does to the account comes before the face is in its place, the rest of it after
+        let isPinned = () => {};
+        const pinned = new Promise<void>((resolve) => {
+          isPinned = resolve;
+        });
+        const changes = new Promise<void>((resolve) => {
+          let count = 0;
+          accounts.change = async (id, step) => {
+            count += 1;
+            if (count === 1) return change(id, step);
+            accounts.change = change;
+            resolve();
+            await pinned;
+            return change(id, step);
+          };
+        });
+        await deliver(world, begun.sessionId, { status: 'Declined', timestamp: world.clock.now() });
+        await changes;
+        setTimeout(isPinned, 50);
+        await pinPortrait(ref);
+      };
+      await comeBack(world, begun);
+      await until('the withdrawal', async () => (await load(world, who)).standing === 'withdrawn');
     });
 
     test('T14: five finishes at once pin it once, and tell once', async () => {
@@ -857,6 +902,18 @@ describe('a verdict that turns', () => {
     await world.restart({ clients });
   });
 
+  test('R12: the command line prints the delivery log, and nothing else, when asked for it', async () => {
+    const place = await placeOf(world);
+    const log = (await journalOf(world)).filter(({ event }) => event.startsWith('logout.'));
+    const printed = (await here(['journal', '--json', '--event', 'logout.*'], place)).json();
+    expect(printed.map(({ event }) => event)).toEqual(log.map(({ event }) => event));
+    const given = (await here(['journal', '--json', '--event', 'logout.undelivered'], place)).json();
+    expect(new Set(given.map(({ event }) => event))).toEqual(new Set(['logout.undelivered']));
+    expect(await here(['journal', '--event', 'logout'], place)).toMatchObject({ code: 0, out: 'no events\n' });
+    for (const wrong of ['', '*', 'Logout.*', 'logout.*.x', '.*'])
+      expect([wrong, (await here(['journal', '--event', wrong], place)).code]).toEqual([wrong, 2]);
+  });
+
   test('T18: the journal of all this is whole, and names nobody', () => expectCleanJournal(world));
 });
 
@@ -973,7 +1030,12 @@ describe('a client with a policy of its own', () => {
     });
     const end = await begun.browser.follow(typed, (to) => to.startsWith(world.redirectUri));
     expect(isAtClient(world, end)).toBe(isLetIn);
-    if (!isLetIn) expect(isAtClient(world, await visit(world, begun, '/finish'))).toBe(false);
+    if (isLetIn) return;
+    const told = await visit(world, begun, '/finish');
+    expect([isAtClient(world, told), wordsOf(told)]).toEqual([
+      false,
+      expect.stringContaining('must happen on the same device'),
+    ]);
   });
 
   test('T18: the journal of all this is whole, and names nobody', () => expectCleanJournal(world));

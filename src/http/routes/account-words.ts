@@ -23,7 +23,7 @@ export function describeStrength(acr: string): string {
 type Kebab<S extends string> = S extends `${infer Head}_${infer Tail}` ? `${Head}-${Kebab<Tail>}` : S;
 
 /** By the part of a reason before its detail: the codes of `core/risk-rules/`. */
-const REASONS: Readonly<Record<Kebab<RuleName> | 'no-rule-spoke', string>> = {
+const REASONS: Readonly<Record<Kebab<RuleName> | 'no-rule-spoke' | 'active-unavailable', string>> = {
   'account-under-review': 'Your account was marked to be watched more closely.',
   'repeated-declines': 'Selfies for your account had been refused shortly before.',
   'anonymising-new-device': 'A new browser came through a network that hides where people are.',
@@ -34,6 +34,7 @@ const REASONS: Readonly<Record<Kebab<RuleName> | 'no-rule-spoke', string>> = {
   'new-device': 'The browser was new to us.',
   'new-network': 'The network was new for that browser.',
   'known-device-and-network': 'Browser and network were known to us.',
+  'active-unavailable': 'A stronger selfie would have been asked for, and there is none here.',
   'no-rule-spoke': 'Nothing was unusual; a selfie is the rule.',
 };
 

@@ -1,0 +1,67 @@
+// Answers that are made and not followed to their end: whoever keeps one must not get past what is taken back meanwhile (T8, invariant 5).
+
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import * as oidc from 'openid-client';
+import { Browser, PHONE_SAFARI } from '../support/browser.ts';
+import { returnUrl, showFace, until } from '../support/story.ts';
+import { exchange, startWorld, type Tokens, UNLIMITED, type World } from '../support/world.ts';
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld({ policy: UNLIMITED });
+});
+afterAll(() => world.close());
+
+async function isAlive(tokens: Tokens): Promise<boolean> {
+  const sub = String(tokens.claims()?.sub);
+  return oidc.fetchUserInfo(await world.client(), tokens.access_token, sub).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Where the library's own step leads, after the kept answer is followed. */
+async function followKept(browser: Browser, location: string): Promise<string> {
+  const page = await browser.follow(await browser.request(new URL(location, world.issuer)), (to) =>
+    to.startsWith(world.redirectUri),
+  );
+  return page.headers.get('location') ?? '';
+}
+
+test('T8: a request met by a session is not answered when the session was taken back before', async () => {
+  await world.enrol('kept');
+  const intruder = new Browser({ userAgent: PHONE_SAFARI });
+  const begun = await world.begin(intruder, 'kept');
+  const other = await world.authorize();
+  const first = await intruder.get(other.url);
+  await showFace(world, begun);
+  const stolen = await world.finish(begun);
+  // the second request is met by the new session; the redirect is kept
+  const kept = await intruder.request(first.url);
+  expect(kept.headers.get('location')).toContain('/auth/');
+  world.clock.move(60);
+  await world.sandbox.review(begun.sessionId, 'Declined');
+  await until('the login is taken back', async () => !(await isAlive(stolen)));
+  expect(await followKept(intruder, kept.headers.get('location') ?? '')).not.toContain('code=');
+});
+
+test('a login that was finished before "sign out everywhere" is ended by it, though it is followed only later', async () => {
+  const { tokens: own } = await world.enrol('everywhere');
+  const intruder = new Browser({ userAgent: PHONE_SAFARI });
+  const begun = await world.begin(intruder, 'everywhere');
+  await showFace(world, begun);
+  await intruder.get(returnUrl(world, begun), (to) => /\/auth\/|\/finish$/.test(to));
+  const finish = `${world.issuer}/interaction/${begun.uid}/finish`;
+  const kept = await until('the login is finished', async () => {
+    const page = await intruder.request(finish);
+    return /\/auth\//.test(page.headers.get('location') ?? '') && page;
+  });
+  world.clock.move(60);
+  await world.app.revoker.revokeAccount(String(own.claims()?.sub));
+  const callback = await followKept(intruder, kept.headers.get('location') ?? '');
+  const tokens = await exchange(await world.client(), begun.request, callback).catch(() => undefined);
+  expect(tokens && (await isAlive(tokens))).toBeFalsy();
+  // and a login after it is a login
+  world.clock.move(60);
+  expect(await isAlive((await world.enrol('everywhere-else')).tokens)).toBe(true);
+});

@@ -17,7 +17,10 @@ export function withDefaults(values: Partial<PolicyValues>, { production }: { pr
   // Where it was written beside that, it is a fault.
   if (complete.passkeys === 'off') complete.other_ways = complete.other_ways.filter((way) => way !== 'passkey');
   const share = 'limits.unknown_devices_per_account_per_hour';
-  if (!(share in values)) complete[share] = Math.min(complete[share], complete['limits.sessions_per_account_per_hour']);
+  // seven of ten: whoever raises or lowers the whole means the part as well
+  const whole = complete['limits.sessions_per_account_per_hour'];
+  if (!(share in values))
+    complete[share] = whole < complete[share] ? whole : Math.max(complete[share], Math.floor(whole * 0.7));
   return complete;
 }
 

@@ -65,7 +65,7 @@ export const POLICY_KEYS = {
   'limits.sessions_per_account_per_hour': number(0, 10_000, 10, 'Verifications one account may open in an hour.'),
   'limits.unknown_devices_per_account_per_hour': {
     ...number(0, 10_000, 7, 'How many of these unknown devices may open.'),
-    fallbackText: '7, or all of them where fewer are allowed',
+    fallbackText: '7 of 10, and as many of more; all of them where fewer than 7 are allowed',
   },
   'limits.sessions_per_address_per_hour': number(
     0,

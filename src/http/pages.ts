@@ -215,7 +215,10 @@ export interface Pages {
   /** 409: another sign-in for this account is under way. */
   conflict: RetryLater;
   /** 429 */
-  limited: RetryLater;
+  limited: RetryLater & {
+    /** it is nothing that this person did: the day's budget is spent */
+    readonly isBudget?: boolean;
+  };
   /** 503: the vendor cannot be reached, or will not serve us. */
   'vendor-down': RetryLater;
   /** 403: this identifier cannot enrol here (closed, or the invitation is used up or wrong). */

@@ -73,7 +73,12 @@ export type BeginOutcome =
     }
   | { readonly kind: 'enrolment-refused'; readonly reason: 'closed' | 'invitation' }
   | { readonly kind: 'conflict'; readonly retryAfterSeconds: number }
-  | { readonly kind: 'limited'; readonly retryAfterSeconds: number }
+  | {
+      readonly kind: 'limited';
+      readonly retryAfterSeconds: number;
+      /** it is nothing that this person did: the day's budget is spent */
+      readonly isBudget?: boolean;
+    }
   | { readonly kind: 'vendor-down'; readonly retryAfterSeconds: number }
   | { readonly kind: 'blocked' }
   | { readonly kind: 'no-portrait' }
@@ -87,7 +92,7 @@ export interface Beginning {
 export function createBeginning(
   parts: JourneyParts & { limiter: Limiter; ending: Ending; risk: RiskView; mailedCodes: MailedCodes },
 ): Beginning {
-  const { attempts, sealer, rules, clock, ending, journal, ledger, limiter, mailedCodes, meter } = parts;
+  const { attempts, sealer, rules, clock, ending, journal, limiter, mailedCodes } = parts;
   const { newAttempt } = createIdentification(parts);
   const { openNext, reopen } = createOpening(parts);
 
@@ -110,7 +115,6 @@ export function createBeginning(
     if (!(await attempts.create(attempt))) return { kind: 'to-waiting' };
     await Promise.all([
       ending.scheduleLapse(attempt),
-      ledger.skip(),
       journal.record({
         event: 'login.skipped',
         attempt: attempt.uid,
@@ -118,7 +122,6 @@ export function createBeginning(
         reasons: attempt.reasons,
       }),
     ]);
-    meter.count('skips');
     return { kind: 'to-finish' };
   }
 

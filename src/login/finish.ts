@@ -310,6 +310,10 @@ export function createFinishing(
         }),
       ]);
       meter.count('logins', { outcome: isSkipped(attempt) ? 'skipped' : 'success' });
+      if (isSkipped(attempt)) {
+        meter.count('skips');
+        await parts.ledger.skip();
+      }
       const settledAt = currentVerification(step.attempt)?.statusAt;
       if (proof && settledAt !== undefined) meter.observe('decision_to_redirect', Math.max(0, clock.now() - settledAt));
     }

@@ -3,7 +3,7 @@
 
 import { addressPrefix, household } from '../core/address.ts';
 import type { LoginAttempt } from '../core/attempt.ts';
-import type { Sealer, Store } from './ports.ts';
+import type { Clock, Sealer, Store } from './ports.ts';
 import type { JourneyRules } from './rules.ts';
 
 const HOUR = 3600;
@@ -14,7 +14,6 @@ const NETWORK_FACTOR = 8;
 const BEGINNINGS_FACTOR = 8;
 /** Prices are counted in whole ten-thousandths. */
 const PRICE_PARTS = 10_000;
-const SPENT_KEY = 'limit:spent';
 
 export interface Spender {
   /** the account's id, or the identifier's key of a newcomer */
@@ -74,9 +73,10 @@ export interface Limiter {
 export function createLimiter(parts: {
   store: Store;
   sealer: Sealer;
+  clock: Clock;
   rules: Pick<JourneyRules, 'limits' | 'costs'>;
 }): Limiter {
-  const { store, sealer } = parts;
+  const { clock, store, sealer } = parts;
   const { limits, costs } = parts.rules;
 
   const addressBuckets = (address: string): Bucket[] => [
@@ -95,6 +95,11 @@ export function createLimiter(parts: {
     },
   ];
 
+  /** Days are those of UTC, as in the ledger: whoever is turned away can be told when the next one begins. */
+  const today = () => new Date(clock.now() * 1000).toISOString().slice(0, 10);
+  const leftOfDay = () => DAY - (clock.now() % DAY);
+  const spentKey = () => `limit:spent:${today()}`;
+
   async function spendAll(buckets: readonly Bucket[]): Promise<Allowed> {
     const spent: Bucket[] = [];
     const refund = async () => {
@@ -106,7 +111,8 @@ export function createLimiter(parts: {
       if (count > bucket.limit) {
         await refund();
         const isNews = await store.putIfAbsent(`told:${bucket.key}`, true, bucket.windowSeconds);
-        return { kind: 'limited', by: bucket.name, retryAfterSeconds: Math.min(bucket.windowSeconds, HOUR), isNews };
+        const retryAfterSeconds = bucket.windowSeconds === DAY ? leftOfDay() : bucket.windowSeconds;
+        return { kind: 'limited', by: bucket.name, retryAfterSeconds, isNews };
       }
     }
     return { kind: 'allowed', refund };
@@ -119,7 +125,7 @@ export function createLimiter(parts: {
       : [
           {
             name: 'budget',
-            key: SPENT_KEY,
+            key: spentKey(),
             windowSeconds: DAY,
             limit: Math.round((costs.dailyHard ?? Number.POSITIVE_INFINITY) * PRICE_PARTS),
             by: Math.round(price * PRICE_PARTS),
@@ -129,8 +135,8 @@ export function createLimiter(parts: {
   /** True once a day, for whoever opens the verification that passes the edge. */
   async function isSoftEdgePassed(): Promise<boolean> {
     if (costs.dailySoft === undefined) return false;
-    const spent = await store.increment(SPENT_KEY, DAY, 0);
-    return spent > costs.dailySoft * PRICE_PARTS && (await store.putIfAbsent('told:budget-soft', true, DAY));
+    const spent = await store.increment(spentKey(), DAY, 0);
+    return spent > costs.dailySoft * PRICE_PARTS && (await store.putIfAbsent(`told:soft:${spentKey()}`, true, DAY));
   }
 
   return {
@@ -158,7 +164,7 @@ export function createLimiter(parts: {
           windowSeconds: HOUR,
           limit: limits.sessionsPerClientPerHour,
         },
-        { name: 'day', key: 'limit:day', windowSeconds: DAY, limit: limits.sessionsPerDay },
+        { name: 'day', key: `limit:day:${today()}`, windowSeconds: DAY, limit: limits.sessionsPerDay },
         ...budget(spender.price),
       ]);
       return allowed.kind === 'allowed' && (await isSoftEdgePassed()) ? { ...allowed, softEdge: true } : allowed;

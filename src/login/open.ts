@@ -80,10 +80,13 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
       await giveBack();
       if (!attempt.claims.includes(claim)) await attempts.release(claim, attempt.uid, taken.from);
       if (allowed.isNews) await journal.record({ event: 'login.limited', attempt: attempt.uid, reasons: [allowed.by] });
-      if (allowed.isNews && allowed.by === 'budget')
+      const isBudget = allowed.by === 'budget';
+      if (allowed.isNews && isBudget) {
         parts.log.error({ hard: rules.costs.dailyHard }, "the day's budget is spent: nothing is opened any more");
+        await journal.record({ event: 'budget.hard-edge' });
+      }
       await ending.rememberObstacle(attempt.uid, 'limited');
-      return { kind: 'limited', retryAfterSeconds: allowed.retryAfterSeconds };
+      return { kind: 'limited', retryAfterSeconds: allowed.retryAfterSeconds, isBudget };
     }
     if (allowed.softEdge) {
       parts.log.warn({ soft: rules.costs.dailySoft }, "the soft edge of the day's budget is passed");

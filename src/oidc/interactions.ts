@@ -61,6 +61,8 @@ export interface ConsentDetails {
 }
 
 export interface Interactions {
+  /** Does this browser hold the cookie of the interaction, be it over or not? */
+  wasBegunHere(ctx: Context, uid: string): boolean;
   /** @returns undefined when this browser did not begin it, or it is over */
   find(ctx: Context, uid: string): Promise<OpenInteraction | undefined>;
   /** What has to be proven. @param knownAccountId who it will probably be: somebody with a key is asked for it where a client wishes */
@@ -130,10 +132,14 @@ export function createInteractions(parts: {
   const strength = ({ params, client }: OpenInteraction, reach: Reach) =>
     strengthRequest(params, client.minimum_acr, floorsByScope(parts, reach, client.clientId));
 
+  const wasBegunHere = (ctx: Context, uid: string) =>
+    ctx.cookies.get(provider.cookieName('interaction'), { signed: true }) === uid;
+
   const interactions: Interactions = {
+    wasBegunHere,
+
     async find(ctx, uid) {
-      const cookie = ctx.cookies.get(provider.cookieName('interaction'), { signed: true });
-      if (cookie !== uid) return undefined;
+      if (!wasBegunHere(ctx, uid)) return undefined;
       const stored = (await provider.Interaction.find(uid)) as unknown as StoredInteraction | undefined;
       if (!stored || stored.exp <= clock.now()) return undefined;
       const client = await provider.Client.find(String(stored.params.client_id));

@@ -176,9 +176,10 @@ test('no name of an operator’s is found where none was written', () => {
   expect(scopes.toString).toBeUndefined();
 });
 
-test('the share of unknown devices shrinks with what it is a share of', () => {
+test('the share of unknown devices grows and shrinks with what it is a share of', () => {
   expect(policyOf('limits.sessions_per_account_per_hour: 3').limits.unknownDevicesPerAccountPerHour).toBe(3);
-  expect(policyOf('limits.sessions_per_account_per_hour: 30').limits.unknownDevicesPerAccountPerHour).toBe(7);
+  expect(policyOf('limits.sessions_per_account_per_hour: 30').limits.unknownDevicesPerAccountPerHour).toBe(21);
+  expect(policyOf('limits.sessions_per_account_per_hour: 8').limits.unknownDevicesPerAccountPerHour).toBe(7);
 });
 
 describe('is refused, with the line:', () => {

@@ -164,7 +164,7 @@ describe('one owner (invariant 2)', () => {
     expect((await giveUp(world, begun.browser, waiting)).get('error')).toBe('access_denied');
     expect(world.sandbox.session(begun.sessionId).deleted).toBe(true);
     await showFace(world, begun);
-    expect((await comeBack(world, begun)).status).toBe(403);
+    expect((await comeBack(world, begun)).status).toBe(410);
     expect((await visit(world, begun, '/waiting')).status).toBe(410);
     const again = await world.begin(begun.browser, name);
     expect(again.sessionId).not.toBe('');

@@ -65,3 +65,13 @@ test('a login that was finished before "sign out everywhere" is ended by it, tho
   world.clock.move(60);
   expect(await isAlive((await world.enrol('everywhere-else')).tokens)).toBe(true);
 });
+
+test('T13: the back button after the end says that it is over, in the browser that began; elsewhere it says nothing', async () => {
+  const browser = new Browser();
+  const begun = await world.begin(browser, 'back-button');
+  await showFace(world, begun);
+  const address = returnUrl(world, begun);
+  await world.finish(begun);
+  expect((await browser.request(address)).status).toBe(410);
+  expect((await new Browser().request(address)).status).toBe(403);
+});

@@ -293,7 +293,10 @@ export const samples: { readonly [N in PageName]: Readonly<Record<string, Pages[
     gone: { reason: 'gone' },
   },
   conflict: { held: { form, client, retryAfterSeconds: 180, otherWays: true } },
-  limited: { hour: { form, client, retryAfterSeconds: 1500, otherWays: false } },
+  limited: {
+    hour: { form, client, retryAfterSeconds: 1500, otherWays: false },
+    budget: { form, client, retryAfterSeconds: 50_000, otherWays: true, isBudget: true },
+  },
   'vendor-down': { soon: { form, client, retryAfterSeconds: 20, otherWays: true } },
   'enrolment-refused': {
     closed: { form, client, reason: 'closed' },

@@ -135,7 +135,19 @@ export function createAccess(parts: InteractionRouteParts) {
     reply.onTo(ctx, await interactions.refuse(interaction, error, description));
   }
 
-  return { open, readPost, readFields, isOver, formOf, originOf, offersPhone, resumeIfMet, showEnded, refuse };
+  return {
+    open,
+    explainAbsence,
+    readPost,
+    readFields,
+    isOver,
+    formOf,
+    originOf,
+    offersPhone,
+    resumeIfMet,
+    showEnded,
+    refuse,
+  };
 }
 
 function endReason(attempt: LoginAttempt): Pages['ended']['reason'] {

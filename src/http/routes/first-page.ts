@@ -237,7 +237,10 @@ export function createFirstPage(
       case 'conflict':
         return reply.page(ctx, 409, 'conflict', later(outcome.retryAfterSeconds));
       case 'limited':
-        return reply.page(ctx, 429, 'limited', later(outcome.retryAfterSeconds));
+        return reply.page(ctx, 429, 'limited', {
+          ...later(outcome.retryAfterSeconds),
+          isBudget: outcome.isBudget === true,
+        });
       case 'vendor-down':
         return reply.page(ctx, 503, 'vendor-down', later(outcome.retryAfterSeconds));
       case 'blocked':

@@ -9,13 +9,17 @@ import type { Access, InteractionRouteParts } from './access.ts';
 
 export function createHandoff(parts: InteractionRouteParts, access: Access) {
   const { journey, interactions, reply, clock, rules, sealer } = parts;
-  const { readFields } = access;
+  const { readFields, explainAbsence } = access;
 
   async function returned(ctx: Context, uid: string, token: string): Promise<void> {
     const interaction = await interactions.find(ctx, uid);
     const outcome = await journey.visits.returned(uid, token, interaction !== undefined);
     if (outcome.kind === 'on') return reply.onTo(ctx, `/interaction/${uid}/waiting`);
-    if (outcome.kind === 'nothing') return reply.page(ctx, 403, 'wrong-browser', {});
+    if (outcome.kind === 'nothing') {
+      // the browser that began it, with the back button after the end, is told that it is over
+      if (interactions.wasBegunHere(ctx, uid)) return explainAbsence(ctx, uid);
+      return reply.page(ctx, 403, 'wrong-browser', {});
+    }
     const { attempt, number, shownAt } = outcome;
     reply.page(ctx, 403, 'elsewhere', {
       denyAction: `/interaction/${uid}/deny`,

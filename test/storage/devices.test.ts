@@ -1,15 +1,12 @@
 // Known devices on the engines that need no server: what is remembered of a browser, for whom, for how long, and that nothing known is
 // out of reach of whoever takes it back.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Store } from '../../src/login/ports.ts';
 import type { DeviceVisit } from '../../src/login/stores.ts';
-import { openBackend } from '../../src/storage/backends.ts';
 import { createDeviceStore, type KeptDevices } from '../../src/storage/devices.ts';
 import { createSealer } from '../../src/storage/sealer.ts';
+import { LOCAL_ENGINES, openTwice } from './fixtures/two-backends.ts';
 
 const KEYS = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)] as const;
 const DAY = 86_400;
@@ -31,7 +28,7 @@ function skip(changes: Partial<DeviceVisit> = {}): DeviceVisit {
   return rest;
 }
 
-describe.each(['memory', 'sqlite'])('%s', (engine) => {
+describe.each(LOCAL_ENGINES)('%s', (engine) => {
   let close: () => Promise<void>;
   let store: Store;
   let devices: KeptDevices;
@@ -39,18 +36,12 @@ describe.each(['memory', 'sqlite'])('%s', (engine) => {
   let other: KeptDevices;
 
   beforeEach(async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'selfie-oidc-'));
-    const url = engine === 'memory' ? 'memory:' : `sqlite:${join(folder, 'store.sqlite')}`;
-    const one = await openBackend(url, { clock });
-    const two = engine === 'memory' ? one : await openBackend(url, { clock });
+    const { one, two, close: closeBoth } = await openTwice(engine, clock);
     const sealer = createSealer(KEYS);
     store = one.store;
     devices = createDeviceStore({ store, sealer });
     other = createDeviceStore({ store: two.store, sealer });
-    close = async () => {
-      await Promise.all([one.close(), two.close()]);
-      rmSync(folder, { recursive: true });
-    };
+    close = closeBoth;
   });
   afterEach(() => close());
 

@@ -1,14 +1,11 @@
 // Passkeys on the engines that need no server: whose they are, how many, and a counter that went back.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Store } from '../../src/login/ports.ts';
 import type { Passkey, PasskeyStore } from '../../src/login/stores.ts';
-import { openBackend } from '../../src/storage/backends.ts';
 import { createPasskeyStore } from '../../src/storage/passkeys.ts';
 import { createSealer } from '../../src/storage/sealer.ts';
+import { LOCAL_ENGINES, openTwice } from './fixtures/two-backends.ts';
 
 const KEYS = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)] as const;
 const NOW = 1_795_000_000;
@@ -28,7 +25,7 @@ const passkey = (id: string, changes: Partial<Passkey> = {}): Passkey => ({
   ...changes,
 });
 
-describe.each(['memory', 'sqlite'])('%s', (engine) => {
+describe.each(LOCAL_ENGINES)('%s', (engine) => {
   let close: () => Promise<void>;
   let store: Store;
   let passkeys: PasskeyStore;
@@ -36,18 +33,12 @@ describe.each(['memory', 'sqlite'])('%s', (engine) => {
   let other: PasskeyStore;
 
   beforeEach(async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'selfie-oidc-'));
-    const url = engine === 'memory' ? 'memory:' : `sqlite:${join(folder, 'store.sqlite')}`;
-    const one = await openBackend(url, { clock });
-    const two = engine === 'memory' ? one : await openBackend(url, { clock });
+    const { one, two, close: closeBoth } = await openTwice(engine, clock);
     const sealer = createSealer(KEYS);
     store = one.store;
     passkeys = createPasskeyStore({ store, sealer });
     other = createPasskeyStore({ store: two.store, sealer });
-    close = async () => {
-      await Promise.all([one.close(), two.close()]);
-      rmSync(folder, { recursive: true });
-    };
+    close = closeBoth;
   });
   afterEach(() => close());
 

@@ -1,14 +1,11 @@
 // Recovery codes on the engines that need no server: what opens, once, and for how long.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Store } from '../../src/login/ports.ts';
 import type { RecoveryCode } from '../../src/login/stores.ts';
-import { openBackend } from '../../src/storage/backends.ts';
 import { createRecoveryStore, type KeptRecovery } from '../../src/storage/recovery.ts';
 import { createSealer } from '../../src/storage/sealer.ts';
+import { LOCAL_ENGINES, openTwice } from './fixtures/two-backends.ts';
 
 const CODE = 'K7QZ-M2X0-91VB-TR4H';
 const KEYS = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)] as const;
@@ -25,7 +22,7 @@ const record = (changes: Partial<RecoveryCode> = {}): RecoveryCode => ({
   ...changes,
 });
 
-describe.each(['memory', 'sqlite'])('%s', (engine) => {
+describe.each(LOCAL_ENGINES)('%s', (engine) => {
   let close: () => Promise<void>;
   let store: Store;
   let recovery: KeptRecovery;
@@ -33,18 +30,12 @@ describe.each(['memory', 'sqlite'])('%s', (engine) => {
   let other: KeptRecovery;
 
   beforeEach(async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'selfie-oidc-'));
-    const url = engine === 'memory' ? 'memory:' : `sqlite:${join(folder, 'store.sqlite')}`;
-    const one = await openBackend(url, { clock });
-    const two = engine === 'memory' ? one : await openBackend(url, { clock });
+    const { one, two, close: closeBoth } = await openTwice(engine, clock);
     const sealer = createSealer(KEYS);
     store = one.store;
     recovery = createRecoveryStore({ store, sealer, clock });
     other = createRecoveryStore({ store: two.store, sealer, clock });
-    close = async () => {
-      await Promise.all([one.close(), two.close()]);
-      rmSync(folder, { recursive: true });
-    };
+    close = closeBoth;
   });
   afterEach(() => close());
 

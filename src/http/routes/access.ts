@@ -12,9 +12,9 @@ import type { AccountStore, AttemptStore, DeviceStore, PasskeyStore } from '../.
 import type { Interactions, OpenInteraction } from '../../oidc/interactions.ts';
 import { viewOfClient } from '../client-view.ts';
 import type { Cookies } from '../cookies.ts';
-import { type Csrf, readSite } from '../middleware/csrf.ts';
-import { readForm } from '../middleware/form.ts';
+import { type Csrf } from '../middleware/csrf.ts';
 import { readOrigin } from '../origin.ts';
+import { createFormReader, type Fields } from '../own-form.ts';
 import type { ClientView, InteractionForm, Pages } from '../pages.ts';
 import type { Reply } from '../reply.ts';
 import type { WaitingRoom } from '../waiting-room.ts';
@@ -41,8 +41,6 @@ export interface InteractionRouteParts {
   /** how a client is called, for pages in browsers that have no interaction */
   clientView(clientId: string): Promise<ClientView | undefined>;
 }
-
-export type Fields = Readonly<Record<string, string>>;
 
 export type Access = ReturnType<typeof createAccess>;
 
@@ -80,17 +78,7 @@ export function createAccess(parts: InteractionRouteParts) {
     return undefined;
   }
 
-  async function readFields(ctx: Context): Promise<Fields | undefined> {
-    const site = readSite(ctx.req.headers, rules.issuer);
-    if (site.kind === 'refused') {
-      reply.refusal(ctx, site.status, site.reason, 'This form was not sent from our own page.');
-      return undefined;
-    }
-    const form = await readForm(ctx);
-    if (form.kind === 'fields') return form.fields;
-    reply.refusal(ctx, form.status, form.reason, 'This form could not be read.');
-    return undefined;
-  }
+  const readFields = createFormReader({ reply, issuer: rules.issuer });
 
   function isOver(attempt: LoginAttempt): boolean {
     return attempt.state === 'ended' || attempt.state === 'spent' || hasLapsed(attempt, clock.now());

@@ -10,10 +10,9 @@ import type { AccountStore } from '../../login/stores.ts';
 import { newToken } from '../../login/tokens.ts';
 import { FRESH_SECONDS, type OwnPages } from '../../oidc/own-pages.ts';
 import type { Cookies } from '../cookies.ts';
-import { type Csrf, readSite } from '../middleware/csrf.ts';
-import { readForm } from '../middleware/form.ts';
+import { type Csrf } from '../middleware/csrf.ts';
+import { createFormReader, type Fields } from '../own-form.ts';
 import type { Reply } from '../reply.ts';
-import type { Fields } from './access.ts';
 
 /** Somebody who looks after their own account. */
 export interface AccountSession {
@@ -82,17 +81,7 @@ export function createAccountAccess(parts: AccountAccessParts): AccountAccess {
     reply.onTo(ctx, ownPages.signInPath(`${secret}.${PAGES.includes(page) ? page : ''}`));
   }
 
-  async function readFields(ctx: Context): Promise<Fields | undefined> {
-    const site = readSite(ctx.req.headers, issuer);
-    if (site.kind === 'refused') {
-      reply.refusal(ctx, site.status, site.reason, 'This form was not sent from our own page.');
-      return undefined;
-    }
-    const form = await readForm(ctx);
-    if (form.kind === 'fields') return form.fields;
-    reply.refusal(ctx, form.status, form.reason, 'This form could not be read.');
-    return undefined;
-  }
+  const readFields = createFormReader({ reply, issuer: issuer });
 
   function isOurs(ctx: Context, session: AccountSession, fields: Fields): boolean {
     if (csrf.check(session.sessionUid, fields.csrf)) return true;

@@ -8,8 +8,8 @@ import type { ActivityStore, DeviceStore, PasskeyStore } from '../../login/store
 import type { Consents } from '../../oidc/consents.ts';
 import type { Revocation } from '../../oidc/revocation.ts';
 import type { Cookies } from '../cookies.ts';
+import type { Fields } from '../own-form.ts';
 import type { Reply } from '../reply.ts';
-import type { Fields } from './access.ts';
 import { type AccountAccess, type AccountSession, isStrong } from './account-access.ts';
 import { mayDeny } from './account-view.ts';
 

@@ -11,8 +11,9 @@ import { openPerson } from '../../login/secrets.ts';
 import type { KnownPerson, OpenInteraction } from '../../oidc/interactions.ts';
 import { viewOfClient, viewOfOrigin } from '../client-view.ts';
 import { CONSENT } from '../consent-text.ts';
+import type { Fields } from '../own-form.ts';
 import type { Pages } from '../pages.ts';
-import type { Access, Fields, InteractionRouteParts } from './access.ts';
+import type { Access, InteractionRouteParts } from './access.ts';
 import type { ConsentRoutes } from './consent.ts';
 import type { WaitingRoutes } from './waiting.ts';
 

@@ -84,6 +84,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     });
   const networks = await orClose(openNetworks(config, log));
   const mail = await orClose(openMail(config, { jobs, sealer, log, nowMs, poke: () => journey.worker.poke() }));
+  const pairwiseSub = await orClose(createPairwiseSub({ store, sealer }));
   const clientName = async (clientId: string) => (await served.current.clientView(clientId))?.name ?? clientId;
   const journey = createJourney(
     { ...parts, jobs, bus, meter, revoker, rules, nowMs, networks, mailer: mail?.mailer, clientName },
@@ -115,7 +116,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       clientsFile: config.clientsFile,
       issuer: config.issuer,
       adapter: createOidcAdapter({ store, clock }),
-      pairwiseSub: await createPairwiseSub({ store, sealer }),
+      pairwiseSub,
       hasMail: mail !== undefined,
       networks,
       interactionSeconds: rules.attempt.ttlSeconds + rules.attempt.reviewWaitSeconds + INTERACTION_MARGIN_SECONDS,

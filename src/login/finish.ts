@@ -248,11 +248,12 @@ export function createFinishing(
   ): Promise<boolean> {
     const proof = bestProof(attempt);
     if (!proof || attempt.state !== 'settled') return attempt.state === 'open';
+    // nothing stronger can be asked for
+    if (proof.method === 'active') return false;
     const { origin, clientId } = attempt;
     const captures = attempt.verifications.flatMap((verification) => verification.captures ?? []);
     const assessed = await risk.assess({ account, device, origin, clientId, scopes: request.scopes, captures });
     const required = requiredBy({ ...request, need: attempt.required }, assessed, rules);
-    if (proof.method === 'active') return false;
     if (required.method === 'passive') {
       const reasons = reasonsOf(assessed, required);
       if (reasons !== assessed.reasons)

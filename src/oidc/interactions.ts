@@ -5,7 +5,6 @@ import { decodeJwt } from 'jose';
 import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
 import type { Client, InteractionResults } from 'oidc-provider';
-import type { Reach } from '../core/assurance.ts';
 import { CLAIMS_BY_SCOPE } from '../core/claims.ts';
 import { readIdentifier } from '../core/identifier.ts';
 import { type Requirement, requirementFor, sessionMeets } from '../core/requirement.ts';
@@ -16,8 +15,7 @@ import type { JourneyRules } from '../login/rules.ts';
 import type { AccountStore, PasskeyStore } from '../login/stores.ts';
 import type { PairwiseSub } from './accounts.ts';
 import type { Consents } from './consents.ts';
-import { type LoginInteractionResult, requestedScopes, strengthRequest, wantsNewProof } from './policy.ts';
-import { floorsByScope, reachOf } from './reach.ts';
+import { type LoginInteractionResult, requestedScopes, wantsNewProof, weigh } from './policy.ts';
 import type { Revocation } from './revocation.ts';
 
 /** What the library stores of a paused request; `params` were checked when it was made. */
@@ -91,12 +89,6 @@ export function createInteractions(parts: {
 }): Interactions {
   const { provider, accounts, consents, revocation, pairwiseSub, clock } = parts;
 
-  async function reachFor(client: Client, accountId: string | undefined) {
-    const holdsKey =
-      accountId !== undefined && parts.rules.passkeys && (await parts.passkeys.list(accountId)).length > 0;
-    return reachOf(parts, { clientId: client.clientId, vendorWorkflow: client.vendor_workflow }, holdsKey);
-  }
-
   async function save(interaction: OpenInteraction, result: InteractionResults): Promise<string> {
     const { stored } = interaction;
     stored.result = 'error' in result ? result : { ...stored.lastSubmission, ...result };
@@ -129,9 +121,6 @@ export function createInteractions(parts: {
     return accountId !== '' && named.every((sub) => sub === subOf(accountId, interaction.client));
   }
 
-  const strength = ({ params, client }: OpenInteraction, reach: Reach) =>
-    strengthRequest(params, client.minimum_acr, floorsByScope(parts, reach, client.clientId));
-
   const wasBegunHere = (ctx: Context, uid: string) =>
     ctx.cookies.get(provider.cookieName('interaction'), { signed: true }) === uid;
 
@@ -149,8 +138,8 @@ export function createInteractions(parts: {
     },
 
     async requirement(interaction, knownAccountId) {
-      const reach = await reachFor(interaction.client, knownAccountId);
-      return requirementFor(strength(interaction, reach), reach);
+      const { request, reach } = await weigh(parts, interaction.client, interaction.params, knownAccountId);
+      return requirementFor(request, reach);
     },
 
     loginRequest: (interaction, { kind: _kind, ...need }) => ({
@@ -202,8 +191,8 @@ export function createInteractions(parts: {
       const session = await provider.Session.get(ctx as never);
       const { accountId, acr, amr, loginTs } = session;
       if (!accountId || !loginTs) return undefined;
-      const reach = await reachFor(interaction.client, accountId);
-      if (!sessionMeets(acr, strength(interaction, reach), reach)) return undefined;
+      const { request, reach } = await weigh(parts, interaction.client, interaction.params, accountId);
+      if (!sessionMeets(acr, request, reach)) return undefined;
       if (!(await allows(interaction, accountId))) return undefined;
       const account = await accounts.find(accountId);
       if (account?.standing !== 'good') return undefined;

@@ -4,8 +4,10 @@
 import type { Client, Configuration, InteractionResults, KoaContextWithOIDC } from 'oidc-provider';
 import { errors, interactionPolicy } from 'oidc-provider';
 import type { Account } from '../core/account.ts';
-import { type Acr, isAcr, type Reach } from '../core/assurance.ts';
+import { type Acr, isAcr, type Reach, selfieFor } from '../core/assurance.ts';
 import { type StrengthRequest, sessionMeets } from '../core/requirement.ts';
+import type { PasskeyStore } from '../login/stores.ts';
+import { floorsByScope, type ReachParts, reachOf } from './reach.ts';
 
 const { Check, Prompt, base } = interactionPolicy;
 
@@ -13,7 +15,7 @@ const { Check, Prompt, base } = interactionPolicy;
  * What the request, the client's entry and the scopes it asks for demand of the strength of a login. A plain client that asks for
  * nothing but a scope is asked for what the scope requires.
  */
-export function strengthRequest(
+function strengthRequest(
   params: Readonly<Record<string, unknown>>,
   minimumAcr: unknown,
   floorsOf: (scope: string) => readonly Acr[],
@@ -72,11 +74,31 @@ function acrClaim(claims: unknown): AcrClaim | undefined {
   };
 }
 
-export interface PolicyParts {
-  /** what each scope requires at a client */
-  floorsOf(clientId: string, reach: Reach): (scope: string) => readonly Acr[];
-  /** what this client can have, of somebody known */
-  reachOf(client: Client, accountId: string): Promise<Reach>;
+export interface WeighingParts extends ReachParts {
+  readonly passkeys: Pick<PasskeyStore, 'list'>;
+}
+
+/**
+ * What a request demands, and what this client can have of this person. Their keys are read only where the client would like one: of
+ * everything else having one changes nothing.
+ *
+ * @param accountId undefined for somebody not known yet
+ */
+export async function weigh(
+  parts: WeighingParts,
+  client: Client,
+  params: Readonly<Record<string, unknown>>,
+  accountId: string | undefined,
+): Promise<{ request: StrengthRequest; reach: Reach }> {
+  const reach = reachOf(parts, { clientId: client.clientId, vendorWorkflow: client.vendor_workflow });
+  const request = strengthRequest(params, client.minimum_acr, floorsByScope(parts, reach, client.clientId));
+  const isKeyWished = request.voluntary.some((acr) => isAcr(acr) && selfieFor(acr).key);
+  if (accountId === undefined || !reach.keys || !isKeyWished) return { request, reach };
+  const holdsKey = (await parts.passkeys.list(accountId)).length > 0;
+  return { request, reach: { ...reach, holdsKey } };
+}
+
+export interface PolicyParts extends WeighingParts {
   findAccount(id: string): Promise<Account | undefined>;
 }
 
@@ -92,8 +114,7 @@ export function createInteractionPolicy(
   const isTooWeak = async (ctx: KoaContextWithOIDC) => {
     const { client, session, params } = ctx.oidc;
     if (!session?.accountId || !client) return undefined;
-    const reach = await parts.reachOf(client, session.accountId);
-    const asked = strengthRequest({ ...params }, client.minimum_acr, parts.floorsOf(client.clientId, reach));
+    const { request: asked, reach } = await weigh(parts, client, { ...params }, session.accountId);
     // a wish was heard when the login began; whoever signed in without it would be sent in a circle
     const request = ctx.oidc.result?.login ? { ...asked, voluntary: [] } : asked;
     return sessionMeets(session.acr, request, reach) ? undefined : request;

@@ -16,7 +16,7 @@ import { createFindAccount, type PairwiseSub } from './accounts.ts';
 import { type Consents, GRANT_SECONDS } from './consents.ts';
 import { ownClient } from './own-pages.ts';
 import { assertAcrClaim, createInteractionPolicy } from './policy.ts';
-import { acrsOffered, floorsByScope, reachOf } from './reach.ts';
+import { acrsOffered } from './reach.ts';
 
 const MINUTE = 60;
 const DAY = 86_400;
@@ -134,14 +134,7 @@ export function createProvider(parts: ProviderParts): Provider {
     },
     interactions: {
       url: (_ctx, interaction) => `/interaction/${interaction.uid}`,
-      policy: createInteractionPolicy({
-        floorsOf: (clientId, reach) => floorsByScope(parts, reach, clientId),
-        reachOf: async (client, accountId) => {
-          const holdsKey = parts.rules.passkeys && (await parts.passkeys.list(accountId)).length > 0;
-          return reachOf(parts, { clientId: client.clientId, vendorWorkflow: client.vendor_workflow }, holdsKey);
-        },
-        findAccount: (id) => parts.accounts.find(id),
-      }),
+      policy: createInteractionPolicy({ ...parts, findAccount: (id) => parts.accounts.find(id) }),
     },
     pkce: { required: (_ctx, client) => client.clientAuthMethod === 'none' || client.pkce !== 'optional' },
     extraClientMetadata: { properties: OWN_CLIENT_KEYS, validator: () => undefined },

@@ -14,17 +14,16 @@ export interface ReachParts {
   readonly hasMail: boolean;
 }
 
-/** @param clientId undefined for what the general policy allows */
+/** Of nobody in particular: whether a person holds a key is for `weigh` to say. @param clientId undefined for what the general policy allows */
 export function reachOf(
   { rules, hasMail }: ReachParts,
   client: { readonly clientId?: string; readonly vendorWorkflow?: unknown },
-  holdsKey = false,
 ): Reach {
   const own = rules.forClient(client.clientId ?? '');
   return {
     active: rules.workflows.active !== undefined || typeof client.vendorWorkflow === 'string',
     keys: rules.passkeys,
-    holdsKey: rules.passkeys && holdsKey,
+    holdsKey: false,
     skip: own.rules.some(({ asks }) => asks === 'skip'),
     ways: own.otherWays.filter((way) => (way !== 'email' || hasMail) && (way !== 'passkey' || rules.passkeys)),
   };

@@ -3,13 +3,17 @@
 // the login (T2). Pure: text in, text or a truth value out.
 
 import ipaddr from 'ipaddr.js';
+import { remembered } from './memo.ts';
 
 /** The prefix of what is no address. */
 export const UNKNOWN_PREFIX = 'unknown';
 
 type Address = ReturnType<typeof ipaddr.process>;
 
-function parse(text: string): Address | undefined {
+/** Read several times with every request, and from the same few browsers and proxies. */
+const REMEMBERED = 1000;
+
+const parse = remembered((text: string): Address | undefined => {
   // a zone id names an interface of ours, not a place on the network
   const bare = text.trim().replace(/%.*$/, '');
   // only the four-part form: "1", "0x7f.1" and "010.0.0.1" mean different hosts to different parsers
@@ -19,7 +23,7 @@ function parse(text: string): Address | undefined {
   } catch {
     return undefined;
   }
-}
+}, REMEMBERED);
 
 /**
  * The one spelling of an address: IPv4 in four parts (also when it came mapped into IPv6), IPv6 as RFC 5952 has it.

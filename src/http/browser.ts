@@ -4,6 +4,7 @@
 
 import Bowser from 'bowser';
 import { type BrowserFamily, browserFamily } from '../core/browser-family.ts';
+import { remembered } from '../core/memo.ts';
 
 export interface Browser {
   readonly family: BrowserFamily;
@@ -16,6 +17,9 @@ const UNKNOWN: Browser = { family: 'other', platform: 'unknown', label: 'an unkn
 
 /** A longer header is no browser's: the parser runs some hundred patterns over it. */
 const MAX_LENGTH = 512;
+
+/** Many people share a few hundred browsers. */
+const REMEMBERED = 500;
 
 /** Apps that show a page inside themselves: another cookie jar than the browser of the same engine (T24). */
 const IN_APP = /;\s?wv\)|\b(?:FBAN|FBAV|Instagram|GSA|Line|MicroMessenger|TikTok|Snapchat)\//;
@@ -41,6 +45,10 @@ const SYSTEM_LABELS: Readonly<Record<string, string>> = {
 /** Reads a User-Agent header. Never throws; what it does not know is `other`, `unknown`. */
 export function readBrowser(userAgent: string | undefined): Browser {
   if (userAgent === undefined || userAgent.trim() === '' || userAgent.length > MAX_LENGTH) return UNKNOWN;
+  return parseBrowser(userAgent);
+}
+
+const parseBrowser = remembered((userAgent: string): Browser => {
   try {
     const parsed = Bowser.parse(userAgent);
     const family = browserFamily(IN_APP.test(userAgent) ? 'webview' : parsed.browser.name);
@@ -49,7 +57,7 @@ export function readBrowser(userAgent: string | undefined): Browser {
   } catch {
     return UNKNOWN;
   }
-}
+}, REMEMBERED);
 
 function platformOf(type: string | undefined): Browser['platform'] {
   return type === 'desktop' || type === 'mobile' || type === 'tablet' ? type : 'unknown';

@@ -14,6 +14,7 @@ import type { JourneyRules } from '../login/rules.ts';
 import type { AccountStore, PasskeyStore } from '../login/stores.ts';
 import { createFindAccount, type PairwiseSub } from './accounts.ts';
 import { type Consents, GRANT_SECONDS } from './consents.ts';
+import { createCookieSigner } from './cookie-signer.ts';
 import { ownClient } from './own-pages.ts';
 import { assertAcrClaim, createInteractionPolicy } from './policy.ts';
 import { acrsOffered } from './reach.ts';
@@ -68,7 +69,8 @@ export function createProvider(parts: ProviderParts): Provider {
     clients: [...parts.clients, ownClient(parts.issuer)] as NonNullable<Configuration['clients']>,
     jwks: parts.jwks,
     cookies: {
-      keys: [...parts.cookieKeys],
+      // its types know keygrip alone
+      keys: createCookieSigner(parts.cookieKeys) as never,
       long: { signed: true, httpOnly: true, sameSite: 'lax', path: '/' },
       short: { signed: true, httpOnly: true, sameSite: 'lax' },
     },

@@ -2,6 +2,7 @@
 // same is taken out here by name and by shape. Pure; nothing here throws, as a log line must not end a login.
 
 import { AppError } from '../core/errors.ts';
+import { remembered } from '../core/memo.ts';
 
 const REDACTED = '[redacted]';
 
@@ -11,10 +12,13 @@ const SECRET_NAME =
 /** Names like those above that are harmless: an error's or a finding's code, a status. */
 const PLAIN_NAME = /^(?:code|token_type|status_code|error_code)$/;
 
-function namesSecret(name: string): boolean {
+/** Fields are named by our own code: there are some hundred names. */
+const NAMES = 1000;
+
+const namesSecret = remembered((name: string): boolean => {
   const snake = name.replace(/([a-z])([A-Z])/g, '$1_$2').replaceAll('-', '_');
   return SECRET_NAME.test(snake) && !PLAIN_NAME.test(snake);
-}
+}, NAMES);
 
 /** Segments after which the rest of a path is a bearer secret: return token, phone hand-off, invitation, links of mails, receipts. */
 const TOKEN_FOLLOWS = new Set(['return', 'phone', 'invite', 'link', 'not-me', 'deleted']);
@@ -44,10 +48,14 @@ function decoded(segment: string): string {
   }
 }
 
+/** Whatever is taken out of a text has one of these in it; most texts have none. */
+const SUSPICIOUS = /[/@]|eyJ|bearer|basic|dpop/i;
+
 /** Free text without addresses' paths and queries, bearer tokens, JWTs, e-mail addresses; cut at 2,000 characters. */
 export function redactText(text: string): string {
-  return text
-    .slice(0, MAX_TEXT)
+  const cut = text.slice(0, MAX_TEXT);
+  if (!SUSPICIOUS.test(cut)) return cut;
+  return cut
     .replace(/\b(https?|wss?|rediss?|postgres(?:ql)?|smtps?):\/\/[^\s"'<>]+/gi, (url) => originOf(url))
     .replace(/(\/(?:return|phone|invite|link|not-me|deleted)\/)[^\s"'<>/]+/gi, `$1${REDACTED}`)
     .replace(/(\/[A-Za-z0-9._~/%-]*)\?[^\s"'<>]+/g, '$1')

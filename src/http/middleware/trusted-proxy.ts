@@ -42,7 +42,7 @@ export function trustedProxy(options: { readonly issuer: string; readonly trust:
     state.peerTrusted = trusts(options.trust, peer);
     state.forwarding = seen.length === 0 ? 'none' : state.peerTrusted ? 'trusted' : 'untrusted';
     state.clientAddress = clientAddress(options.trust, peer, req.headers['x-forwarded-for']);
-    state.viaPublicName = hostOf(req.headers.host) === issuer.hostname;
+    state.viaPublicName = req.headers.host === issuer.host || hostOf(req.headers.host) === issuer.hostname;
 
     for (const name of seen) delete req.headers[name];
     for (const name of Object.keys(req.headers)) if (REWRITING.test(name)) delete req.headers[name];

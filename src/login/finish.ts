@@ -11,7 +11,7 @@ import { isEnough } from '../core/requirement.ts';
 import type { Proof } from '../core/verdict.ts';
 import type { LoginRequest } from './begin.ts';
 import { bindingOf } from './bind.ts';
-import type { Ending } from './ending.ts';
+import { type Ending, LAPSE } from './ending.ts';
 import type { Enrolment } from './enrol.ts';
 import { reasonsOf, requiredBy, skipFor } from './identify.ts';
 import type { LateVerdicts } from './late.ts';
@@ -93,11 +93,20 @@ export function createFinishing(
     const attempt = await attempts.find(input.request.uid);
     if (!attempt) return { kind: 'over' };
     // the answer to the first finish was lost: the same browser, the same interaction, the same answer (R6)
-    if (attempt.state === 'spent') return answer(attempt, input.device, false);
+    if (attempt.state === 'spent') return answer(attempt, await findDevice(attempt, attempt.accountId));
     if (attempt.state === 'ended' || hasLapsed(attempt, clock.now())) return { kind: 'over' };
     if (attempt.state !== 'settled') return { kind: 'not-yet' };
+    const binding = attempt.proofs.length > 0 ? bindingOf(attempt, rules) : undefined;
+    if (binding?.kind === 'refused') await discard(attempt, binding.reasons);
+    if (binding && binding.kind !== 'bound') return { kind: 'not-yet' };
+    const bound = binding && { event: 'login.bound', attempt: attempt.uid, by: binding.by };
+    const [outcome] = await Promise.all([finishHere(attempt, input), bound && journal.record(bound)]);
+    return outcome;
+  }
+
+  /** In the browser that began, and with a face, if there is one, of whoever holds it. */
+  async function finishHere(attempt: LoginAttempt, input: FinishInput): Promise<FinishOutcome> {
     const isBySelfie = attempt.proofs.length > 0;
-    if (isBySelfie && !(await isBound(attempt))) return { kind: 'not-yet' };
     const arrived = await arrive(attempt);
     if (!arrived) {
       await ending.end(attempt.uid, 'refused');
@@ -122,16 +131,11 @@ export function createFinishing(
     return spend(arrived.attempt, arrived.account, strength, input);
   }
 
-  /** Is the accepted face that of whoever holds this browser? */
-  async function isBound(attempt: LoginAttempt): Promise<boolean> {
-    const binding = bindingOf(attempt, rules);
-    if (binding.kind === 'refused') {
-      const refusal = { kind: 'discarded', failed: ['captured-elsewhere'] } as const;
-      await attempts.change(attempt.uid, (a) => advance(a, refusal, rules.attempt, clock.now()));
-      await journal.record({ event: 'verification.refused', attempt: attempt.uid, reasons: binding.reasons });
-    }
-    if (binding.kind === 'bound') await journal.record({ event: 'login.bound', attempt: attempt.uid, by: binding.by });
-    return binding.kind === 'bound';
+  /** The accepted face is not that of whoever holds this browser. */
+  async function discard(attempt: LoginAttempt, reasons: readonly string[]): Promise<void> {
+    const refusal = { kind: 'discarded', failed: ['captured-elsewhere'] } as const;
+    await attempts.change(attempt.uid, (a) => advance(a, refusal, rules.attempt, clock.now()));
+    await journal.record({ event: 'verification.refused', attempt: attempt.uid, reasons });
   }
 
   /** The account this attempt ends in; made or renewed where the verification was a document check. */
@@ -280,45 +284,50 @@ export function createFinishing(
     }
     const proof = bestProof(attempt);
     const face = proof && enrolment.reviewedFace(attempt, proof);
-    for (const { verificationId, authTime: acceptedAt, purpose } of attempt.proofs) {
-      const bringsFace = face !== undefined && verificationId === proof?.verificationId;
-      const allowance = { accountId: account.id, acceptedAt, purpose, ...(bringsFace ? { bringsFace } : {}) } as const;
-      await late.allow(verificationId, allowance);
-    }
-    // the selfie behind a skip vouches once more: what it allowed must be found as long as this login lives (T8)
-    for (const { factor, rests } of attempt.factors) if (factor === 'device') await Promise.all(rests.map(late.renew));
-    if (attempt.consent) {
-      const { consent } = attempt;
-      await accounts.change(account.id, (a) => (a.consent?.version === consent.version ? a : { ...a, consent }));
-    }
+    const { consent } = attempt;
+    await Promise.all([
+      ...attempt.proofs.map(({ verificationId, authTime: acceptedAt, purpose }) => {
+        const bringsFace = face !== undefined && verificationId === proof?.verificationId;
+        const allowance = {
+          accountId: account.id,
+          acceptedAt,
+          purpose,
+          ...(bringsFace ? { bringsFace } : {}),
+        } as const;
+        return late.allow(verificationId, allowance);
+      }),
+      // the selfie behind a skip vouches once more: what it allowed must be found as long as this login lives (T8)
+      ...attempt.factors.flatMap(({ factor, rests }) => (factor === 'device' ? rests.map(late.renew) : [])),
+      consent && consent.version !== account.consent?.version
+        ? accounts.change(account.id, (a) => (a.consent?.version === consent.version ? a : { ...a, consent }))
+        : undefined,
+    ]);
     const event = { kind: 'finished', accountId: account.id } as const;
     const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
     if (!step || step.kind === 'refused') return { kind: 'over' };
-    if (step.kind === 'moved') {
-      if (proof && face) await replaceFace(account, step.attempt, proof, face);
-      await notices.signedIn(account, step.attempt);
-      await Promise.all([
-        ending.cleanUp(step.attempt),
-        jobs.cancel('lapse', attempt.uid),
-        noteSignIn(account, step.attempt, strength),
-        journal.record({
-          event: 'login.finished',
-          attempt: attempt.uid,
-          account: account.id,
-          client: attempt.clientId,
-          acr: strength.acr,
-          reasons: attempt.reasons,
-        }),
-      ]);
-      meter.count('logins', { outcome: isSkipped(attempt) ? 'skipped' : 'success' });
-      if (isSkipped(attempt)) {
-        meter.count('skips');
-        await parts.ledger.skip();
-      }
-      const settledAt = currentVerification(step.attempt)?.statusAt;
-      if (proof && settledAt !== undefined) meter.observe('decision_to_redirect', Math.max(0, clock.now() - settledAt));
-    }
-    return answer(step.attempt, input.device, step.kind === 'moved');
+    if (step.kind !== 'moved') return answer(step.attempt, await findDevice(step.attempt, account.id));
+    if (proof && face) await replaceFace(account, step.attempt, proof, face);
+    const [deviceToken] = await Promise.all([
+      rememberDevice(step.attempt, account.id, input.device),
+      notices.signedIn(account, step.attempt),
+      ending.cleanUp(step.attempt),
+      jobs.cancel(LAPSE, attempt.uid),
+      noteSignIn(account, step.attempt, strength),
+      journal.record({
+        event: 'login.finished',
+        attempt: attempt.uid,
+        account: account.id,
+        client: attempt.clientId,
+        acr: strength.acr,
+        reasons: attempt.reasons,
+      }),
+      isSkipped(attempt) ? parts.ledger.skip() : undefined,
+    ]);
+    meter.count('logins', { outcome: isSkipped(attempt) ? 'skipped' : 'success' });
+    if (isSkipped(attempt)) meter.count('skips');
+    const settledAt = currentVerification(step.attempt)?.statusAt;
+    if (proof && settledAt !== undefined) meter.observe('decision_to_redirect', Math.max(0, clock.now() - settledAt));
+    return answer(step.attempt, deviceToken);
   }
 
   /**
@@ -342,13 +351,12 @@ export function createFinishing(
     );
   }
 
-  async function answer(attempt: LoginAttempt, device: string | undefined, isFirst: boolean): Promise<FinishOutcome> {
+  function answer(attempt: LoginAttempt, deviceToken: string | undefined): FinishOutcome {
     const strength = strengthOf(bestProof(attempt), attempt.factors);
     const { accountId } = attempt;
     if (!strength || !accountId) return { kind: 'over' };
     const verificationIds = attempt.proofs.map((each) => each.verificationId);
     const rests = attempt.factors.flatMap((factor) => factor.rests);
-    const deviceToken = await (isFirst ? rememberDevice : findDevice)(attempt, accountId, device);
     const { acr, amr, authTime } = strength;
     return {
       kind: 'login',
@@ -398,7 +406,8 @@ export function createFinishing(
   }
 
   /** The cookie of a login that is told again, unless it was taken back since: nothing becomes known by asking twice. */
-  async function findDevice(attempt: LoginAttempt, accountId: string): Promise<string | undefined> {
+  async function findDevice(attempt: LoginAttempt, accountId: string | undefined): Promise<string | undefined> {
+    if (accountId === undefined) return undefined;
     const token = deviceTokenOf(attempt);
     return (await devices.find(hashToken(token), accountId)) && token;
   }

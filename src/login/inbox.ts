@@ -18,9 +18,12 @@ const UNOWNED_RETRY_MS = [500, 1_000, 2_000, 5_000, 10_000, 20_000];
 /** A stale delivery is worth one look in this time, however often it comes. */
 const STALE_LOOK_EVERY_SECONDS = 300;
 
-interface StoredEvent {
-  /** sealed VendorEvent; gone once it has had its effect */
-  readonly sealed?: string;
+/** The job behind a delivery holds the delivery itself: there is nothing else that could be missing when it runs. */
+interface DeliveryPayload {
+  /** VendorEvent */
+  readonly sealed: string;
+  /** how often it was put off because nobody owned the verification yet */
+  readonly tries?: number;
 }
 
 export interface Inbox {
@@ -32,6 +35,7 @@ export interface Inbox {
 
 export function createInbox(parts: JourneyParts & { settlement: Settlement; poke: () => void }): Inbox {
   const { attempts, clock, jobs, log, nowMs, sealer, settlement, store, vendor } = parts;
+  /** There once the event has had its effect; until then its job is there. */
   const recordKey = (eventKey: string) => `event:${eventKey}`;
 
   async function lookAt(verificationId: string): Promise<void> {
@@ -59,22 +63,20 @@ export function createInbox(parts: JourneyParts & { settlement: Settlement; poke
       }
       if (reading.event.kind === 'other') return { status: 202, result: 'ignored' };
       const key = reading.eventKey;
-      const sealed = sealer.seal(JSON.stringify(reading.event), recordKey(key));
-      // the record first, or a worker might take the job before there is anything to find; a crash in between is mended by the
-      // vendor's repeat, which schedules again
-      const isNew = await store.putIfAbsent<StoredEvent>(recordKey(key), { sealed }, EVENT_MEMORY_SECONDS);
-      await jobs.schedule({ kind: DELIVERY, id: key, dueAtMs: nowMs() });
+      if ((await store.get(recordKey(key))) !== undefined) return { status: 202, result: 'replay' };
+      const payload: DeliveryPayload = { sealed: sealer.seal(JSON.stringify(reading.event), recordKey(key)) };
+      // of two at once the second takes the first one's place: one job an event
+      await jobs.schedule({ kind: DELIVERY, id: key, dueAtMs: nowMs(), payload });
       parts.poke();
-      return { status: 202, result: isNew ? 'accepted' : 'replay' };
+      return { status: 202, result: 'accepted' };
     },
 
     async process(job) {
-      const stored = await store.get<StoredEvent>(recordKey(job.id));
-      if (!stored?.sealed) return jobs.cancel(DELIVERY, job.id);
-      const event: VendorEvent = JSON.parse(sealer.openText(stored.sealed, recordKey(job.id)));
+      const { sealed } = job.payload as DeliveryPayload;
+      const event: VendorEvent = JSON.parse(sealer.openText(sealed, recordKey(job.id)));
       if (event.kind === 'verification' && !(await settleOrRetry(job, event.verdict))) return;
-      await store.set<StoredEvent>(recordKey(job.id), {}, EVENT_MEMORY_SECONDS);
-      await jobs.cancel(DELIVERY, job.id);
+      // asked in one turn, so both are in one commit where the engine groups; a crash in between repeats an effect that is idempotent
+      await Promise.all([store.set(recordKey(job.id), true, EVENT_MEMORY_SECONDS), jobs.cancel(DELIVERY, job.id)]);
     },
   };
 
@@ -82,7 +84,7 @@ export function createInbox(parts: JourneyParts & { settlement: Settlement; poke
   async function settleOrRetry(job: Job, verdict: Verdict): Promise<boolean> {
     const settled = await settlement.settle(verdict);
     if (settled.kind !== 'unowned') return true;
-    const tries = (job.payload as { tries?: number } | undefined)?.tries ?? 0;
+    const { sealed, tries = 0 } = job.payload as DeliveryPayload;
     const delayMs = UNOWNED_RETRY_MS[tries];
     if (delayMs === undefined) {
       log.info(
@@ -91,7 +93,8 @@ export function createInbox(parts: JourneyParts & { settlement: Settlement; poke
       );
       return true;
     }
-    await jobs.schedule({ kind: DELIVERY, id: job.id, dueAtMs: nowMs() + delayMs, payload: { tries: tries + 1 } });
+    const payload: DeliveryPayload = { sealed, tries: tries + 1 };
+    await jobs.schedule({ kind: DELIVERY, id: job.id, dueAtMs: nowMs() + delayMs, payload });
     return false;
   }
 }

@@ -100,20 +100,26 @@ export function createLimiter(parts: {
   const leftOfDay = () => DAY - (clock.now() % DAY);
   const spentKey = () => `limit:spent:${today()}`;
 
-  async function spendAll(buckets: readonly Bucket[]): Promise<Allowed> {
+  /**
+   * @param stages one after another: a stage is only counted in when all before it have room, as a count that is taken back a moment
+   *               later may have turned somebody else away meanwhile
+   */
+  async function spendAll(...stages: readonly (readonly Bucket[])[]): Promise<Allowed> {
     const spent: Bucket[] = [];
     const refund = async () => {
       await Promise.all(spent.map(({ key, windowSeconds, by = 1 }) => store.increment(key, windowSeconds, -by)));
     };
-    for (const bucket of buckets) {
-      const count = await store.increment(bucket.key, bucket.windowSeconds, bucket.by ?? 1);
-      spent.push(bucket);
-      if (count > bucket.limit) {
-        await refund();
-        const isNews = await store.putIfAbsent(`told:${bucket.key}`, true, bucket.windowSeconds);
-        const retryAfterSeconds = bucket.windowSeconds === DAY ? leftOfDay() : bucket.windowSeconds;
-        return { kind: 'limited', by: bucket.name, retryAfterSeconds, isNews };
-      }
+    for (const stage of stages) {
+      const counts = await Promise.all(
+        stage.map(({ key, windowSeconds, by = 1 }) => store.increment(key, windowSeconds, by)),
+      );
+      spent.push(...stage);
+      const full = stage.find((bucket, index) => (counts[index] ?? Number.POSITIVE_INFINITY) > bucket.limit);
+      if (full === undefined) continue;
+      await refund();
+      const isNews = await store.putIfAbsent(`told:${full.key}`, true, full.windowSeconds);
+      const retryAfterSeconds = full.windowSeconds === DAY ? leftOfDay() : full.windowSeconds;
+      return { kind: 'limited', by: full.name, retryAfterSeconds, isNews };
     }
     return { kind: 'allowed', refund };
   }
@@ -148,25 +154,29 @@ export function createLimiter(parts: {
         windowSeconds: HOUR,
         limit: limits.unknownDevicesPerAccountPerHour,
       };
-      // the address first: whoever fills a person's bucket has to come from many networks
-      const allowed = await spendAll([
-        ...addressBuckets(spender.address),
-        ...(spender.knownDevice ? [] : [unknown]),
-        {
-          name: 'account',
-          key: `limit:account:${person}`,
-          windowSeconds: HOUR,
-          limit: limits.sessionsPerAccountPerHour,
-        },
-        {
-          name: 'client',
-          key: `limit:client:${spender.clientId}`,
-          windowSeconds: HOUR,
-          limit: limits.sessionsPerClientPerHour,
-        },
-        { name: 'day', key: `limit:day:${today()}`, windowSeconds: DAY, limit: limits.sessionsPerDay },
-        ...budget(spender.price),
-      ]);
+      // the address first: whoever fills a person's bucket has to come from many networks; and the person's before everybody's
+      const allowed = await spendAll(
+        addressBuckets(spender.address),
+        spender.knownDevice ? [] : [unknown],
+        [
+          {
+            name: 'account',
+            key: `limit:account:${person}`,
+            windowSeconds: HOUR,
+            limit: limits.sessionsPerAccountPerHour,
+          },
+        ],
+        [
+          {
+            name: 'client',
+            key: `limit:client:${spender.clientId}`,
+            windowSeconds: HOUR,
+            limit: limits.sessionsPerClientPerHour,
+          },
+          { name: 'day', key: `limit:day:${today()}`, windowSeconds: DAY, limit: limits.sessionsPerDay },
+          ...budget(spender.price),
+        ],
+      );
       return allowed.kind === 'allowed' && (await isSoftEdgePassed()) ? { ...allowed, softEdge: true } : allowed;
     },
     spendGuess: (address) => spendAll(addressBuckets(address)),
@@ -182,20 +192,24 @@ export function createLimiter(parts: {
     spendWay({ person, address, knownDevice, isEnrolment }) {
       const kind = isEnrolment ? 'codes' : 'ways';
       const share = knownDevice ? `${kind}-known` : kind;
-      return spendAll([
-        {
-          name: 'other-ways-address',
-          key: `limit:${kind}-address:${sealer.keyedHash(household(address), 'limit')}`,
-          windowSeconds: HOUR,
-          limit: limits.otherWaysPerAddressPerHour,
-        },
-        {
-          name: 'other-ways',
-          key: `limit:${share}:${sealer.keyedHash(person, 'limit')}`,
-          windowSeconds: HOUR,
-          limit: limits.otherWaysPerAccountPerHour,
-        },
-      ]);
+      return spendAll(
+        [
+          {
+            name: 'other-ways-address',
+            key: `limit:${kind}-address:${sealer.keyedHash(household(address), 'limit')}`,
+            windowSeconds: HOUR,
+            limit: limits.otherWaysPerAddressPerHour,
+          },
+        ],
+        [
+          {
+            name: 'other-ways',
+            key: `limit:${share}:${sealer.keyedHash(person, 'limit')}`,
+            windowSeconds: HOUR,
+            limit: limits.otherWaysPerAccountPerHour,
+          },
+        ],
+      );
     },
   };
 }

@@ -109,13 +109,8 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
       return { kind: 'over' };
     }
     if (isNew) {
-      await ending.scheduleLapse(attempt);
-      await journal.record({
-        event: 'login.begun',
-        attempt: attempt.uid,
-        client: attempt.clientId,
-        purpose: attempt.next,
-      });
+      const begun = { event: 'login.begun', attempt: attempt.uid, client: attempt.clientId, purpose: attempt.next };
+      await Promise.all([ending.scheduleLapse(attempt), journal.record(begun)]);
     }
     const outcome = await openAtVendor(attempt, workflowId, claim, phone);
     if (outcome.refund) await allowed.refund();
@@ -281,13 +276,16 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
       sealed: sealVerification(sealer, attempt.uid, newSecrets(opened.url, phoneToken)),
       claim: made.claim,
     } as const;
-    const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, now));
-    await parts.ledger.open({
-      verificationId: verification.id,
-      client: attempt.clientId,
-      account: sealer.keyedHash(openPerson(sealer, attempt).accountId, 'ledger'),
-      reason: purpose,
-    });
+    const [step] = await Promise.all([
+      attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, now)),
+      // whatever becomes of the attempt, the vendor has it
+      parts.ledger.open({
+        verificationId: verification.id,
+        client: attempt.clientId,
+        account: sealer.keyedHash(openPerson(sealer, attempt).accountId, 'ledger'),
+        reason: purpose,
+      }),
+    ]);
     if (step?.kind !== 'moved') {
       await ending.scheduleDelete(verification.id);
       return { kind: 'over' };

@@ -60,11 +60,11 @@ export function createSettlement(
     const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
     if (step?.kind !== 'moved') return note(step, attempt, verdict);
     const current = step.attempt.verifications.find((each) => each.id === verdict.verificationId);
-    const wasHeld = attempt.verifications.some((each) => each.id === current?.id && meaningOf(each.status) === 'held');
+    const before = attempt.verifications.find((each) => each.id === current?.id);
     if (current && meaningOf(current.status) === 'held') {
       // every poll finds it held: told once
-      if (!wasHeld) await hold(step.attempt, current);
-    } else {
+      if (!isHeld(before)) await hold(step.attempt, current);
+    } else if (wasHeld(before)) {
       await attempts.letGo(verdict.verificationId);
     }
     await bus.publish(attempt.uid);
@@ -153,7 +153,7 @@ export function createSettlement(
     meter.count('verifications', { reason: verification.purpose, outcome });
     await Promise.all([
       jobs.cancel(LOOK, verification.id),
-      attempts.letGo(verification.id),
+      wasHeld(verification) ? attempts.letGo(verification.id) : undefined,
       ledger.settle(verification.id, outcome),
       journal.record({
         event: failed.length === 0 ? 'login.settled' : 'verification.refused',
@@ -184,6 +184,14 @@ export function createSettlement(
   }
 
   return { settle };
+}
+
+function isHeld(verification: Verification | undefined): boolean {
+  return verification !== undefined && meaningOf(verification.status) === 'held';
+}
+
+function wasHeld(verification: Verification | undefined): boolean {
+  return isHeld(verification) || verification?.wasHeld === true;
 }
 
 function isOnlyTooOld(conclusion: Conclusion): boolean {

@@ -10,6 +10,7 @@ import {
   NUMBER_LIFE_SECONDS,
   type Verification,
 } from '../core/attempt.ts';
+import { bindingOf } from './bind.ts';
 import type { Ending } from './ending.ts';
 import { scheduleReturnedLooks } from './look.ts';
 import type { JourneyParts } from './rules.ts';
@@ -17,8 +18,8 @@ import { openVerificationSecrets } from './secrets.ts';
 import { hashToken } from './tokens.ts';
 
 export type ReturnOutcome =
-  /** the starting browser: on to the waiting page */
-  | { readonly kind: 'on' }
+  /** the starting browser: on to the waiting page, or to the end where the verdict came first */
+  | { readonly kind: 'on'; readonly to: 'waiting' | 'finish' }
   /** the capturing device, with the right token: it gets the number and may deny */
   | { readonly kind: 'elsewhere'; readonly attempt: LoginAttempt; readonly number: string; readonly shownAt: number }
   /** a token that is not, or no longer, of use; nothing changed */
@@ -49,6 +50,11 @@ export function createVisits(parts: JourneyParts & { ending: Ending }): Visits {
     return attempt && isLive(attempt, clock.now()) ? attempt : undefined;
   }
 
+  /** Whatever else there is to say about it, the waiting page could only lead on. */
+  function isReady(attempt: LoginAttempt): boolean {
+    return attempt.state === 'settled' && bindingOf(attempt, rules).kind === 'bound';
+  }
+
   function withToken(attempt: LoginAttempt | undefined, token: string): Verification | undefined {
     const current = attempt && currentVerification(attempt);
     return current?.returnTokens.includes(hashToken(token)) ? current : undefined;
@@ -58,7 +64,7 @@ export function createVisits(parts: JourneyParts & { ending: Ending }): Visits {
     async returned(uid, token, here) {
       const attempt = await findLive(uid);
       const current = withToken(attempt, token);
-      if (!attempt || !current) return { kind: here ? 'on' : 'nothing' };
+      if (!attempt || !current) return here ? { kind: 'on', to: 'waiting' } : { kind: 'nothing' };
       if (!here && current.conclusion === 'refused') return { kind: 'nothing' };
       const event = { kind: 'returned', returnToken: hashToken(token), here } as const;
       const step = await attempts.change(uid, (a) => advance(a, event, rules.attempt, clock.now()));
@@ -67,7 +73,7 @@ export function createVisits(parts: JourneyParts & { ending: Ending }): Visits {
         await bus.publish(uid);
         if (!here) await journal.record({ event: 'return.elsewhere', attempt: uid, verification: current.id });
       }
-      if (here) return { kind: 'on' };
+      if (here) return { kind: 'on', to: step && isReady(step.attempt) ? 'finish' : 'waiting' };
       const secrets = openVerificationSecrets(sealer, attempt);
       const shownAt = current.returnedElsewhereAt ?? clock.now();
       return secrets ? { kind: 'elsewhere', attempt, number: secrets.number, shownAt } : { kind: 'nothing' };

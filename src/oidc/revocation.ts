@@ -115,16 +115,20 @@ export function createRevocation(parts: {
       const code = oidc.entities.AuthorizationCode;
       if (login?.proofIds) {
         const made = login.proofIds;
-        await store.update<readonly string[], void>(proofKey(sessionUid), (proofs = []) => ({
-          kind: 'write',
-          value: [...new Set([...proofs, ...made])].slice(-MOST_PROOFS),
-          ttlSeconds: MEMORY_SECONDS,
-          result: undefined,
-        }));
         const ids = [...made, accountProof(oidc.session.accountId)];
-        await Promise.all(ids.map((proof) => note(proof, sessionUid, code?.grantId)));
-        await Promise.all(made.map(revokeIfRefused));
-        const signedOutAt = await store.get<number>(signedOutKey(oidc.session.accountId));
+        await Promise.all([
+          store.update<readonly string[], void>(proofKey(sessionUid), (proofs = []) => ({
+            kind: 'write',
+            value: [...new Set([...proofs, ...made])].slice(-MOST_PROOFS),
+            ttlSeconds: MEMORY_SECONDS,
+            result: undefined,
+          })),
+          ...ids.map((proof) => note(proof, sessionUid, code?.grantId)),
+        ]);
+        const [signedOutAt] = await Promise.all([
+          store.get<number>(signedOutKey(oidc.session.accountId)),
+          ...made.map(revokeIfRefused),
+        ]);
         // finished before "sign out everywhere", and followed to its end only after it
         if (signedOutAt !== undefined && (login.finishedAt ?? 0) <= signedOutAt) {
           await Promise.all(made.filter((proof) => proof.startsWith('login:')).map(revocation.revoke));

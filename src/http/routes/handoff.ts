@@ -14,7 +14,7 @@ export function createHandoff(parts: InteractionRouteParts, access: Access) {
   async function returned(ctx: Context, uid: string, token: string): Promise<void> {
     const interaction = await interactions.find(ctx, uid);
     const outcome = await journey.visits.returned(uid, token, interaction !== undefined);
-    if (outcome.kind === 'on') return reply.onTo(ctx, `/interaction/${uid}/waiting`);
+    if (outcome.kind === 'on') return reply.onTo(ctx, `/interaction/${uid}/${outcome.to}`);
     if (outcome.kind === 'nothing') {
       // the browser that began it, with the back button after the end, is told that it is over
       if (interactions.wasBegunHere(ctx, uid)) return explainAbsence(ctx, uid);

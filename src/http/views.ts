@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ejs from 'ejs';
 import { CONSENT, consentNotice } from './consent-text.ts';
@@ -50,6 +50,18 @@ export function createViews(options: ViewsOptions = {}): Views {
     const filename = join(directory, file);
     return ejs.compile(readFileSync(filename, 'utf8'), { filename, cache: true, strict: true, localsName: 'page' });
   };
+  const partials = new Map(
+    readdirSync(join(directory, 'partials')).map((file) => [basename(file, '.ejs'), compile(join('partials', file))]),
+  );
+  /** What a template sees: its data, and the parts of pages by name, which see the same and what they are given. */
+  const withParts = (data: object): object => ({
+    ...data,
+    part(name: string, more: object = {}) {
+      const partial = partials.get(name);
+      if (partial === undefined) throw new Error(`no part ${name}`);
+      return partial(withParts({ ...data, ...more }));
+    },
+  });
   const layout = compile('_layout.ejs');
   const templates = new Map(Object.keys(about).map((name) => [name, compile(`${name}.ejs`)]));
 
@@ -67,7 +79,7 @@ export function createViews(options: ViewsOptions = {}): Views {
       const { title, support } = about[name];
       const at = now();
       const show = { ...printers, ago: (date: Date) => ago(date, at), until: (date: Date) => until(date, at) };
-      const body = template({ ...data, show, consent: CONSENT, consentNotice });
+      const body = template(withParts({ ...data, show, consent: CONSENT, consentNotice }));
       return layout({
         name,
         title: show.plain(title(data)),

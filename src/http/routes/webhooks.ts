@@ -40,14 +40,21 @@ export function createWebhookRoute(parts: { inbox: Inbox; meter: Meter; log: Log
   }
 }
 
-async function readBody(ctx: Context): Promise<Buffer | undefined> {
-  if (Number(ctx.get('Content-Length')) > MAX_BYTES) return undefined;
+/** @throws Error the sender went away before the end */
+function readBody(ctx: Context): Promise<Buffer | undefined> {
+  if (Number(ctx.get('Content-Length')) > MAX_BYTES) return Promise.resolve(undefined);
+  const { req } = ctx;
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of ctx.req as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_BYTES) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+  return new Promise((resolve, reject) => {
+    req.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= MAX_BYTES) return chunks.push(chunk);
+      req.pause();
+      return resolve(undefined);
+    });
+    req.once('end', () => resolve(Buffer.concat(chunks)));
+    req.once('error', reject);
+    req.once('close', () => reject(new Error('the delivery was cut off')));
+  });
 }

@@ -1,6 +1,7 @@
 // One request and its answer, bounded in time and size, redirects never followed (a key must not travel to another host).
 // What the answer means is decided elsewhere; that there was none is `NoAnswer`.
 
+import type { Readable } from 'node:stream';
 import got from 'got';
 import { readJson } from './canonical.ts';
 import type { Json } from './json.ts';
@@ -34,16 +35,21 @@ export class NoAnswer extends Error {
   }
 }
 
+/** What all calls share is checked by got once, and not with each of them. */
+const client = got.extend({
+  headers: { accept: 'application/json', 'user-agent': 'selfie-oidc' },
+  retry: { limit: 0 },
+  followRedirect: false,
+  throwHttpErrors: false,
+});
+
 /** @throws NoAnswer */
 export async function exchange(request: ApiRequest): Promise<Answer> {
-  const stream = got.stream(request.url, {
+  const stream = client.stream(request.url, {
     method: request.method,
-    headers: { accept: 'application/json', 'user-agent': 'selfie-oidc', ...request.headers },
+    headers: request.headers,
     ...(request.json === undefined ? {} : { json: request.json }),
     timeout: { request: request.timeoutMs },
-    retry: { limit: 0 },
-    followRedirect: false,
-    throwHttpErrors: false,
   });
   // got keeps a stream of a method that may have a body open until somebody ends it
   if (request.method === 'DELETE') stream.end();
@@ -58,21 +64,23 @@ export async function exchange(request: ApiRequest): Promise<Answer> {
  *
  * @throws NoAnswer
  */
-export async function collect(stream: AsyncIterable<unknown>, maxBytes: number): Promise<Buffer> {
+export function collect(stream: Readable, maxBytes: number): Promise<Buffer> {
   const parts: Buffer[] = [];
   let total = 0;
-  try {
-    for await (const part of stream) {
-      const bytes = part as Buffer;
+  return new Promise((resolve, reject) => {
+    stream.on('data', (bytes: Buffer) => {
       total += bytes.byteLength;
-      // leaving the loop destroys the stream, and with it the connection
-      if (total > maxBytes) throw new NoAnswer('too-large');
       parts.push(bytes);
-    }
-  } catch (error) {
-    throw error instanceof NoAnswer ? error : new NoAnswer(reasonOf(error));
-  }
-  return Buffer.concat(parts, total);
+      if (total <= maxBytes) return;
+      reject(new NoAnswer('too-large'));
+      // and with the stream its connection
+      stream.destroy();
+    });
+    stream.once('end', () => resolve(Buffer.concat(parts, total)));
+    stream.once('error', (error) => reject(error instanceof NoAnswer ? error : new NoAnswer(reasonOf(error))));
+    // after an end or an error it says nothing new
+    stream.once('close', () => reject(new NoAnswer('cut-off')));
+  });
 }
 
 function readBody(bytes: Buffer): Json | undefined {

@@ -10,6 +10,7 @@ import { type Fault, Misconfigured } from './config/faults.ts';
 import { type ClientChanges, type ClientsReader, compareClients } from './config/reload.ts';
 import { viewOfClient } from './http/client-view.ts';
 import { createCsrf } from './http/middleware/csrf.ts';
+import { preparedDocuments } from './http/middleware/prepared-documents.ts';
 import { type MountParts, mountRoutes } from './http/mount.ts';
 import type { ClientView } from './http/pages.ts';
 import type { InteractionRouteParts } from './http/routes/access.ts';
@@ -29,6 +30,9 @@ import { createOwnPages } from './oidc/own-pages.ts';
 import { createProvider, type ProviderParts } from './oidc/provider.ts';
 import { createRevocation, type Revocation } from './oidc/revocation.ts';
 import { leadOn } from './oidc/self-submitting.ts';
+
+/** The same for everybody until this assembly is replaced. */
+const PREPARED = ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server', '/jwks'];
 
 /** What an assembly is for; everything else outlives it. */
 export interface ProviderSettings extends Pick<ProviderParts, 'jwks' | 'cookieKeys'> {
@@ -94,6 +98,7 @@ export async function assembleProvider(parts: LastingParts, settings: ProviderSe
   const accountAccess = createAccountAccess({ ...parts, ownPages, csrf });
 
   for (const each of parts.outermost) provider.use(each);
+  provider.use(preparedDocuments(PREPARED));
   mountRoutes(provider, {
     ...parts,
     router: new Router(),

@@ -7,9 +7,11 @@ import { claimsOf } from '../core/claims.ts';
 import { FOREVER, type Sealer, type Store } from '../login/ports.ts';
 import type { AccountStore } from '../login/stores.ts';
 
-export function toOidcAccount(account: Account): OidcAccount {
+export function toOidcAccount(account: Account): OidcAccount & { readonly standing: Account['standing'] } {
   return {
     accountId: account.id,
+    // for the policy, which asks in the same request
+    standing: account.standing,
     claims: () => ({ sub: account.id, ...claimsOf(account) }),
   };
 }

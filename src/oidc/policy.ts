@@ -3,7 +3,6 @@
 
 import type { Client, Configuration, InteractionResults, KoaContextWithOIDC } from 'oidc-provider';
 import { errors, interactionPolicy } from 'oidc-provider';
-import type { Account } from '../core/account.ts';
 import { type Acr, isAcr, type Reach, selfieFor } from '../core/assurance.ts';
 import { type StrengthRequest, sessionMeets } from '../core/requirement.ts';
 import type { PasskeyStore } from '../login/stores.ts';
@@ -98,12 +97,8 @@ export async function weigh(
   return { request, reach: { ...reach, holdsKey } };
 }
 
-export interface PolicyParts extends WeighingParts {
-  findAccount(id: string): Promise<Account | undefined>;
-}
-
 export function createInteractionPolicy(
-  parts: PolicyParts,
+  parts: WeighingParts,
 ): NonNullable<NonNullable<Configuration['interactions']>['policy']> {
   const policy = base();
   const login = policy.get('login');
@@ -138,10 +133,11 @@ export function createInteractionPolicy(
   );
   login.checks.add(
     new Check('account_standing', 'the account must be proven again', 'login_required', async (ctx) => {
-      const { session } = ctx.oidc;
+      const { account, session } = ctx.oidc;
       if (!session?.accountId) return Check.NO_NEED_TO_PROMPT;
-      const account = await parts.findAccount(session.accountId);
-      return account?.standing === 'good' ? Check.NO_NEED_TO_PROMPT : Check.REQUEST_PROMPT;
+      // the library has just asked for it, by the session's id
+      const isGood = account?.accountId === session.accountId && account.standing === 'good';
+      return isGood ? Check.NO_NEED_TO_PROMPT : Check.REQUEST_PROMPT;
     }),
   );
   policy.add(new Prompt({ name: 'select_account', requestable: true }), 0);

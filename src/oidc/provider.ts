@@ -136,7 +136,7 @@ export function createProvider(parts: ProviderParts): Provider {
     },
     interactions: {
       url: (_ctx, interaction) => `/interaction/${interaction.uid}`,
-      policy: createInteractionPolicy({ ...parts, findAccount: (id) => parts.accounts.find(id) }),
+      policy: createInteractionPolicy(parts),
     },
     pkce: { required: (_ctx, client) => client.clientAuthMethod === 'none' || client.pkce !== 'optional' },
     extraClientMetadata: { properties: OWN_CLIENT_KEYS, validator: () => undefined },

@@ -67,12 +67,14 @@ export function createRevocation(parts: {
 
   async function note(proofId: string, sessionUid: string, grantId: string | undefined): Promise<void> {
     const none: Allowed = { sessions: [], grants: [] };
+    const isListed = ({ sessions, grants }: Allowed) =>
+      sessions.includes(sessionUid) && (grantId === undefined || grants.includes(grantId));
+    // as it is with every further client of a session and every further code of a grant
+    if (isListed((await store.get<Allowed>(allowedKey(proofId))) ?? none)) return;
     const unlisted = await store.update<Allowed, Allowed>(allowedKey(proofId), (current = none) => {
+      if (isListed(current)) return { kind: 'keep', result: none };
       const sessions = [...new Set([...current.sessions, sessionUid])];
       const grants = grantId ? [...new Set([...current.grants, grantId])] : current.grants;
-      if (sessions.length === current.sessions.length && grants.length === current.grants.length) {
-        return { kind: 'keep', result: none };
-      }
       const kept = { sessions: sessions.slice(-MOST_SESSIONS), grants: grants.slice(-MOST_GRANTS) };
       const result = { sessions: sessions.slice(0, -MOST_SESSIONS), grants: grants.slice(0, -MOST_GRANTS) };
       return { kind: 'write', value: kept, ttlSeconds: MEMORY_SECONDS, result };

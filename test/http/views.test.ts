@@ -97,7 +97,10 @@ describe('every page', () => {
     const raw = files.flatMap((file) =>
       [...readFileSync(join(directory, file), 'utf8').matchAll(/<%-\s*(.*?)\s*-?%>/gs)]
         .map(([, code]) => code ?? '')
-        .filter((code) => !/^(?:include\('partials\/[\w-]+'|include\('[\w-]+'|page\.part\('[\w-]+')(?:, \{.*\})?\)$/s.test(code))
+        .filter(
+          (code) =>
+            !/^(?:include\('partials\/[\w-]+'|include\('[\w-]+'|page\.part\('[\w-]+')(?:, \{.*\})?\)$/s.test(code),
+        )
         .map((code) => `${file}: ${code}`),
     );
     expect(raw.sort()).toEqual([

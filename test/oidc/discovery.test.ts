@@ -260,6 +260,19 @@ describe('nothing else works', () => {
   });
 });
 
+test.each(['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server', '/jwks'])(
+  'the prepared answer of %s says what the library says to an origin',
+  async (path) => {
+    const read = async (headers: Record<string, string>) => {
+      const answer = await fetch(`${o.issuer}${path}`, { headers });
+      return { type: answer.headers.get('content-type'), vary: answer.headers.get('vary'), body: await answer.json() };
+    };
+    const fresh = await read({ origin: 'https://app.example' });
+    await read({});
+    expect(await read({})).toEqual(fresh);
+  },
+);
+
 test('response modes: the fragment, and a form that posts itself or by a button', async () => {
   const fragment = await o.go(browser, o.ask('app', { response_mode: 'fragment' }));
   expect(new URLSearchParams(new URL(String(fragment.headers.get('location'))).hash.slice(1)).get('iss')).toBe(

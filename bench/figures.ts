@@ -74,7 +74,7 @@ export function describeSetting(options: Options, rounds: number, seconds: numbe
     node: process.version,
     machine: `${all.length} × ${all[0]?.model.trim() ?? 'unknown'} (${platform()} ${arch()})`,
     load: loadavg().map(rounded),
-    storage: options.storage,
+    storage: options.storages.join(', '),
     rounds,
     seconds: Math.round(seconds),
     at: new Date().toISOString(),

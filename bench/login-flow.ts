@@ -2,7 +2,7 @@
 // waiting page, finish, token. Every answer is checked; a login that goes wrong ends the bench.
 
 import { createHash, randomBytes } from 'node:crypto';
-import { CLIENT } from './processes.ts';
+import { type BenchClient, CLIENT } from './folders.ts';
 import { type Answer, type EventStream, WebClient } from './web-client.ts';
 
 export interface Places {
@@ -23,8 +23,16 @@ export function newPerson(): Person {
 
 interface Request {
   readonly url: string;
+  readonly client: BenchClient;
   readonly verifier: string;
   readonly nonce: string;
+}
+
+/** What a request says beside what every one says. */
+interface Asking {
+  readonly client?: BenchClient;
+  readonly scope?: string;
+  readonly more?: Readonly<Record<string, string>>;
 }
 
 export interface Begun {
@@ -33,20 +41,22 @@ export interface Begun {
   readonly hostedUrl: string;
 }
 
-function newRequest(issuer: string): Request {
+function newRequest(issuer: string, asking: Asking = {}): Request {
+  const { client = CLIENT, scope = 'openid profile', more = {} } = asking;
   const verifier = randomBytes(32).toString('base64url');
   const nonce = randomBytes(16).toString('base64url');
   const query = new URLSearchParams({
-    client_id: CLIENT.id,
-    redirect_uri: CLIENT.redirectUri,
+    client_id: client.id,
+    redirect_uri: client.redirectUri,
     response_type: 'code',
-    scope: 'openid profile',
+    scope,
     state: randomBytes(16).toString('base64url'),
     nonce,
     code_challenge: createHash('sha256').update(verifier).digest('base64url'),
     code_challenge_method: 'S256',
+    ...more,
   });
-  return { url: `${issuer}/auth?${query}`, verifier, nonce };
+  return { url: `${issuer}/auth?${query}`, client, verifier, nonce };
 }
 
 /** Authorize, first page, begin: the verification is open at the vendor, and the browser is about to go there. */
@@ -127,28 +137,48 @@ export async function waitWithPage(person: Person, arrived: Answer): Promise<Ans
   throw unexpected('the waiting page', page);
 }
 
-/** The client's part: redeems the code. @throws Error unless the ID token is for this request */
-export async function redeem(person: Person, issuer: string, request: Request, answer: Answer): Promise<void> {
-  const code = answer.location === undefined ? null : new URL(answer.location).searchParams.get('code');
-  if (code === null) throw unexpected('the way back to the client', answer);
-  const basic = Buffer.from(`${CLIENT.id}:${CLIENT.secret}`).toString('base64');
-  const tokens = await client.request(`${issuer}/token`, {
-    headers: { authorization: `Basic ${basic}`, 'content-type': 'application/x-www-form-urlencoded' },
-    body: new URLSearchParams({
-      grant_type: 'authorization_code',
-      code,
-      redirect_uri: CLIENT.redirectUri,
-      code_verifier: request.verifier,
-    }).toString(),
-  });
-  person.browser.requests += 1;
-  if (tokens.status !== 200) throw unexpected('the token endpoint', tokens);
-  const { id_token: idToken } = JSON.parse(tokens.text) as { id_token: string };
-  const claims = JSON.parse(Buffer.from(idToken.split('.')[1] ?? '', 'base64url').toString('utf8'));
-  if (claims.nonce !== request.nonce || claims.acr === undefined) throw new Error('the ID token is not for this login');
+export interface Tokens {
+  readonly accessToken: string;
+  /** where `offline_access` was asked for */
+  readonly refreshToken: string | undefined;
 }
 
-const client = new WebClient();
+/** The client's part: redeems the code. @throws Error unless the ID token is for this request */
+export async function redeem(person: Person, issuer: string, request: Request, answer: Answer): Promise<Tokens> {
+  const code = answer.location === undefined ? null : new URL(answer.location).searchParams.get('code');
+  if (code === null) throw unexpected('the way back to the client', answer);
+  person.browser.requests += 1;
+  const { claims, tokens } = await askForTokens(issuer, request.client, {
+    grant_type: 'authorization_code',
+    code,
+    redirect_uri: request.client.redirectUri,
+    code_verifier: request.verifier,
+  });
+  if (claims.nonce !== request.nonce || claims.acr === undefined) throw new Error('the ID token is not for this login');
+  return tokens;
+}
+
+/** The client's part: new tokens for old. */
+export async function refresh(issuer: string, client: BenchClient, refreshToken: string): Promise<Tokens> {
+  const { tokens } = await askForTokens(issuer, client, { grant_type: 'refresh_token', refresh_token: refreshToken });
+  return tokens;
+}
+
+async function askForTokens(issuer: string, { id, secret }: BenchClient, fields: Readonly<Record<string, string>>) {
+  const answer = await anyClient.request(`${issuer}/token`, {
+    headers: {
+      authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`,
+      'content-type': 'application/x-www-form-urlencoded',
+    },
+    body: new URLSearchParams(fields).toString(),
+  });
+  if (answer.status !== 200) throw unexpected('the token endpoint', answer);
+  const { id_token: idToken, access_token, refresh_token } = JSON.parse(answer.text) as Record<string, string>;
+  const claims = JSON.parse(Buffer.from(idToken?.split('.')[1] ?? '', 'base64url').toString('utf8'));
+  return { claims, tokens: { accessToken: access_token ?? '', refreshToken: refresh_token } };
+}
+
+const anyClient = new WebClient();
 
 export interface LoginTimes {
   /** from the first request to the tokens */
@@ -176,8 +206,21 @@ export async function login(person: Person, places: Places): Promise<LoginTimes>
   return { totalMs: performance.now() - startedMs, vendorMs, requests: browser.requests - requestsBefore - 1 };
 }
 
+/** A whole login at a provider that shows no page; the person's name goes along as `login_hint`. */
+export async function loginAtOnce(person: Person, { issuer }: Pick<Places, 'issuer'>): Promise<LoginTimes> {
+  const { browser } = person;
+  browser.forget((name) => name.startsWith('_'));
+  const requestsBefore = browser.requests;
+  const startedMs = performance.now();
+  const request = newRequest(issuer, { more: { login_hint: person.identifier } });
+  const answer = await browser.follow(await browser.request(request.url), CLIENT.redirectUri);
+  await redeem(person, issuer, request, answer);
+  person.enrolled = true;
+  return { totalMs: performance.now() - startedMs, vendorMs: 0, requests: browser.requests - requestsBefore };
+}
+
 /** A login of somebody whose session goes on: authorize and token. */
-export async function loginWithSession(person: Person, { issuer }: Places): Promise<LoginTimes> {
+export async function loginWithSession(person: Person, { issuer }: Pick<Places, 'issuer'>): Promise<LoginTimes> {
   const { browser } = person;
   const requestsBefore = browser.requests;
   const startedMs = performance.now();
@@ -186,6 +229,15 @@ export async function loginWithSession(person: Person, { issuer }: Places): Prom
   if (!isAtClient(answer)) throw unexpected('a login with a session', answer);
   await redeem(person, issuer, request, answer);
   return { totalMs: performance.now() - startedMs, vendorMs: 0, requests: browser.requests - requestsBefore };
+}
+
+/** Tokens of a client, one for new ones among them, for somebody whose session goes on. */
+export async function obtainTokens(person: Person, issuer: string, client: BenchClient): Promise<Tokens> {
+  const more = { prompt: 'consent', login_hint: person.identifier };
+  const request = newRequest(issuer, { client, scope: 'openid profile offline_access', more });
+  const { browser } = person;
+  const answer = await browser.follow(await browser.request(request.url), client.redirectUri);
+  return redeem(person, issuer, request, answer);
 }
 
 export function unexpected(where: string, answer: Answer): Error {

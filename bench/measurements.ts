@@ -3,7 +3,8 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { capture, type Delivery, deliver, deliveryOf } from './delivery.ts';
-import type { Figures } from './figures.ts';
+import type { Ground } from './ground.ts';
+import { runLanes, SETTLE_MS } from './lanes.ts';
 import {
   begin,
   comeBack,
@@ -14,36 +15,17 @@ import {
   loginWithSession,
   newPerson,
   type Person,
-  type Places,
   redeem,
   refreshSeconds,
   reload,
   unexpected,
 } from './login-flow.ts';
 import type { Gauge } from './probe.ts';
-import type { Provider, StandIn } from './processes.ts';
 import { inParallel, median } from './statistics.ts';
 import { type Answer, type EventStream, send } from './web-client.ts';
 
 const MIB = 1024 * 1024;
 const AT_ONCE = 16;
-/** Long enough for work that goes on after an answer, short against the first look at an open decision. */
-const SETTLE_MS = 300;
-
-export interface Ground {
-  readonly provider: Provider;
-  readonly standIn: StandIn;
-  readonly places: Places;
-  readonly figures: Figures;
-}
-
-export async function approveAtOnce({ standIn }: Ground): Promise<void> {
-  await standIn.configure({ autoOutcome: 'approve', webhookMode: 'normal' });
-}
-
-export async function decideByHand({ standIn }: Ground): Promise<void> {
-  await standIn.configure({ autoOutcome: null, webhookMode: 'lost' });
-}
 
 /** What the process holds when nobody has come yet. */
 export async function measureIdle({ provider, figures }: Ground): Promise<void> {
@@ -55,33 +37,14 @@ export async function measureIdle({ provider, figures }: Ground): Promise<void> 
   figures.add('memory.idle.heap', 'idle heap, garbage collected', 'MiB', collected.memory.heapUsed / MIB);
 }
 
-/** Runs logins and gives the provider's own CPU for each, with what the browser saw. */
-async function runLogins(
+function runLogins(
   { provider }: Ground,
   people: readonly Person[],
-  logins: number,
+  times: number,
   atOnce: number,
   once: (person: Person) => Promise<LoginTimes>,
-): Promise<{ cpuMs: number; seconds: number; times: LoginTimes[] }> {
-  const times: LoginTimes[] = [];
-  const lanes = people.slice(0, atOnce);
-  let left = logins;
-  const before = await provider.gauge();
-  const startedMs = performance.now();
-  // one person has one login at a time, so each lane keeps to people of its own
-  await Promise.all(
-    lanes.map(async (_person, lane) => {
-      const own = people.filter((_each, index) => index % lanes.length === lane);
-      for (let turn = 0; left > 0; turn += 1) {
-        left -= 1;
-        times.push(await once(own[turn % own.length] as Person));
-      }
-    }),
-  );
-  const seconds = (performance.now() - startedMs) / 1000;
-  await delay(SETTLE_MS);
-  const after = await provider.gauge();
-  return { cpuMs: (after.cpuMicros - before.cpuMicros) / 1000 / logins, seconds, times };
+) {
+  return runLanes(provider, { people, times, atOnce }, once);
 }
 
 /** First logins, document check and all; and the people for everything that follows. */
@@ -102,9 +65,9 @@ export async function warmUp(ground: Ground, people: readonly Person[], logins: 
 export async function measureLogins(ground: Ground, people: readonly Person[], logins: number): Promise<void> {
   const { places, figures } = ground;
   const alone = await runLogins(ground, people, logins, 1, (person) => login(person, places));
-  const own = alone.times.map(({ totalMs, vendorMs }) => totalMs - vendorMs);
+  const own = alone.results.map(({ totalMs, vendorMs }) => totalMs - vendorMs);
   figures.add('login.cpu', 'selfie login: CPU of the provider', 'ms', alone.cpuMs, logins);
-  figures.add('login.requests', 'selfie login: requests', '', median(alone.times.map(({ requests }) => requests)));
+  figures.add('login.requests', 'selfie login: requests', '', median(alone.results.map(({ requests }) => requests)));
   figures.addTimes('login.time', "selfie login, one flow, vendor's page apart", own);
   figures.add('login.rate.1', 'selfie logins, one flow', '/s', logins / alone.seconds, logins);
   const many = await runLogins(ground, people, logins, AT_ONCE, (person) => login(person, places));
@@ -119,7 +82,7 @@ export async function measureSessions(ground: Ground, people: readonly Person[],
   figures.addTimes(
     'session.time',
     'login with a session, one flow',
-    alone.times.map(({ totalMs }) => totalMs),
+    alone.results.map(({ totalMs }) => totalMs),
   );
   figures.add('session.rate.1', 'logins with a session, one flow', '/s', logins / alone.seconds, logins);
   const many = await runLogins(ground, people, logins, AT_ONCE, (person) => loginWithSession(person, places));

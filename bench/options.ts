@@ -2,6 +2,8 @@
 // often, how many, how long.
 
 import { parseArgs } from 'node:util';
+import { STORAGES, type StorageKind } from './rooms.ts';
+import { WORKLOADS, type WorkloadName } from './workloads.ts';
 
 export interface Sizes {
   /** restarts of provider and stand-in; each figure is the median over them */
@@ -20,16 +22,23 @@ export interface Sizes {
   readonly waiting: readonly number[];
 }
 
-export interface Options extends Sizes {
-  readonly storage: 'sqlite' | 'memory';
+export interface ComparisonOptions extends Pick<Sizes, 'rounds' | 'people' | 'logins'> {
+  readonly storages: readonly StorageKind[];
+  readonly only: readonly WorkloadName[];
+  /** registered at each provider; all alike */
+  readonly clients: number;
+  /** where each provider leaves a CPU profile of each round */
+  readonly profile: string | undefined;
+}
+
+export interface Options extends Sizes, ComparisonOptions {
+  readonly mode: 'measure' | 'compare';
   readonly json: boolean;
   readonly quick: boolean;
   /** no new round begins after this */
   readonly budgetMs: number;
   /** deliveries sent in a second */
   readonly webhooksPerSecond: number;
-  /** where the provider leaves a CPU profile of each round */
-  readonly profile: string | undefined;
 }
 
 const USUAL: Sizes = {
@@ -53,17 +62,22 @@ const QUICK: Sizes = {
 
 const USUAL_BUDGET_MS = 285_000;
 const QUICK_BUDGET_MS = 55_000;
+/** Several storages, several restarts of each: bounded, but not short. */
+const COMPARISON_BUDGET_MS = 1_800_000;
 const MOST = 100_000;
 
 export const USAGE = `usage: npm run bench -- [options]
 
   --quick              less of everything, under a minute; figures are rougher
   --json               one JSON document instead of the table
-  --storage KIND       sqlite (default) or memory
+  --storage KIND       sqlite (default), redis, postgres or memory
   --rounds N           restarts of the provider
   --people N  --logins N  --webhooks N  --decisions N  --streams N
                        how much is done in each round
   --waiting N          the largest number of logins that wait
+  --compare            ratios to a bare oidc-provider: --storage may name several kinds, with commas
+  --only NAME,…        of the comparison: login, session, refresh, userinfo, discovery, jwks
+  --clients N          of the comparison: clients that are registered and used
   --profile DIRECTORY  the provider leaves a CPU profile of each round there
 `;
 
@@ -74,8 +88,9 @@ export function readOptions(args: readonly string[]): Options {
   const values = parse(args);
   const quick = values.quick ?? false;
   const sizes = quick ? QUICK : USUAL;
-  const storage = values.storage ?? 'sqlite';
-  if (storage !== 'sqlite' && storage !== 'memory') throw new BadUsage('--storage is sqlite or memory');
+  const mode = values.compare ? 'compare' : 'measure';
+  const storages = readNames('storage', STORAGES, values.storage ?? 'sqlite');
+  if (mode === 'measure' && storages.length > 1) throw new BadUsage('--storage is one kind unless --compare is given');
   const most = values.waiting === undefined ? undefined : readCount('waiting', values.waiting);
   return {
     rounds: count('rounds'),
@@ -85,10 +100,13 @@ export function readOptions(args: readonly string[]): Options {
     decisions: count('decisions'),
     streams: count('streams'),
     waiting: most === undefined ? sizes.waiting : [...sizes.waiting.filter((each) => each < most), most],
-    storage,
+    mode,
+    storages,
+    only: values.only === undefined ? WORKLOADS : readNames('only', WORKLOADS, values.only),
+    clients: values.clients === undefined ? 1 : readCount('clients', values.clients),
     json: values.json ?? false,
     quick,
-    budgetMs: quick ? QUICK_BUDGET_MS : USUAL_BUDGET_MS,
+    budgetMs: mode === 'compare' ? COMPARISON_BUDGET_MS : quick ? QUICK_BUDGET_MS : USUAL_BUDGET_MS,
     webhooksPerSecond: 200,
     profile: values.profile,
   };
@@ -97,6 +115,13 @@ export function readOptions(args: readonly string[]): Options {
     const given = values[name];
     return given === undefined ? sizes[name] : readCount(name, given);
   }
+}
+
+function readNames<Name extends string>(option: string, known: readonly Name[], text: string): readonly Name[] {
+  const names = text.split(',');
+  const found = known.filter((name) => names.includes(name));
+  if (found.length !== names.length) throw new BadUsage(`--${option} is of ${known.join(', ')}`);
+  return found;
 }
 
 function readCount(name: string, given: string): number {
@@ -116,6 +141,9 @@ function parse(args: readonly string[]) {
       options: {
         quick: flag,
         json: flag,
+        compare: flag,
+        only: text,
+        clients: text,
         storage: text,
         rounds: text,
         people: text,

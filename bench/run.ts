@@ -1,12 +1,12 @@
 // `npm run bench`: drives whole logins against the provider and the stand-in, each a process of its own on loopback, and prints
 // what they cost and how long they took. What the figures mean is in docs/performance.md.
 
+import { cleanUp } from './clean-up.ts';
+import { compare } from './compare.ts';
 import { asJson, asTable, describeSetting, Figures } from './figures.ts';
+import { approveAtOnce, decideByHand, type Ground, withGround } from './ground.ts';
 import { newPerson } from './login-flow.ts';
 import {
-  approveAtOnce,
-  decideByHand,
-  type Ground,
   measureDecisions,
   measureEnrolments,
   measureIdle,
@@ -18,37 +18,13 @@ import {
   warmUp,
 } from './measurements.ts';
 import { BadUsage, type Options, readOptions, USAGE } from './options.ts';
-import { cleanUpNow, freePort, makeFolder, startProvider, startStandIn } from './processes.ts';
+import { comparisonAsTable, ratiosOf, sizesOf } from './ratios.ts';
 import { closeConnections } from './web-client.ts';
 
 /** Beyond the time in which rounds may begin, before the bench gives up on what is under way. */
 const GRACE_MS = 120_000;
 /** The last part of the time is for the logins that wait. */
 const WAITING_SHARE = 0.35;
-
-/** Provider and stand-in in a folder of their own, for as long as `work` takes. */
-async function withGround(options: Options, figures: Figures, work: (ground: Ground) => Promise<void>): Promise<void> {
-  const folder = await makeFolder();
-  try {
-    const port = await freePort();
-    const standInPort = await freePort();
-    const webhookUrl = `http://127.0.0.1:${port}/webhooks/didit`;
-    const standIn = await startStandIn({ folder, port: standInPort, webhookUrl });
-    try {
-      const { storage, profile } = options;
-      const provider = await startProvider({ folder, port, standInPort, storage, profile });
-      try {
-        await work({ provider, standIn, figures, places: { issuer: provider.issuer, standIn: standIn.url } });
-      } finally {
-        await provider.stop();
-      }
-    } finally {
-      await standIn.stop();
-    }
-  } finally {
-    folder.remove();
-  }
-}
 
 async function runRound(ground: Ground, options: Options): Promise<void> {
   await measureIdle(ground);
@@ -75,7 +51,17 @@ async function runWaiting(ground: Ground, options: Options, isLate: () => boolea
   await measureWaiting(ground, options.waiting, isLate);
 }
 
-async function run(options: Options): Promise<string> {
+async function runComparison(options: Options): Promise<string> {
+  const startedMs = performance.now();
+  const rounds = await compare(options, note);
+  const setting = describeSetting(options, rounds.length, (performance.now() - startedMs) / 1000);
+  const comparison = { setting, ratios: ratiosOf(rounds), sizes: sizesOf(rounds) };
+  return options.json ? `${JSON.stringify(comparison, null, 2)}\n` : comparisonAsTable(comparison);
+}
+
+async function runMeasurements(options: Options): Promise<string> {
+  const [storage = 'sqlite'] = options.storages;
+  const ground = { storage, profile: options.profile };
   const figures = new Figures();
   const startedMs = performance.now();
   const spentMs = () => performance.now() - startedMs;
@@ -84,14 +70,14 @@ async function run(options: Options): Promise<string> {
   let longestMs = 0;
   while (rounds < options.rounds && (rounds === 0 || spentMs() + longestMs < roundsMs)) {
     const beganMs = spentMs();
-    await withGround(options, figures, (ground) => runRound(ground, options));
+    await withGround(ground, figures, (ground) => runRound(ground, options));
     longestMs = Math.max(longestMs, spentMs() - beganMs);
     rounds += 1;
     note(`round ${rounds} of ${options.rounds}: ${Math.round((spentMs() - beganMs) / 1000)} s`);
   }
   if (rounds < options.rounds) note(`no time for more than ${rounds} rounds`);
   const waitingFigures = new Figures();
-  await withGround(options, waitingFigures, (ground) =>
+  await withGround(ground, waitingFigures, (ground) =>
     runWaiting(ground, options, () => spentMs() > options.budgetMs - 5_000),
   );
   const found = [...figures.all(), ...waitingFigures.all().filter(({ name }) => name.startsWith('memory.waiting'))];
@@ -104,19 +90,19 @@ function note(text: string): void {
 }
 
 /** Ends everything, whatever is under way. */
-function stop(text: string, exitCode: number): never {
+function stop(text: string, exitCode: number): void {
   note(text);
-  cleanUpNow();
-  process.exit(exitCode);
+  void cleanUp().finally(() => process.exit(exitCode));
 }
 
 try {
   const options = readOptions(process.argv.slice(2));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop('stopped', 130));
   setTimeout(() => stop('out of time', 1), options.budgetMs + GRACE_MS).unref();
+  const run = options.mode === 'compare' ? runComparison : runMeasurements;
   process.stdout.write(await run(options));
 } catch (error) {
-  cleanUpNow();
+  await cleanUp();
   const isUsage = error instanceof BadUsage;
   note(isUsage ? `${error.message}\n${USAGE}` : ((error as Error).stack ?? String(error)));
   process.exitCode = isUsage ? 2 : 1;

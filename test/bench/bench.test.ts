@@ -9,11 +9,14 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Figure, Setting } from '../../bench/figures.ts';
 import { BadUsage, readOptions } from '../../bench/options.ts';
+import { type Comparison, ratiosOf } from '../../bench/ratios.ts';
 import { median, quantile } from '../../bench/statistics.ts';
 
 const RUN = resolve(import.meta.dirname, '../../bench/run.ts');
 const TINY =
   '--quick --json --storage memory --rounds 1 --people 2 --logins 2 --webhooks 4 --decisions 1 --streams 2 --waiting 3';
+
+const TINY_COMPARISON = '--compare --json --storage memory --rounds 1 --people 2 --logins 2 --clients 2';
 
 /** Every figure the bench promises (docs/performance.md). */
 const FIGURES = [
@@ -50,30 +53,68 @@ const FIGURES = [
   'memory.waiting.3.rss',
 ];
 
-describe('a run with next to nothing to do', () => {
+describe('with next to nothing to do', () => {
   let folder = '';
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'selfie-oidc-bench-test-'));
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  test('prints every figure as a number and leaves nothing behind', async () => {
-    const { stdout } = await promisify(execFile)(process.execPath, [RUN, ...TINY.split(' ')], {
+  async function run(options: string): Promise<unknown> {
+    const { stdout } = await promisify(execFile)(process.execPath, [RUN, ...options.split(' ')], {
       env: { PATH: process.env.PATH, TMPDIR: folder },
     });
-    const { setting, figures } = JSON.parse(stdout) as { setting: Setting; figures: Figure[] };
+    return JSON.parse(stdout);
+  }
+
+  test('a run prints every figure as a number and leaves nothing behind', async () => {
+    const { setting, figures } = (await run(TINY)) as { setting: Setting; figures: Figure[] };
     expect(setting).toMatchObject({ storage: 'memory', rounds: 1 });
     expect(figures.map(({ name }) => name)).toEqual(FIGURES);
     const bad = figures.filter(({ median, least, greatest }) => ![median, least, greatest].every(Number.isFinite));
     expect(bad).toEqual([]);
     expect(await readdir(folder)).toEqual([]);
   });
+
+  test('a comparison does the same work at a bare provider and leaves nothing behind', async () => {
+    const { ratios, sizes } = (await run(TINY_COMPARISON)) as Comparison;
+    expect(ratios.map(({ label, requests, bareRequests }) => [label, requests, bareRequests])).toEqual([
+      ['whole login, 1 at once', 8, 4],
+      ['whole login, 16 at once', 8, 4],
+      ['login with a session, 1 at once', 2, 2],
+      ['login with a session, 16 at once', 2, 2],
+      ['refresh, 16 at once', 1, 1],
+      ['user info, 16 at once', 1, 1],
+      ['discovery, 16 at once', 1, 1],
+      ['JWKS, 16 at once', 1, 1],
+    ]);
+    const bad = ratios.filter(({ ratio, p99Ms }) => ![ratio.median, p99Ms].every((value) => value > 0));
+    expect(bad).toEqual([]);
+    expect(sizes.map(({ contender }) => contender)).toEqual(['bare', 'memory']);
+    expect(await readdir(folder)).toEqual([]);
+  });
+});
+
+test('a ratio is one of a round, and its median and spread are over the rounds', () => {
+  const showing = (cpuMs: number) => {
+    const result = { label: 'login', cpuMs, p50Ms: 1, p99Ms: 1, requests: 1 };
+    return { readyMs: 1, idleMiB: 1, endMiB: 1, results: [result] };
+  };
+  // a round on a busy machine is dear for both
+  const rounds = [
+    [2, 1],
+    [30, 10],
+    [10, 2],
+  ].map(([ours, bare]) => new Map([['sqlite', showing(ours ?? 0)] as const, ['bare', showing(bare ?? 0)] as const]));
+  expect(ratiosOf(rounds)).toMatchObject([{ contender: 'sqlite', ratio: { median: 3, least: 2, greatest: 5 } }]);
 });
 
 test('an option that makes no sense is refused', () => {
   expect(() => readOptions(['--storage', 'floppy'])).toThrow(BadUsage);
   expect(() => readOptions(['--logins', '0'])).toThrow(BadUsage);
   expect(() => readOptions(['--fast'])).toThrow(BadUsage);
+  expect(() => readOptions(['--storage', 'sqlite,redis'])).toThrow(BadUsage);
+  expect(() => readOptions(['--compare', '--only', 'logout'])).toThrow(BadUsage);
 });
 
 test('median and quantile are what one expects', () => {

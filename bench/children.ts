@@ -1,0 +1,106 @@
+// A child process that the bench asks for its CPU and memory, and that never outlives it.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Folder } from './folders.ts';
+import type { Gauge, Question, Reply } from './probe.ts';
+import { send } from './web-client.ts';
+
+const PROBE = join(import.meta.dirname, 'probe.ts');
+const READY_WITHIN_MS = 30_000;
+const STOP_WITHIN_MS = 15_000;
+
+const running = new Set<ChildProcess>();
+
+/** Ends every child, now. */
+export function killChildren(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
+export interface Child {
+  gauge(options?: { collect?: boolean }): Promise<Gauge>;
+  /** SIGTERM, and when that does not help in time, SIGKILL. */
+  stop(): Promise<void>;
+}
+
+export interface Program {
+  /** as the name of its log in the folder, and in what goes wrong */
+  readonly name: string;
+  readonly path: string;
+  readonly folder: Folder;
+  readonly flags?: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** `answers` resolves once `url` gives a 200. @throws Error when that takes too long, or the child ends before */
+export function startChild(program: Program): Child & { answers(url: string): Promise<void> } {
+  const { name, path, folder, flags = [], environment } = program;
+  const log = join(folder.path, `${name}.log`);
+  const file = openSync(log, 'a');
+  const child = spawn(
+    process.execPath,
+    [...flags, '--expose-gc', '--disable-warning=ExperimentalWarning', '--import', PROBE, path],
+    {
+      cwd: folder.path,
+      // nothing of the environment of whoever runs the bench may change what is measured
+      env: { PATH: process.env.PATH ?? '', ...environment },
+      stdio: ['ignore', file, file, 'ipc'],
+    },
+  );
+  closeSync(file);
+  running.add(child);
+  const hasEnded = new Promise<void>((done) => {
+    child.once('exit', () => {
+      running.delete(child);
+      done();
+    });
+    child.once('error', () => done());
+  });
+  const asking = new Map<number, (reply: Reply) => void>();
+  let lastId = 0;
+  child.on('message', (reply: Reply) => {
+    asking.get(reply.id)?.(reply);
+    asking.delete(reply.id);
+  });
+  const died = () => {
+    const lines = readFileSync(log, 'utf8').trim().split('\n').slice(-10).join('\n');
+    return new Error(`the ${name} ended by itself\n${lines}`);
+  };
+
+  return {
+    async answers(url) {
+      const giveUpAt = performance.now() + READY_WITHIN_MS;
+      while (performance.now() < giveUpAt) {
+        if (!running.has(child)) throw died();
+        const isReady = await send(url).then(
+          ({ status }) => status === 200,
+          () => false,
+        );
+        if (isReady) return;
+        await delay(5);
+      }
+      throw new Error(`the ${name} was not ready in time`);
+    },
+    async gauge({ collect = false } = {}) {
+      if (!running.has(child)) throw died();
+      lastId += 1;
+      const question: Question = { id: lastId, collect };
+      const reply = new Promise<Gauge>((done) => asking.set(question.id, done));
+      child.send(question);
+      return Promise.race([
+        reply,
+        hasEnded.then(() => {
+          throw died();
+        }),
+      ]);
+    },
+    async stop() {
+      child.kill('SIGTERM');
+      const late = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);
+      await hasEnded;
+      clearTimeout(late);
+    },
+  };
+}

@@ -1,0 +1,80 @@
+// The comparison: in each round every contender is started anew, does the same work on the same machine, and is stopped before the
+// next one starts. What counts is the ratio within a round; the order is turned round each time.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Contender, type ContenderName, startContender } from './contenders.ts';
+import { runLanes, SETTLE_MS } from './lanes.ts';
+import type { ComparisonOptions } from './options.ts';
+import { median, quantile } from './statistics.ts';
+import { workloads } from './workloads.ts';
+
+const MIB = 1024 * 1024;
+const AT_ONCE = 16;
+
+/** One workload with so many at once. */
+export interface Result {
+  readonly label: string;
+  readonly cpuMs: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly requests: number;
+}
+
+/** What one contender showed in one round. */
+export interface Showing {
+  readonly readyMs: number;
+  /** RSS before anybody came, and after all the work with garbage collected */
+  readonly idleMiB: number;
+  readonly endMiB: number;
+  readonly results: readonly Result[];
+}
+
+export type Round = ReadonlyMap<ContenderName, Showing>;
+
+export async function compare(options: ComparisonOptions, note: (text: string) => void): Promise<readonly Round[]> {
+  const rounds: Round[] = [];
+  const names: readonly ContenderName[] = ['bare', ...options.storages];
+  for (let round = 1; round <= options.rounds; round += 1) {
+    const showings = new Map<ContenderName, Showing>();
+    for (const name of round % 2 === 1 ? names : names.toReversed()) {
+      const startedMs = performance.now();
+      const contender = await startContender(name, options);
+      showings.set(name, await measure(contender, options));
+      await contender.stop();
+      note(`round ${round} of ${options.rounds}, ${name}: ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
+    }
+    rounds.push(showings);
+  }
+  return rounds;
+}
+
+async function measure(contender: Contender, options: ComparisonOptions): Promise<Showing> {
+  const { provider, people } = contender;
+  const results: Result[] = [];
+  await delay(SETTLE_MS);
+  const idle = await provider.gauge();
+  // first logins are of another kind, and nothing is compiled yet
+  for (const times of [people.length, options.logins]) {
+    await runLanes(provider, { people, times, atOnce: AT_ONCE }, (person) => contender.login(person));
+  }
+  for (const person of people) if (!person.enrolled) await contender.login(person);
+  for (const name of options.only) {
+    const { label, lanes, factor, prepare } = workloads[name];
+    const once = await prepare(contender);
+    const times = options.logins * factor;
+    await runLanes(provider, { people, times: Math.ceil(times / 2), atOnce: AT_ONCE }, once);
+    for (const atOnce of lanes) {
+      const run = await runLanes(provider, { people, times, atOnce }, once);
+      const ms = run.results.map((each) => each.ms);
+      results.push({
+        label: `${label}, ${atOnce} at once`,
+        cpuMs: run.cpuMs,
+        p50Ms: median(ms),
+        p99Ms: quantile(ms, 0.99),
+        requests: median(run.results.map(({ requests }) => requests)),
+      });
+    }
+  }
+  const end = await provider.gauge({ collect: true });
+  return { readyMs: provider.readyMs, idleMiB: idle.memory.rss / MIB, endMiB: end.memory.rss / MIB, results };
+}

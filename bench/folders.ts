@@ -1,0 +1,86 @@
+// What a provider reads when it starts: keys, clients and policy, in a folder of one round's own.
+
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makeSigningKeys } from '../src/config/dev-secrets.ts';
+
+export interface BenchClient {
+  readonly id: string;
+  readonly secret: string;
+  readonly redirectUri: string;
+}
+
+export const CLIENT: BenchClient = {
+  id: 'bench',
+  secret: randomBytes(32).toString('base64url'),
+  redirectUri: 'http://127.0.0.1:9/callback',
+};
+
+/** The client that signs people in, and as many more as are asked for; all alike. */
+export function clientsOf(count: number): readonly BenchClient[] {
+  return Array.from({ length: count }, (_, index) => (index === 0 ? CLIENT : { ...CLIENT, id: `bench-${index}` }));
+}
+
+/** As high as the settings go: a bench is thousands of logins from one address in an hour. All else is the default. */
+const POLICY = `
+enrolment: open
+# nobody skips: what is measured is a selfie
+risk:
+  rules: [new_device, new_network]
+limits:
+  sessions_per_account_per_hour: 10000
+  unknown_devices_per_account_per_hour: 10000
+  sessions_per_address_per_hour: 1000000
+  sessions_per_client_per_hour: 1000000
+  sessions_per_day: 10000000
+vendor:
+  creates_per_minute: 100000
+`;
+
+const folders = new Set<string>();
+
+/** Removes every folder, now. */
+export function removeFolders(): void {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+}
+
+export interface Folder {
+  readonly path: string;
+  readonly clients: readonly BenchClient[];
+  remove(): void;
+}
+
+/** @param clients how many */
+export async function makeFolder(clients = 1): Promise<Folder> {
+  const path = await mkdtemp(join(tmpdir(), 'selfie-oidc-bench-'));
+  folders.add(path);
+  await mkdir(join(path, 'data'), { mode: 0o700 });
+  const all = clientsOf(clients);
+  await writeFile(join(path, 'clients.yaml'), JSON.stringify(all.map(entryOf)));
+  await writeFile(join(path, 'policy.yaml'), POLICY);
+  await writeFile(join(path, 'jwks.json'), JSON.stringify(await makeSigningKeys()), { mode: 0o600 });
+  return {
+    path,
+    clients: all,
+    remove() {
+      rmSync(path, { recursive: true, force: true });
+      folders.delete(path);
+    },
+  };
+}
+
+function entryOf({ id, secret, redirectUri }: BenchClient): object {
+  return {
+    client_id: id,
+    client_secret: secret,
+    client_name: 'Bench',
+    redirect_uris: [redirectUri],
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
+    token_endpoint_auth_method: 'client_secret_basic',
+    first_party: true,
+  };
+}

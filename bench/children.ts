@@ -5,7 +5,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Folder } from './folders.ts';
-import type { Gauge, Question, Reply } from './probe.ts';
+import type { CountQuestion, CountReply, Gauge, Question, Reply } from './probe.ts';
 import { send } from './web-client.ts';
 
 const PROBE = join(import.meta.dirname, 'probe.ts');
@@ -21,6 +21,8 @@ export function killChildren(): void {
 
 export interface Child {
   gauge(options?: { collect?: boolean }): Promise<Gauge>;
+  /** What `count-storage.ts` has counted since the start; only for a child that loads it. */
+  counts(): Promise<Readonly<Record<string, number>>>;
   /** SIGTERM, and when that does not help in time, SIGKILL. */
   stop(): Promise<void>;
 }
@@ -58,9 +60,9 @@ export function startChild(program: Program): Child & { answers(url: string): Pr
     });
     child.once('error', () => done());
   });
-  const asking = new Map<number, (reply: Reply) => void>();
+  const asking = new Map<number, (reply: Reply | CountReply) => void>();
   let lastId = 0;
-  child.on('message', (reply: Reply) => {
+  child.on('message', (reply: Reply | CountReply) => {
     asking.get(reply.id)?.(reply);
     asking.delete(reply.id);
   });
@@ -68,6 +70,22 @@ export function startChild(program: Program): Child & { answers(url: string): Pr
     const lines = readFileSync(log, 'utf8').trim().split('\n').slice(-10).join('\n');
     return new Error(`the ${name} ended by itself\n${lines}`);
   };
+
+  async function ask<R extends Reply | CountReply>(
+    about: Omit<Question, 'id'> | Omit<CountQuestion, 'id'>,
+  ): Promise<R> {
+    if (!running.has(child)) throw died();
+    lastId += 1;
+    const id = lastId;
+    const reply = new Promise<R>((done) => asking.set(id, done as (reply: Reply | CountReply) => void));
+    child.send({ ...about, id });
+    return Promise.race([
+      reply,
+      hasEnded.then(() => {
+        throw died();
+      }),
+    ]);
+  }
 
   return {
     async answers(url) {
@@ -83,19 +101,8 @@ export function startChild(program: Program): Child & { answers(url: string): Pr
       }
       throw new Error(`the ${name} was not ready in time`);
     },
-    async gauge({ collect = false } = {}) {
-      if (!running.has(child)) throw died();
-      lastId += 1;
-      const question: Question = { id: lastId, collect };
-      const reply = new Promise<Gauge>((done) => asking.set(question.id, done));
-      child.send(question);
-      return Promise.race([
-        reply,
-        hasEnded.then(() => {
-          throw died();
-        }),
-      ]);
-    },
+    gauge: ({ collect = false } = {}) => ask<Reply>({ about: 'gauge', collect }),
+    counts: async () => (await ask<CountReply>({ about: 'counts' })).counts,
     async stop() {
       child.kill('SIGTERM');
       const late = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);

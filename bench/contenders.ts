@@ -23,6 +23,8 @@ export interface ContenderSettings {
   readonly people: number;
   readonly clients: number;
   readonly profile: string | undefined;
+  /** what ours asks of its storage is counted */
+  readonly counts?: boolean;
 }
 
 export async function startContender(name: ContenderName, settings: ContenderSettings): Promise<Contender> {

@@ -22,16 +22,18 @@ export interface GroundSettings {
   readonly storage: StorageKind;
   readonly clients?: number;
   readonly profile?: string | undefined;
+  /** what the provider asks of its storage is counted */
+  readonly counts?: boolean;
 }
 
-export async function openGround({ storage, clients, profile }: GroundSettings): Promise<Standing> {
+export async function openGround({ storage, clients, profile, counts = false }: GroundSettings): Promise<Standing> {
   const folder = await makeFolder(clients);
   const room = makeRoom(storage, folder);
   const port = await freePort();
   const standInPort = await freePort();
   const webhookUrl = `http://127.0.0.1:${port}/webhooks/didit`;
   const standIn = await startStandIn({ folder, port: standInPort, webhookUrl });
-  const provider = await startProvider({ folder, port, standInPort, storageUrl: room.url, profile });
+  const provider = await startProvider({ folder, port, standInPort, storageUrl: room.url, profile, counts });
   return {
     provider,
     standIn,

@@ -22,6 +22,10 @@ export interface Sizes {
   readonly waiting: readonly number[];
 }
 
+/** What a run is for; each but the first by an option of its name. */
+export const MODES = ['measure', 'compare', 'count'] as const;
+export type Mode = (typeof MODES)[number];
+
 export interface ComparisonOptions extends Pick<Sizes, 'rounds' | 'people' | 'logins'> {
   readonly storages: readonly StorageKind[];
   readonly only: readonly WorkloadName[];
@@ -32,7 +36,7 @@ export interface ComparisonOptions extends Pick<Sizes, 'rounds' | 'people' | 'lo
 }
 
 export interface Options extends Sizes, ComparisonOptions {
-  readonly mode: 'measure' | 'compare';
+  readonly mode: Mode;
   readonly json: boolean;
   readonly quick: boolean;
   /** no new round begins after this */
@@ -76,6 +80,7 @@ export const USAGE = `usage: npm run bench -- [options]
                        how much is done in each round
   --waiting N          the largest number of logins that wait
   --compare            ratios to a bare oidc-provider: --storage may name several kinds, with commas
+  --count              what a login asks of the storage, by operation and kind of record
   --only NAME,…        of the comparison: login, session, refresh, userinfo, discovery, jwks
   --clients N          of the comparison: clients that are registered and used
   --profile DIRECTORY  the provider leaves a CPU profile of each round there
@@ -88,9 +93,10 @@ export function readOptions(args: readonly string[]): Options {
   const values = parse(args);
   const quick = values.quick ?? false;
   const sizes = quick ? QUICK : USUAL;
-  const mode = values.compare ? 'compare' : 'measure';
+  const mode = readMode(values);
   const storages = readNames('storage', STORAGES, values.storage ?? 'sqlite');
-  if (mode === 'measure' && storages.length > 1) throw new BadUsage('--storage is one kind unless --compare is given');
+  if (mode === 'measure' && storages.length > 1)
+    throw new BadUsage('--storage is one kind unless a comparison is asked for');
   const most = values.waiting === undefined ? undefined : readCount('waiting', values.waiting);
   return {
     rounds: count('rounds'),
@@ -106,7 +112,7 @@ export function readOptions(args: readonly string[]): Options {
     clients: values.clients === undefined ? 1 : readCount('clients', values.clients),
     json: values.json ?? false,
     quick,
-    budgetMs: mode === 'compare' ? COMPARISON_BUDGET_MS : quick ? QUICK_BUDGET_MS : USUAL_BUDGET_MS,
+    budgetMs: mode !== 'measure' ? COMPARISON_BUDGET_MS : quick ? QUICK_BUDGET_MS : USUAL_BUDGET_MS,
     webhooksPerSecond: 200,
     profile: values.profile,
   };
@@ -115,6 +121,12 @@ export function readOptions(args: readonly string[]): Options {
     const given = values[name];
     return given === undefined ? sizes[name] : readCount(name, given);
   }
+}
+
+function readMode(values: Partial<Record<Mode, unknown>>): Mode {
+  const [mode = 'measure', ...more] = MODES.filter((each) => values[each] === true);
+  if (more.length > 0) throw new BadUsage(`--${mode} and --${more[0]} are two runs`);
+  return mode;
 }
 
 function readNames<Name extends string>(option: string, known: readonly Name[], text: string): readonly Name[] {
@@ -142,6 +154,7 @@ function parse(args: readonly string[]) {
         quick: flag,
         json: flag,
         compare: flag,
+        count: flag,
         only: text,
         clients: text,
         storage: text,

@@ -14,13 +14,26 @@ export interface Gauge {
 
 export interface Question {
   readonly id: number;
+  readonly about: 'gauge';
   /** collect garbage before memory is read */
   readonly collect: boolean;
 }
 
 export type Reply = Gauge & { readonly id: number };
 
-process.on('message', (question: Question) => {
+/** Answered by `count-storage.ts`, where that is loaded too. */
+export interface CountQuestion {
+  readonly id: number;
+  readonly about: 'counts';
+}
+
+export interface CountReply {
+  readonly id: number;
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+process.on('message', (question: Question | CountQuestion) => {
+  if (question.about !== 'gauge') return;
   // read first: collecting costs time that no login caused
   const { user, system } = process.cpuUsage();
   if (question.collect) {

@@ -15,6 +15,7 @@ const WORKFLOWS = {
   DIDIT_WORKFLOW_PASSIVE: 'be9c0000-0000-4000-8000-0000000000a1',
   DIDIT_WORKFLOW_ACTIVE: 'be9c0000-0000-4000-8000-0000000000b1',
 };
+const COUNTING = join(import.meta.dirname, 'count-storage.ts');
 const ROOT = resolve(import.meta.dirname, '..');
 
 export interface Provider extends Child {
@@ -42,6 +43,8 @@ export interface ProviderSettings {
   readonly standInPort: number;
   readonly storageUrl: string;
   readonly profile?: string | undefined;
+  /** what it asks of its storage is counted */
+  readonly counts?: boolean;
 }
 
 const secrets = {
@@ -50,14 +53,14 @@ const secrets = {
 };
 
 export async function startProvider(settings: ProviderSettings): Promise<Provider> {
-  const { folder, port, standInPort, storageUrl, profile } = settings;
+  const { folder, port, standInPort, storageUrl, profile, counts = false } = settings;
   const issuer = `http://127.0.0.1:${port}`;
   const startedMs = performance.now();
   const child = startChild({
     name: 'provider',
     path: join(ROOT, 'src/main.ts'),
     folder,
-    flags: profilingTo(profile),
+    flags: [...profilingTo(profile), ...(counts ? ['--import', COUNTING] : [])],
     environment: {
       ISSUER: issuer,
       HOST: '127.0.0.1',

@@ -6,6 +6,7 @@ import { compare } from './compare.ts';
 import { asJson, asTable, describeSetting, Figures } from './figures.ts';
 import { approveAtOnce, decideByHand, type Ground, withGround } from './ground.ts';
 import { newPerson } from './login-flow.ts';
+import { countLookUps, lookUpsAsTable } from './look-ups.ts';
 import {
   measureDecisions,
   measureEnrolments,
@@ -59,6 +60,11 @@ async function runComparison(options: Options): Promise<string> {
   return options.json ? `${JSON.stringify(comparison, null, 2)}\n` : comparisonAsTable(comparison);
 }
 
+async function runCount(options: Options): Promise<string> {
+  const found = await countLookUps(options, note);
+  return options.json ? `${JSON.stringify(found, null, 2)}\n` : lookUpsAsTable(found);
+}
+
 async function runMeasurements(options: Options): Promise<string> {
   const [storage = 'sqlite'] = options.storages;
   const ground = { storage, profile: options.profile };
@@ -85,6 +91,8 @@ async function runMeasurements(options: Options): Promise<string> {
   return options.json ? asJson(setting, found) : asTable(setting, found);
 }
 
+const RUNS = { measure: runMeasurements, compare: runComparison, count: runCount };
+
 function note(text: string): void {
   process.stderr.write(`${text}\n`);
 }
@@ -99,8 +107,7 @@ try {
   const options = readOptions(process.argv.slice(2));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop('stopped', 130));
   setTimeout(() => stop('out of time', 1), options.budgetMs + GRACE_MS).unref();
-  const run = options.mode === 'compare' ? runComparison : runMeasurements;
-  process.stdout.write(await run(options));
+  process.stdout.write(await RUNS[options.mode](options));
 } catch (error) {
   await cleanUp();
   const isUsage = error instanceof BadUsage;

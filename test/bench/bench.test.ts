@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Figure, Setting } from '../../bench/figures.ts';
+import type { LookUps } from '../../bench/look-ups.ts';
 import { BadUsage, readOptions } from '../../bench/options.ts';
 import { type Comparison, ratiosOf } from '../../bench/ratios.ts';
 import { median, quantile } from '../../bench/statistics.ts';
@@ -17,6 +18,8 @@ const TINY =
   '--quick --json --storage memory --rounds 1 --people 2 --logins 2 --webhooks 4 --decisions 1 --streams 2 --waiting 3';
 
 const TINY_COMPARISON = '--compare --json --storage memory --rounds 1 --people 2 --logins 2 --clients 2';
+
+const TINY_COUNT = '--count --json --storage memory --only session --logins 1';
 
 /** Every figure the bench promises (docs/performance.md). */
 const FIGURES = [
@@ -55,8 +58,11 @@ const FIGURES = [
 
 describe('with next to nothing to do', () => {
   let folder = '';
+  let outputs: unknown[] = [];
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'selfie-oidc-bench-test-'));
+    // most of each is waiting, so they wait together
+    outputs = await Promise.all([TINY, TINY_COMPARISON, TINY_COUNT].map(run));
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -67,17 +73,20 @@ describe('with next to nothing to do', () => {
     return JSON.parse(stdout);
   }
 
-  test('a run prints every figure as a number and leaves nothing behind', async () => {
-    const { setting, figures } = (await run(TINY)) as { setting: Setting; figures: Figure[] };
+  test('a run leaves nothing behind', async () => {
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test('a run prints every figure as a number', () => {
+    const { setting, figures } = outputs[0] as { setting: Setting; figures: Figure[] };
     expect(setting).toMatchObject({ storage: 'memory', rounds: 1 });
     expect(figures.map(({ name }) => name)).toEqual(FIGURES);
     const bad = figures.filter(({ median, least, greatest }) => ![median, least, greatest].every(Number.isFinite));
     expect(bad).toEqual([]);
-    expect(await readdir(folder)).toEqual([]);
   });
 
-  test('a comparison does the same work at a bare provider and leaves nothing behind', async () => {
-    const { ratios, sizes } = (await run(TINY_COMPARISON)) as Comparison;
+  test('a comparison does the same work at a bare provider', () => {
+    const { ratios, sizes } = outputs[1] as Comparison;
     expect(ratios.map(({ label, requests, bareRequests }) => [label, requests, bareRequests])).toEqual([
       ['whole login, 1 at once', 8, 4],
       ['whole login, 16 at once', 8, 4],
@@ -91,7 +100,17 @@ describe('with next to nothing to do', () => {
     const bad = ratios.filter(({ ratio, p99Ms }) => ![ratio.median, p99Ms].every((value) => value > 0));
     expect(bad).toEqual([]);
     expect(sizes.map(({ contender }) => contender)).toEqual(['bare', 'memory']);
-    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test('what is asked of the storage is counted by operation and kind of record', () => {
+    const [enrolment, session] = outputs[2] as LookUps[];
+    expect([enrolment?.workload, session?.workload]).toEqual(['enrolment', 'session']);
+    // a code is stored once, read once and used up once, whatever else a login is made of
+    expect(session?.each).toMatchObject({
+      'store.set oidc:AuthorizationCode': 1,
+      'store.get oidc:AuthorizationCode': 1,
+      'store.update oidc:AuthorizationCode': 1,
+    });
   });
 });
 
@@ -114,6 +133,7 @@ test('an option that makes no sense is refused', () => {
   expect(() => readOptions(['--logins', '0'])).toThrow(BadUsage);
   expect(() => readOptions(['--fast'])).toThrow(BadUsage);
   expect(() => readOptions(['--storage', 'sqlite,redis'])).toThrow(BadUsage);
+  expect(() => readOptions(['--compare', '--count'])).toThrow(BadUsage);
   expect(() => readOptions(['--compare', '--only', 'logout'])).toThrow(BadUsage);
 });
 

@@ -2,7 +2,7 @@
 // next one starts. What counts is the ratio within a round; the order is turned round each time.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Contender, type ContenderName, startContender } from './contenders.ts';
+import type { Contender, Entrant } from './contenders.ts';
 import { runLanes, SETTLE_MS } from './lanes.ts';
 import type { ComparisonOptions } from './options.ts';
 import { median, quantile } from './statistics.ts';
@@ -29,40 +29,45 @@ export interface Showing {
   readonly results: readonly Result[];
 }
 
-export type Round = ReadonlyMap<ContenderName, Showing>;
+export type Round = ReadonlyMap<string, Showing>;
 
-export async function compare(options: ComparisonOptions, note: (text: string) => void): Promise<readonly Round[]> {
+export type Work = Pick<ComparisonOptions, 'rounds' | 'logins' | 'only'>;
+
+export async function compare(
+  entrants: readonly Entrant[],
+  work: Work,
+  note: (text: string) => void,
+): Promise<readonly Round[]> {
   const rounds: Round[] = [];
-  const names: readonly ContenderName[] = ['bare', ...options.storages];
-  for (let round = 1; round <= options.rounds; round += 1) {
-    const showings = new Map<ContenderName, Showing>();
-    for (const name of round % 2 === 1 ? names : names.toReversed()) {
+  for (let round = 1; round <= work.rounds; round += 1) {
+    const showings = new Map<string, Showing>();
+    for (const { name, start } of round % 2 === 1 ? entrants : entrants.toReversed()) {
       const startedMs = performance.now();
-      const contender = await startContender(name, options);
-      showings.set(name, await measure(contender, options));
+      const contender = await start();
+      showings.set(name, await measure(contender, work));
       await contender.stop();
-      note(`round ${round} of ${options.rounds}, ${name}: ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
+      note(`round ${round} of ${work.rounds}, ${name}: ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
     }
     rounds.push(showings);
   }
   return rounds;
 }
 
-async function measure(contender: Contender, options: ComparisonOptions): Promise<Showing> {
+async function measure(contender: Contender, work: Work): Promise<Showing> {
   const { provider, people } = contender;
   const results: Result[] = [];
   await delay(SETTLE_MS);
   const idle = await provider.gauge();
   // first logins are of another kind, and nothing is compiled yet
-  for (const times of [people.length, options.logins]) {
+  for (const times of [people.length, work.logins * contender.instances]) {
     await runLanes(provider, { people, times, atOnce: AT_ONCE }, (person) => contender.login(person));
   }
   for (const person of people) if (!person.enrolled) await contender.login(person);
-  for (const name of options.only) {
+  for (const name of work.only) {
     const { label, lanes, factor, prepare } = workloads[name];
     const once = await prepare(contender);
-    const times = options.logins * factor;
-    await runLanes(provider, { people, times: Math.ceil(times / 2), atOnce: AT_ONCE }, once);
+    const times = work.logins * factor;
+    await runLanes(provider, { people, times: Math.ceil((times * contender.instances) / 2), atOnce: AT_ONCE }, once);
     for (const atOnce of lanes) {
       const run = await runLanes(provider, { people, times, atOnce }, once);
       const ms = run.results.map((each) => each.ms);

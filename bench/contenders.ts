@@ -3,17 +3,23 @@
 
 import { type BenchClient, clientsOf, makeFolder } from './folders.ts';
 import { approveAtOnce, openGround } from './ground.ts';
-import { type LoginTimes, login, loginAtOnce, newPerson, type Person } from './login-flow.ts';
+import { type LoginTimes, login, loginAtOnce, newPerson, type Person, type Places } from './login-flow.ts';
 import { freePort, type Provider, startBareProvider } from './processes.ts';
-import { STORAGES, type StorageKind } from './rooms.ts';
+import type { StorageKind } from './rooms.ts';
+import type { Route } from './web-client.ts';
 
-export type ContenderName = StorageKind | 'bare';
+/** One side of a comparison. */
+export interface Entrant {
+  readonly name: string;
+  start(): Promise<Contender>;
+}
 
 export interface Contender {
-  readonly name: ContenderName;
   readonly provider: Provider;
   readonly clients: readonly BenchClient[];
   readonly people: readonly Person[];
+  /** how many processes have to be warm before anything is measured */
+  readonly instances: number;
   /** with the selfie where there is one */
   login(person: Person): Promise<LoginTimes>;
   stop(): Promise<void>;
@@ -25,26 +31,38 @@ export interface ContenderSettings {
   readonly profile: string | undefined;
   /** what ours asks of its storage is counted */
   readonly counts?: boolean;
+  /** of ours; each request goes to the next of them */
+  readonly instances?: number;
 }
 
-export async function startContender(name: ContenderName, settings: ContenderSettings): Promise<Contender> {
-  return isStorage(name) ? startOurs(name, settings) : startBare(settings);
+/** The bare provider, and ours on each storage. */
+export function entrantsOf(storages: readonly StorageKind[], settings: ContenderSettings): readonly Entrant[] {
+  return [
+    { name: 'bare', start: () => startBare(settings) },
+    ...storages.map((storage) => ({ name: storage, start: () => startOurs(storage, settings) })),
+  ];
 }
 
-function isStorage(name: ContenderName): name is StorageKind {
-  return (STORAGES as readonly string[]).includes(name);
-}
-
-async function startOurs(storage: StorageKind, settings: ContenderSettings): Promise<Contender> {
+export async function startOurs(storage: StorageKind, settings: ContenderSettings): Promise<Contender> {
   const { provider, standIn, places, stop } = await openGround({ storage, ...settings });
   await approveAtOnce({ standIn });
   return {
-    name: storage,
     provider,
     clients: clientsOf(settings.clients),
-    people: Array.from({ length: settings.people }, newPerson),
+    people: Array.from({ length: settings.people }, () => newPerson(inTurns(places))),
+    instances: settings.instances ?? 1,
     login: (person) => login(person, places),
     stop,
+  };
+}
+
+/** As a load balancer does that knows nothing of sessions. */
+function inTurns({ issuer, ports }: Places): Route {
+  let requests = 0;
+  return (origin) => {
+    if (origin !== issuer) return undefined;
+    requests += 1;
+    return ports[requests % ports.length];
   };
 }
 
@@ -52,10 +70,10 @@ async function startBare(settings: ContenderSettings): Promise<Contender> {
   const folder = await makeFolder(settings.clients);
   const provider = await startBareProvider({ folder, port: await freePort(), profile: settings.profile });
   return {
-    name: 'bare',
     provider,
     clients: folder.clients,
-    people: Array.from({ length: settings.people }, newPerson),
+    people: Array.from({ length: settings.people }, () => newPerson()),
+    instances: 1,
     login: (person) => loginAtOnce(person, provider),
     async stop() {
       await provider.stop();

@@ -54,10 +54,10 @@ export function deliveryOf(decision: Json, status: 'In Progress' | 'Approved'): 
   return { headers: deliveryHeaders(body, {}, timestamp, WEBHOOK_SECRET), body };
 }
 
-/** Sends it. @returns milliseconds until it was acknowledged. @throws Error when it was not believed */
-export async function deliver(issuer: string, { headers, body }: Delivery): Promise<number> {
+/** Sends it, to the instance at `port` if that is given. @returns milliseconds until it was acknowledged. @throws Error when it was not believed */
+export async function deliver(issuer: string, { headers, body }: Delivery, port?: number): Promise<number> {
   const startedMs = performance.now();
-  const { status, text } = await send(`${issuer}/webhooks/didit`, { headers, body });
+  const { status, text } = await send(`${issuer}/webhooks/didit`, { headers, body, port });
   if (status !== 202) throw new Error(`a delivery was answered with ${status}: ${text}`);
   return performance.now() - startedMs;
 }

@@ -1,12 +1,14 @@
-// Provider and stand-in of one round, in a folder and a storage of their own, for as long as they are asked something.
+// Provider (one instance or several) and stand-in of one round, in a folder and a storage of their own, for as long as they are asked something.
 
 import type { Figures } from './figures.ts';
 import { makeFolder } from './folders.ts';
 import type { Places } from './login-flow.ts';
+import type { Gauge } from './probe.ts';
 import { freePort, type Provider, type StandIn, startProvider, startStandIn } from './processes.ts';
 import { makeRoom, type StorageKind } from './rooms.ts';
 
 export interface Standing {
+  /** the first instance; what it is asked for is told of all together */
   readonly provider: Provider;
   readonly standIn: StandIn;
   readonly places: Places;
@@ -24,26 +26,56 @@ export interface GroundSettings {
   readonly profile?: string | undefined;
   /** what the provider asks of its storage is counted */
   readonly counts?: boolean;
+  /** how many processes share the storage and the issuer */
+  readonly instances?: number;
 }
 
-export async function openGround({ storage, clients, profile, counts = false }: GroundSettings): Promise<Standing> {
+export async function openGround(settings: GroundSettings): Promise<Standing> {
+  const { storage, clients, instances = 1, ...rest } = settings;
   const folder = await makeFolder(clients);
   const room = makeRoom(storage, folder);
-  const port = await freePort();
+  const ports = await Promise.all(Array.from({ length: instances }, freePort));
+  const [port = 0] = ports;
   const standInPort = await freePort();
   const webhookUrl = `http://127.0.0.1:${port}/webhooks/didit`;
   const standIn = await startStandIn({ folder, port: standInPort, webhookUrl });
-  const provider = await startProvider({ folder, port, standInPort, storageUrl: room.url, profile, counts });
+  const all: Provider[] = [];
+  for (const each of ports)
+    all.push(await startProvider({ ...rest, folder, port: each, issuerPort: port, standInPort, storageUrl: room.url }));
+  const provider = together(all);
   return {
     provider,
     standIn,
-    places: { issuer: provider.issuer, standIn: standIn.url },
+    places: { issuer: provider.issuer, standIn: standIn.url, ports },
     async stop() {
       await provider.stop();
       await standIn.stop();
       await room.remove();
       folder.remove();
     },
+  };
+}
+
+/** Several instances as one: CPU and memory of all of them. */
+function together(all: readonly Provider[]): Provider {
+  const [first, ...others] = all;
+  if (first === undefined) throw new RangeError('no instance of the provider');
+  if (others.length === 0) return first;
+  return {
+    ...first,
+    async gauge(options) {
+      const gauges = await Promise.all(all.map((each) => each.gauge(options)));
+      const sum = (value: (gauge: Gauge) => number) => gauges.reduce((total, gauge) => total + value(gauge), 0);
+      return {
+        cpuMicros: sum(({ cpuMicros }) => cpuMicros),
+        memory: {
+          rss: sum(({ memory }) => memory.rss),
+          heapUsed: sum(({ memory }) => memory.heapUsed),
+          external: sum(({ memory }) => memory.external),
+        },
+      };
+    },
+    stop: async () => void (await Promise.all(all.map((each) => each.stop()))),
   };
 }
 

@@ -3,11 +3,13 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import { type BenchClient, CLIENT } from './folders.ts';
-import { type Answer, type EventStream, WebClient } from './web-client.ts';
+import { type Answer, type EventStream, type Route, WebClient } from './web-client.ts';
 
 export interface Places {
   readonly issuer: string;
   readonly standIn: string;
+  /** ports of all instances of the provider, that of the issuer first */
+  readonly ports: readonly number[];
 }
 
 export interface Person {
@@ -17,8 +19,8 @@ export interface Person {
   enrolled: boolean;
 }
 
-export function newPerson(): Person {
-  return { browser: new WebClient(), identifier: `bench-${randomBytes(9).toString('hex')}`, enrolled: false };
+export function newPerson(route?: Route): Person {
+  return { browser: new WebClient(route), identifier: `bench-${randomBytes(9).toString('hex')}`, enrolled: false };
 }
 
 interface Request {

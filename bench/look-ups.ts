@@ -2,7 +2,7 @@
 // statement or command. What the process asks by itself, whoever signs in, is counted over the same time and told apart.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Contender, startContender } from './contenders.ts';
+import { type Contender, startOurs } from './contenders.ts';
 import type { ComparisonOptions } from './options.ts';
 import type { StorageKind } from './rooms.ts';
 import { WORKLOADS, type WorkloadName, workloads } from './workloads.ts';
@@ -24,7 +24,7 @@ export async function countLookUps(
 ): Promise<readonly LookUps[]> {
   const found: LookUps[] = [];
   for (const storage of options.storages) {
-    const contender = await startContender(storage, { people: PEOPLE, clients: 1, profile: undefined, counts: true });
+    const contender = await startOurs(storage, { people: PEOPLE, clients: 1, profile: undefined, counts: true });
     const idle = await countIdle(contender);
     const counting = async (workload: LookUps['workload'], times: number, work: () => Promise<void>) => {
       found.push({ storage, workload, each: await countEach(contender, idle, times, work) });

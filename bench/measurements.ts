@@ -26,6 +26,7 @@ import { type Answer, type EventStream, send } from './web-client.ts';
 
 const MIB = 1024 * 1024;
 const AT_ONCE = 16;
+const CROWD = 64;
 
 /** What the process holds when nobody has come yet. */
 export async function measureIdle({ provider, figures }: Ground): Promise<void> {
@@ -73,6 +74,16 @@ export async function measureLogins(ground: Ground, people: readonly Person[], l
   const many = await runLogins(ground, people, logins, AT_ONCE, (person) => login(person, places));
   figures.add('login.cpu.16', 'selfie login, 16 flows: CPU of the provider', 'ms', many.cpuMs, logins);
   figures.add('login.rate.16', 'selfie logins, 16 flows', '/s', logins / many.seconds, logins);
+  let failures = 0;
+  const crowd = await runLogins(ground, people, logins, CROWD, (person) =>
+    login(person, places).catch((error: Error) => {
+      failures += 1;
+      process.stderr.write(`a login among ${CROWD} failed: ${error.message}\n`);
+      return { totalMs: 0, vendorMs: 0, requests: 0 };
+    }),
+  );
+  figures.add('login.failures.64', 'selfie logins that failed, 64 flows', '', failures, logins);
+  figures.add('login.rate.64', 'selfie logins, 64 flows', '/s', logins / crowd.seconds, logins);
 }
 
 export async function measureSessions(ground: Ground, people: readonly Person[], logins: number): Promise<void> {
@@ -171,11 +182,24 @@ function boundOf(before: Map<number, number>, after: Map<number, number>, share:
   return found?.[0] ?? Number.NaN;
 }
 
+export interface DecisionSettings {
+  /** of the figures */
+  readonly name?: string;
+  readonly label?: string;
+  /** of the instance that is told, when it is another one than the pages are open at */
+  readonly webhookPort?: number | undefined;
+}
+
 /**
  * From a decision that is sent to us until the browser holds its redirect to the client, with hundreds of other pages open.
  * With script the page is told; without, it loads itself again by a time that the page names.
  */
-export async function measureDecisions(ground: Ground, people: readonly Person[], decisions: number): Promise<void> {
+export async function measureDecisions(
+  ground: Ground,
+  people: readonly Person[],
+  decisions: number,
+  { name = 'decision', label = 'decision known to browser redirected', webhookPort }: DecisionSettings = {},
+): Promise<void> {
   const { places, figures } = ground;
   const told: number[] = [];
   const reloaded: number[] = [];
@@ -193,7 +217,7 @@ export async function measureDecisions(ground: Ground, people: readonly Person[]
       await stream.next();
       await delay(50);
       const startedMs = performance.now();
-      const acknowledged = deliver(places.issuer, delivery);
+      const acknowledged = deliver(places.issuer, delivery, webhookPort);
       acknowledged.catch(() => undefined);
       while ((await stream.next()) === 'waiting');
       stream.close();
@@ -203,7 +227,7 @@ export async function measureDecisions(ground: Ground, people: readonly Person[]
     } else {
       const seconds = refreshSeconds(page);
       if (seconds !== undefined) periods.add(seconds);
-      await deliver(places.issuer, delivery);
+      await deliver(places.issuer, delivery, webhookPort);
       await delay(100);
       const startedMs = performance.now();
       answer = await reload(person, page);
@@ -223,9 +247,9 @@ export async function measureDecisions(ground: Ground, people: readonly Person[]
       await bringOne(own[nth % own.length] as Person, (nth + lane) % 2 === 0);
     }
   });
-  figures.addTimes('decision.script', 'decision known to browser redirected, page open', told);
-  figures.addTimes('decision.reload', 'the same without script, once it reloads', reloaded);
-  figures.add('decision.reload.every', 'the page reloads itself every (as it says)', 's', Math.max(0, ...periods));
+  figures.addTimes(`${name}.script`, `${label}, page open`, told);
+  figures.addTimes(`${name}.reload`, 'the same without script, once it reloads', reloaded);
+  figures.add(`${name}.reload.every`, 'the page reloads itself every (as it says)', 's', Math.max(0, ...periods));
 }
 
 /** Begins logins of people nobody knows, and leaves them at the vendor. */

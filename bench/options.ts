@@ -23,7 +23,7 @@ export interface Sizes {
 }
 
 /** What a run is for; each but the first by an option of its name. */
-export const MODES = ['measure', 'compare', 'count'] as const;
+export const MODES = ['measure', 'compare', 'count', 'instances'] as const;
 export type Mode = (typeof MODES)[number];
 
 export interface ComparisonOptions extends Pick<Sizes, 'rounds' | 'people' | 'logins'> {
@@ -81,6 +81,7 @@ export const USAGE = `usage: npm run bench -- [options]
   --waiting N          the largest number of logins that wait
   --compare            ratios to a bare oidc-provider: --storage may name several kinds, with commas
   --count              what a login asks of the storage, by operation and kind of record
+  --instances          two instances: page at one and webhook at the other, and CPU against one instance
   --only NAME,…        of the comparison: login, session, refresh, userinfo, discovery, jwks
   --clients N          of the comparison: clients that are registered and used
   --profile DIRECTORY  the provider leaves a CPU profile of each round there
@@ -155,6 +156,7 @@ function parse(args: readonly string[]) {
         json: flag,
         compare: flag,
         count: flag,
+        instances: flag,
         only: text,
         clients: text,
         storage: text,

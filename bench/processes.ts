@@ -40,6 +40,8 @@ export async function freePort(): Promise<number> {
 export interface ProviderSettings {
   readonly folder: Folder;
   readonly port: number;
+  /** of another instance whose issuer this one speaks for; its own unless given */
+  readonly issuerPort?: number;
   readonly standInPort: number;
   readonly storageUrl: string;
   readonly profile?: string | undefined;
@@ -54,7 +56,7 @@ const secrets = {
 
 export async function startProvider(settings: ProviderSettings): Promise<Provider> {
   const { folder, port, standInPort, storageUrl, profile, counts = false } = settings;
-  const issuer = `http://127.0.0.1:${port}`;
+  const issuer = `http://127.0.0.1:${settings.issuerPort ?? port}`;
   const startedMs = performance.now();
   const child = startChild({
     name: 'provider',
@@ -78,7 +80,7 @@ export async function startProvider(settings: ProviderSettings): Promise<Provide
       ...WORKFLOWS,
     },
   });
-  await child.answers(`${issuer}/readyz`);
+  await child.answers(`http://127.0.0.1:${port}/readyz`);
   return { ...child, issuer, readyMs: performance.now() - startedMs };
 }
 

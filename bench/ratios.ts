@@ -1,30 +1,29 @@
-// What a comparison came to: for each workload and each storage the ratio to the bare provider within a round, its median over the
-// rounds and its spread.
+// What a comparison came to: for each workload and each contender the ratio to the one that all are compared with, within a round; its
+// median over the rounds and its spread.
 
 import type { Result, Round, Showing } from './compare.ts';
-import type { ContenderName } from './contenders.ts';
 import type { Setting } from './figures.ts';
 import { median } from './statistics.ts';
 
 export interface Ratio {
   readonly label: string;
-  readonly contender: ContenderName;
-  /** of CPU, to the bare provider in the same round */
+  readonly contender: string;
+  /** of CPU, to the yardstick in the same round */
   readonly ratio: { readonly median: number; readonly least: number; readonly greatest: number };
   readonly cpuMs: number;
-  readonly bareCpuMs: number;
+  readonly yardCpuMs: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
-  readonly bareP50Ms: number;
-  readonly bareP99Ms: number;
+  readonly yardP50Ms: number;
+  readonly yardP99Ms: number;
   readonly requests: number;
-  readonly bareRequests: number;
+  readonly yardRequests: number;
   /** what one core would do if it did nothing else */
   readonly perSecondAndCore: number;
 }
 
 export interface Size {
-  readonly contender: ContenderName;
+  readonly contender: string;
   readonly readyMs: number;
   readonly idleMiB: number;
   readonly endMiB: number;
@@ -32,84 +31,88 @@ export interface Size {
 
 export interface Comparison {
   readonly setting: Setting;
+  /** which contender all others are compared with */
+  readonly yardstick: string;
   readonly ratios: readonly Ratio[];
   readonly sizes: readonly Size[];
 }
 
-export function ratiosOf(rounds: readonly Round[]): readonly Ratio[] {
-  const labels = showingsOf(rounds, 'bare')[0]?.results.map(({ label }) => label) ?? [];
-  return labels.flatMap((label) => contendersOf(rounds).map((contender) => ratioOf(rounds, label, contender)));
+export function comparisonOf(setting: Setting, rounds: readonly Round[], yardstick: string): Comparison {
+  const names = [...(rounds[0]?.keys() ?? [])];
+  const others = names.filter((name) => name !== yardstick);
+  const labels = showingsOf(rounds, yardstick)[0]?.results.map(({ label }) => label) ?? [];
+  return {
+    setting,
+    yardstick,
+    ratios: labels.flatMap((label) => others.map((contender) => ratioOf(rounds, label, contender, yardstick))),
+    sizes: names.map((contender) => sizeOf(rounds, contender)),
+  };
 }
 
-function ratioOf(rounds: readonly Round[], label: string, contender: ContenderName): Ratio {
-  const ours = resultsOf(rounds, contender, label);
-  const bare = resultsOf(rounds, 'bare', label);
-  const each = ours.map(({ cpuMs }, index) => cpuMs / (bare[index]?.cpuMs ?? Number.NaN));
+function ratioOf(rounds: readonly Round[], label: string, contender: string, yardstick: string): Ratio {
+  const found = resultsOf(rounds, contender, label);
+  const yard = resultsOf(rounds, yardstick, label);
+  const each = found.map(({ cpuMs }, index) => cpuMs / (yard[index]?.cpuMs ?? Number.NaN));
   const middle = (results: readonly Result[], value: (result: Result) => number) => median(results.map(value));
-  const cpuMs = middle(ours, (result) => result.cpuMs);
+  const cpuMs = middle(found, (result) => result.cpuMs);
   return {
     label,
     contender,
     ratio: { median: median(each), least: Math.min(...each), greatest: Math.max(...each) },
     cpuMs,
-    bareCpuMs: middle(bare, (result) => result.cpuMs),
-    p50Ms: middle(ours, (result) => result.p50Ms),
-    p99Ms: middle(ours, (result) => result.p99Ms),
-    bareP50Ms: middle(bare, (result) => result.p50Ms),
-    bareP99Ms: middle(bare, (result) => result.p99Ms),
-    requests: middle(ours, (result) => result.requests),
-    bareRequests: middle(bare, (result) => result.requests),
+    yardCpuMs: middle(yard, (result) => result.cpuMs),
+    p50Ms: middle(found, (result) => result.p50Ms),
+    p99Ms: middle(found, (result) => result.p99Ms),
+    yardP50Ms: middle(yard, (result) => result.p50Ms),
+    yardP99Ms: middle(yard, (result) => result.p99Ms),
+    requests: middle(found, (result) => result.requests),
+    yardRequests: middle(yard, (result) => result.requests),
     perSecondAndCore: 1000 / cpuMs,
   };
 }
 
-export function sizesOf(rounds: readonly Round[]): readonly Size[] {
-  const names: readonly ContenderName[] = ['bare', ...contendersOf(rounds)];
-  return names.map((contender) => {
-    const showings = showingsOf(rounds, contender);
-    return {
-      contender,
-      readyMs: median(showings.map(({ readyMs }) => readyMs)),
-      idleMiB: median(showings.map(({ idleMiB }) => idleMiB)),
-      endMiB: median(showings.map(({ endMiB }) => endMiB)),
-    };
-  });
+function sizeOf(rounds: readonly Round[], contender: string): Size {
+  const showings = showingsOf(rounds, contender);
+  return {
+    contender,
+    readyMs: median(showings.map(({ readyMs }) => readyMs)),
+    idleMiB: median(showings.map(({ idleMiB }) => idleMiB)),
+    endMiB: median(showings.map(({ endMiB }) => endMiB)),
+  };
 }
 
-function contendersOf(rounds: readonly Round[]): readonly ContenderName[] {
-  return [...(rounds[0]?.keys() ?? [])].filter((name) => name !== 'bare');
-}
-
-function showingsOf(rounds: readonly Round[], contender: ContenderName): readonly Showing[] {
+function showingsOf(rounds: readonly Round[], contender: string): readonly Showing[] {
   return rounds.map((round) => round.get(contender)).filter((each) => each !== undefined);
 }
 
-function resultsOf(rounds: readonly Round[], contender: ContenderName, label: string): readonly Result[] {
+function resultsOf(rounds: readonly Round[], contender: string, label: string): readonly Result[] {
   return showingsOf(rounds, contender).flatMap(({ results }) => results.filter((each) => each.label === label));
 }
 
-export function comparisonAsTable({ setting, ratios, sizes }: Comparison): string {
-  const widest = Math.max(0, ...ratios.map(({ label }) => label.length));
+export function comparisonAsTable({ setting, yardstick, ratios, sizes }: Comparison): string {
+  const title = `CPU, to ${yardstick}`;
+  const widest = Math.max(title.length, ...ratios.map(({ label }) => label.length));
+  const broad = Math.max(...sizes.map(({ contender }) => contender.length));
   const lines = ratios.map((row) => {
     const { median: middle, least, greatest } = row.ratio;
     const ratio = `${middle.toFixed(2)} (${least.toFixed(2)} – ${greatest.toFixed(2)})`;
-    const cpu = `${row.cpuMs.toFixed(2)} : ${row.bareCpuMs.toFixed(2)} ms`;
-    const p50 = `${row.p50Ms.toFixed(1)} : ${row.bareP50Ms.toFixed(1)}`;
-    const p99 = `${row.p99Ms.toFixed(1)} : ${row.bareP99Ms.toFixed(1)}`;
+    const cpu = `${row.cpuMs.toFixed(2)} : ${row.yardCpuMs.toFixed(2)} ms`;
+    const p50 = `${row.p50Ms.toFixed(1)} : ${row.yardP50Ms.toFixed(1)}`;
+    const p99 = `${row.p99Ms.toFixed(1)} : ${row.yardP99Ms.toFixed(1)}`;
     return [
       row.label.padEnd(widest),
-      row.contender.padEnd(8),
+      row.contender.padEnd(broad),
       ratio.padEnd(20),
       cpu.padStart(16),
       p50.padStart(13),
       p99.padStart(13),
-      `${row.requests} : ${row.bareRequests}`.padStart(8),
+      `${row.requests} : ${row.yardRequests}`.padStart(8),
       row.perSecondAndCore.toFixed(0).padStart(10),
     ].join('  ');
   });
   const heading = [
-    'CPU, to a bare provider'.padEnd(widest),
-    'storage '.padEnd(8),
+    title.padEnd(widest),
+    ''.padEnd(broad),
     'ratio'.padEnd(20),
     'CPU each'.padStart(16),
     'p50, ms'.padStart(13),
@@ -126,7 +129,7 @@ export function comparisonAsTable({ setting, ratios, sizes }: Comparison): strin
     '',
     ...sizes.map(
       ({ contender, readyMs, idleMiB, endMiB }) =>
-        `${contender.padEnd(8)}  ready after ${readyMs.toFixed(0)} ms; RSS ${idleMiB.toFixed(0)} MiB idle, ${endMiB.toFixed(0)} MiB after the work`,
+        `${contender.padEnd(broad)}  ready after ${readyMs.toFixed(0)} ms; RSS ${idleMiB.toFixed(0)} MiB idle, ${endMiB.toFixed(0)} MiB after the work`,
     ),
     '',
   ].join('\n');

@@ -2,9 +2,11 @@
 // what they cost and how long they took. What the figures mean is in docs/performance.md.
 
 import { cleanUp } from './clean-up.ts';
-import { compare } from './compare.ts';
+import { compare, type Round } from './compare.ts';
+import { entrantsOf } from './contenders.ts';
 import { asJson, asTable, describeSetting, Figures } from './figures.ts';
 import { approveAtOnce, decideByHand, type Ground, withGround } from './ground.ts';
+import { compareInstances, measureAcross, ONE } from './instances.ts';
 import { newPerson } from './login-flow.ts';
 import { countLookUps, lookUpsAsTable } from './look-ups.ts';
 import {
@@ -19,7 +21,7 @@ import {
   warmUp,
 } from './measurements.ts';
 import { BadUsage, type Options, readOptions, USAGE } from './options.ts';
-import { comparisonAsTable, ratiosOf, sizesOf } from './ratios.ts';
+import { comparisonAsTable, comparisonOf } from './ratios.ts';
 import { closeConnections } from './web-client.ts';
 
 /** Beyond the time in which rounds may begin, before the bench gives up on what is under way. */
@@ -29,7 +31,7 @@ const WAITING_SHARE = 0.35;
 
 async function runRound(ground: Ground, options: Options): Promise<void> {
   await measureIdle(ground);
-  const people = Array.from({ length: options.people }, newPerson);
+  const people = Array.from({ length: options.people }, () => newPerson());
   await approveAtOnce(ground);
   await measureEnrolments(ground, people);
   await warmUp(ground, people, Math.ceil(options.logins / 2));
@@ -45,7 +47,7 @@ async function runRound(ground: Ground, options: Options): Promise<void> {
 async function runWaiting(ground: Ground, options: Options, isLate: () => boolean): Promise<void> {
   await measureIdle(ground);
   await approveAtOnce(ground);
-  const people = Array.from({ length: Math.min(options.people, 16) }, newPerson);
+  const people = Array.from({ length: Math.min(options.people, 16) }, () => newPerson());
   await measureEnrolments(ground, people);
   await warmUp(ground, people, Math.min(options.logins, 64));
   await decideByHand(ground);
@@ -53,16 +55,34 @@ async function runWaiting(ground: Ground, options: Options, isLate: () => boolea
 }
 
 async function runComparison(options: Options): Promise<string> {
+  return toldBy(options, 'bare', () => compare(entrantsOf(options.storages, options), options, note));
+}
+
+async function toldBy(options: Options, yardstick: string, work: () => Promise<readonly Round[]>): Promise<string> {
   const startedMs = performance.now();
-  const rounds = await compare(options, note);
+  const rounds = await work();
   const setting = describeSetting(options, rounds.length, (performance.now() - startedMs) / 1000);
-  const comparison = { setting, ratios: ratiosOf(rounds), sizes: sizesOf(rounds) };
+  const comparison = comparisonOf(setting, rounds, yardstick);
   return options.json ? `${JSON.stringify(comparison, null, 2)}\n` : comparisonAsTable(comparison);
 }
 
 async function runCount(options: Options): Promise<string> {
   const found = await countLookUps(options, note);
   return options.json ? `${JSON.stringify(found, null, 2)}\n` : lookUpsAsTable(found);
+}
+
+async function runInstances(options: Options): Promise<string> {
+  const tables: string[] = [];
+  for (const storage of options.storages) {
+    const figures = new Figures();
+    const startedMs = performance.now();
+    for (let round = 1; round <= options.rounds; round += 1) await measureAcross(storage, options, figures);
+    const setting = describeSetting(options, options.rounds, (performance.now() - startedMs) / 1000);
+    const found = figures.all().filter(({ name }) => name.startsWith(`${storage}.`));
+    tables.push(options.json ? asJson(setting, found) : asTable(setting, found));
+    tables.push(await toldBy(options, ONE, () => compareInstances(storage, options, note)));
+  }
+  return tables.join('\n');
 }
 
 async function runMeasurements(options: Options): Promise<string> {
@@ -91,7 +111,7 @@ async function runMeasurements(options: Options): Promise<string> {
   return options.json ? asJson(setting, found) : asTable(setting, found);
 }
 
-const RUNS = { measure: runMeasurements, compare: runComparison, count: runCount };
+const RUNS = { measure: runMeasurements, compare: runComparison, count: runCount, instances: runInstances };
 
 function note(text: string): void {
   process.stderr.write(`${text}\n`);

@@ -22,6 +22,8 @@ interface Sending {
   readonly method?: 'GET' | 'POST' | 'PATCH';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer;
+  /** where to connect, when the address's own port is not where the answer is to come from */
+  readonly port?: number | undefined;
 }
 
 const TIMEOUT_MS = 30_000;
@@ -57,7 +59,7 @@ function start(url: string, sending: Sending, agent: Agent | false): Promise<Inc
     const outgoing = request(
       {
         host: '127.0.0.1',
-        port: target.port,
+        port: sending.port ?? target.port,
         path: target.pathname + target.search,
         method: sending.method ?? (sending.body === undefined ? 'GET' : 'POST'),
         headers: {
@@ -82,15 +84,24 @@ export interface EventStream {
   close(): void;
 }
 
+/** Which port to connect to for a request to `origin`; undefined for its own. */
+export type Route = (origin: string) => number | undefined;
+
 export class WebClient {
   #cookies: Cookie[] = [];
+  readonly #route: Route;
   /** requests sent so far */
   requests = 0;
+
+  constructor(route: Route = () => undefined) {
+    this.#route = route;
+  }
 
   /** One request, no redirect followed. */
   async request(url: string, sending: Sending = {}): Promise<Answer> {
     this.requests += 1;
-    const answer = await send(url, { ...sending, headers: { ...this.#headers(url), ...sending.headers } });
+    const port = this.#route(new URL(url).origin);
+    const answer = await send(url, { ...sending, port, headers: { ...this.#headers(url), ...sending.headers } });
     for (const line of answer.cookies) this.#keep(new URL(url).origin, line);
     return answer;
   }
@@ -115,7 +126,8 @@ export class WebClient {
     this.requests += 1;
     const headers = { ...this.#headers(url), accept: 'text/event-stream' };
     // a connection of its own: the stream keeps it until it ends
-    const response = await start(url, { headers }, false);
+    const port = this.#route(new URL(url).origin);
+    const response = await start(url, { headers, port }, false);
     if (response.statusCode !== 200) throw new Error(`no event stream: ${response.statusCode}`);
     response.socket.setTimeout(0);
     return readEvents(response);

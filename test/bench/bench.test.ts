@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Figure, Setting } from '../../bench/figures.ts';
+import { describeSetting, type Figure, type Setting } from '../../bench/figures.ts';
 import type { LookUps } from '../../bench/look-ups.ts';
 import { BadUsage, readOptions } from '../../bench/options.ts';
-import { type Comparison, ratiosOf } from '../../bench/ratios.ts';
+import { type Comparison, comparisonOf } from '../../bench/ratios.ts';
 import { median, quantile } from '../../bench/statistics.ts';
 
 const RUN = resolve(import.meta.dirname, '../../bench/run.ts');
@@ -34,6 +34,8 @@ const FIGURES = [
   'login.rate.1',
   'login.cpu.16',
   'login.rate.16',
+  'login.failures.64',
+  'login.rate.64',
   'session.cpu',
   'session.time.p50',
   'session.time.p99',
@@ -87,7 +89,7 @@ describe('with next to nothing to do', () => {
 
   test('a comparison does the same work at a bare provider', () => {
     const { ratios, sizes } = outputs[1] as Comparison;
-    expect(ratios.map(({ label, requests, bareRequests }) => [label, requests, bareRequests])).toEqual([
+    expect(ratios.map(({ label, requests, yardRequests }) => [label, requests, yardRequests])).toEqual([
       ['whole login, 1 at once', 8, 4],
       ['whole login, 16 at once', 8, 4],
       ['login with a session, 1 at once', 2, 2],
@@ -125,7 +127,8 @@ test('a ratio is one of a round, and its median and spread are over the rounds',
     [30, 10],
     [10, 2],
   ].map(([ours, bare]) => new Map([['sqlite', showing(ours ?? 0)] as const, ['bare', showing(bare ?? 0)] as const]));
-  expect(ratiosOf(rounds)).toMatchObject([{ contender: 'sqlite', ratio: { median: 3, least: 2, greatest: 5 } }]);
+  const { ratios } = comparisonOf(describeSetting(readOptions([]), 3, 1), rounds, 'bare');
+  expect(ratios).toMatchObject([{ contender: 'sqlite', ratio: { median: 3, least: 2, greatest: 5 } }]);
 });
 
 test('an option that makes no sense is refused', () => {

@@ -1,6 +1,7 @@
 // A child process that the bench asks for its CPU and memory, and that never outlives it.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -17,6 +18,17 @@ const running = new Set<ChildProcess>();
 /** Ends every child, now. */
 export function killChildren(): void {
   for (const child of running) child.kill('SIGKILL');
+}
+
+/** Runs a program that ends by itself. @throws Error when it does not end well */
+export async function runToEnd(path: string, environment: Readonly<Record<string, string>>): Promise<void> {
+  const env = { PATH: process.env.PATH ?? '', ...environment };
+  const flags = ['--disable-warning=ExperimentalWarning'];
+  const child = spawn(process.execPath, [...flags, path], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  running.add(child);
+  const [code] = await once(child, 'exit');
+  running.delete(child);
+  if (code !== 0) throw new Error(`${path} ended with ${code}`);
 }
 
 export interface Child {

@@ -33,6 +33,13 @@ export interface ContenderSettings {
   readonly counts?: boolean;
   /** of ours; each request goes to the next of them */
   readonly instances?: number;
+  /** fills our storage before it is opened */
+  readonly prepare?: (storageUrl: string) => Promise<void>;
+}
+
+export interface OurContender extends Contender {
+  readonly places: Places;
+  readonly storageUrl: string;
 }
 
 /** The bare provider, and ours on each storage. */
@@ -43,13 +50,15 @@ export function entrantsOf(storages: readonly StorageKind[], settings: Contender
   ];
 }
 
-export async function startOurs(storage: StorageKind, settings: ContenderSettings): Promise<Contender> {
-  const { provider, standIn, places, stop } = await openGround({ storage, ...settings });
+export async function startOurs(storage: StorageKind, settings: ContenderSettings): Promise<OurContender> {
+  const { provider, standIn, places, storageUrl, stop } = await openGround({ storage, ...settings });
   await approveAtOnce({ standIn });
   return {
     provider,
     clients: clientsOf(settings.clients),
     people: Array.from({ length: settings.people }, () => newPerson(inTurns(places))),
+    places,
+    storageUrl,
     instances: settings.instances ?? 1,
     login: (person) => login(person, places),
     stop,

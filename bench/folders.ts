@@ -47,16 +47,27 @@ export function removeFolders(): void {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 }
 
+export function removeFolder(path: string): void {
+  rmSync(path, { recursive: true, force: true });
+  folders.delete(path);
+}
+
 export interface Folder {
   readonly path: string;
   readonly clients: readonly BenchClient[];
   remove(): void;
 }
 
-/** @param clients how many */
-export async function makeFolder(clients = 1): Promise<Folder> {
+/** An empty one, which goes when the bench ends. */
+export async function makeTempFolder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'selfie-oidc-bench-'));
   folders.add(path);
+  return path;
+}
+
+/** @param clients how many */
+export async function makeFolder(clients = 1): Promise<Folder> {
+  const path = await makeTempFolder();
   await mkdir(join(path, 'data'), { mode: 0o700 });
   const all = clientsOf(clients);
   await writeFile(join(path, 'clients.yaml'), JSON.stringify(all.map(entryOf)));
@@ -65,10 +76,7 @@ export async function makeFolder(clients = 1): Promise<Folder> {
   return {
     path,
     clients: all,
-    remove() {
-      rmSync(path, { recursive: true, force: true });
-      folders.delete(path);
-    },
+    remove: () => removeFolder(path),
   };
 }
 

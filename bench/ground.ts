@@ -12,6 +12,7 @@ export interface Standing {
   readonly provider: Provider;
   readonly standIn: StandIn;
   readonly places: Places;
+  readonly storageUrl: string;
   /** ends both processes; folder and storage go with them */
   stop(): Promise<void>;
 }
@@ -21,6 +22,8 @@ export interface Ground extends Omit<Standing, 'stop'> {
 }
 
 export interface GroundSettings {
+  /** fills the storage before the provider opens it */
+  readonly prepare?: (storageUrl: string) => Promise<void>;
   readonly storage: StorageKind;
   readonly clients?: number;
   readonly profile?: string | undefined;
@@ -31,9 +34,10 @@ export interface GroundSettings {
 }
 
 export async function openGround(settings: GroundSettings): Promise<Standing> {
-  const { storage, clients, instances = 1, ...rest } = settings;
+  const { storage, clients, instances = 1, prepare, ...rest } = settings;
   const folder = await makeFolder(clients);
   const room = makeRoom(storage, folder);
+  await prepare?.(room.url);
   const ports = await Promise.all(Array.from({ length: instances }, freePort));
   const [port = 0] = ports;
   const standInPort = await freePort();
@@ -47,6 +51,7 @@ export async function openGround(settings: GroundSettings): Promise<Standing> {
     provider,
     standIn,
     places: { issuer: provider.issuer, standIn: standIn.url, ports },
+    storageUrl: room.url,
     async stop() {
       await provider.stop();
       await standIn.stop();

@@ -283,6 +283,7 @@ export async function openStreams(ground: Ground, count: number): Promise<() => 
   });
   await delay(SETTLE_MS);
   const after = await provider.gauge({ collect: true });
+  figures.add('memory.stream.none', `process before ${count} pages were opened (RSS)`, 'MiB', before.memory.rss / MIB);
   figures.add('memory.stream', 'memory of an open page (heap and buffers)', 'KiB', held(before, after) / 1024 / count);
   figures.add('memory.stream.rss', `process with ${count} open pages (RSS)`, 'MiB', after.memory.rss / MIB);
   return async () => {

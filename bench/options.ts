@@ -2,6 +2,7 @@
 // often, how many, how long.
 
 import { parseArgs } from 'node:util';
+import { GROWTHS, type Growth } from './growth.ts';
 import { STORAGES, type StorageKind } from './rooms.ts';
 import { WORKLOADS, type WorkloadName } from './workloads.ts';
 
@@ -23,7 +24,7 @@ export interface Sizes {
 }
 
 /** What a run is for; each but the first by an option of its name. */
-export const MODES = ['measure', 'compare', 'count', 'instances'] as const;
+export const MODES = ['measure', 'compare', 'count', 'instances', 'growth', 'soak', 'pages'] as const;
 export type Mode = (typeof MODES)[number];
 
 export interface ComparisonOptions extends Pick<Sizes, 'rounds' | 'people' | 'logins'> {
@@ -41,6 +42,9 @@ export interface Options extends Sizes, ComparisonOptions {
   readonly quick: boolean;
   /** no new round begins after this */
   readonly budgetMs: number;
+  readonly growths: readonly Growth[];
+  /** share of the numbers of growth, soak and pages */
+  readonly scale: number;
   /** deliveries sent in a second */
   readonly webhooksPerSecond: number;
 }
@@ -82,6 +86,11 @@ export const USAGE = `usage: npm run bench -- [options]
   --compare            ratios to a bare oidc-provider: --storage may name several kinds, with commas
   --count              what a login asks of the storage, by operation and kind of record
   --instances          two instances: page at one and webhook at the other, and CPU against one instance
+  --growth             CPU with little and with much of something, on SQLite; some minutes
+  --of NAME,…          of the growth: accounts, clients, waiting
+  --soak               memory over 20,000 logins, ours and a bare provider's; some minutes
+  --pages              memory with 10,000 waiting pages open
+  --scale SHARE        of growth, soak and pages: this share of their numbers, 0 to 1
   --only NAME,…        of the comparison: login, session, refresh, userinfo, discovery, jwks
   --clients N          of the comparison: clients that are registered and used
   --profile DIRECTORY  the provider leaves a CPU profile of each round there
@@ -114,6 +123,8 @@ export function readOptions(args: readonly string[]): Options {
     json: values.json ?? false,
     quick,
     budgetMs: mode !== 'measure' ? COMPARISON_BUDGET_MS : quick ? QUICK_BUDGET_MS : USUAL_BUDGET_MS,
+    growths: values.of === undefined ? GROWTHS : readNames('of', GROWTHS, values.of),
+    scale: values.scale === undefined ? 1 : readShare('scale', values.scale),
     webhooksPerSecond: 200,
     profile: values.profile,
   };
@@ -137,6 +148,12 @@ function readNames<Name extends string>(option: string, known: readonly Name[], 
   return found;
 }
 
+function readShare(name: string, given: string): number {
+  const value = Number(given);
+  if (!(value > 0 && value <= 1)) throw new BadUsage(`--${name} is a number above 0, at most 1`);
+  return value;
+}
+
 function readCount(name: string, given: string): number {
   const value = Number(given);
   if (!Number.isInteger(value) || value < 1 || value > MOST) {
@@ -157,6 +174,11 @@ function parse(args: readonly string[]) {
         compare: flag,
         count: flag,
         instances: flag,
+        growth: flag,
+        soak: flag,
+        pages: flag,
+        of: text,
+        scale: text,
         only: text,
         clients: text,
         storage: text,

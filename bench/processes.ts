@@ -49,10 +49,9 @@ export interface ProviderSettings {
   readonly counts?: boolean;
 }
 
-const secrets = {
-  cookie: randomBytes(48).toString('base64url'),
-  data: randomBytes(32).toString('base64url'),
-};
+const COOKIE_KEY = randomBytes(48).toString('base64url');
+/** The same for all providers of a run, so that one may read what was filled in for another. */
+export const DATA_KEY = randomBytes(32).toString('base64url');
 
 export async function startProvider(settings: ProviderSettings): Promise<Provider> {
   const { folder, port, standInPort, storageUrl, profile, counts = false } = settings;
@@ -70,8 +69,8 @@ export async function startProvider(settings: ProviderSettings): Promise<Provide
       CLIENTS_FILE: join(folder.path, 'clients.yaml'),
       POLICY_FILE: join(folder.path, 'policy.yaml'),
       JWKS_FILE: join(folder.path, 'jwks.json'),
-      COOKIE_KEYS: secrets.cookie,
-      DATA_KEYS: secrets.data,
+      COOKIE_KEYS: COOKIE_KEY,
+      DATA_KEYS: DATA_KEY,
       STORAGE_URL: storageUrl,
       DIDIT_API_KEY: API_KEY,
       DIDIT_WEBHOOK_SECRETS: WEBHOOK_SECRET,
@@ -106,7 +105,7 @@ export async function startBareProvider(settings: {
       PORT: String(port),
       CLIENTS_FILE: join(folder.path, 'clients.yaml'),
       JWKS_FILE: join(folder.path, 'jwks.json'),
-      COOKIE_KEYS: secrets.cookie,
+      COOKIE_KEYS: COOKIE_KEY,
       // people at many clients have more tokens than the library's adapter keeps
       ...(folder.clients.length > 1 ? { RECORDS: '1000000' } : {}),
     },

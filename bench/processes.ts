@@ -15,6 +15,7 @@ const WORKFLOWS = {
   DIDIT_WORKFLOW_PASSIVE: 'be9c0000-0000-4000-8000-0000000000a1',
   DIDIT_WORKFLOW_ACTIVE: 'be9c0000-0000-4000-8000-0000000000b1',
 };
+export const WORKFLOW_IDS: readonly string[] = Object.values(WORKFLOWS);
 const COUNTING = join(import.meta.dirname, 'count-storage.ts');
 const ROOT = resolve(import.meta.dirname, '..');
 

@@ -6,8 +6,7 @@ import { Misconfigured } from './config/faults.ts';
 import { createOutgoingPolicy } from './core/outgoing.ts';
 import { createKeyCeremonies } from './factors/passkey.ts';
 import type { Clock, JobQueue, Logger, Sealer } from './login/ports.ts';
-import { createMailer, type MailDelivery } from './mail/mailer.ts';
-import { checkMailTemplates } from './mail/template-check.ts';
+import type { MailDelivery } from './mail/mailer.ts';
 import { loadNetworks } from './networks/load.ts';
 import { createNetworks } from './networks/networks.ts';
 import { createConsents } from './oidc/consents.ts';
@@ -94,6 +93,11 @@ export async function openMail(
   parts: { jobs: JobQueue; sealer: Sealer; log: Logger; nowMs: () => number; poke: () => void },
 ): Promise<MailDelivery | undefined> {
   if (smtp === undefined) return undefined;
+  // nodemailer is loaded where mail is sent, and nowhere else
+  const [{ createMailer }, { checkMailTemplates }] = await Promise.all([
+    import('./mail/mailer.ts'),
+    import('./mail/template-check.ts'),
+  ]);
   const faults = checkMailTemplates({ directory: policy.mailTemplates });
   if (faults.length > 0) {
     const fix = 'mend the template, or remove it: ours then takes its place';

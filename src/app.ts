@@ -28,7 +28,6 @@ import { createJourney } from './login/journey.ts';
 import { LOOK } from './login/look.ts';
 import type { Logger, Revoker } from './login/ports.ts';
 import type { MailDelivery } from './mail/mailer.ts';
-import { MAIL } from './mail/mailer.ts';
 import { createPairwiseSub } from './oidc/accounts.ts';
 import { LOGOUT } from './oidc/logout.ts';
 import { createGuardedFetch } from './oidc/outgoing.ts';
@@ -91,7 +90,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     {
       [LOGOUT]: (job) => served.current.logout.deliver(job),
       [FORGET]: createForgetting({ ...parts, jobs, revoker }),
-      ...(mail ? { [MAIL]: (job) => mail.deliver(job) } : {}),
+      ...(mail ? { [mail.jobKind]: (job) => mail.deliver(job) } : {}),
     },
   );
   const waitingRoom = createWaitingRoom({ bus, readState: (uid) => served.current.readState(uid), logger: log });

@@ -49,7 +49,9 @@ export interface MailerParts {
 export interface MailDelivery {
   /** `send()` throws TypeError for what is no plain mail address: the caller asks for one that is. */
   readonly mailer: Mailer;
-  /** The worker's handler of `MAIL`. Safe to repeat; throws only what the storage throws. */
+  /** the kind of job that `deliver` handles */
+  readonly jobKind: typeof MAIL;
+  /** The worker's handler of its jobs. Safe to repeat; throws only what the storage throws. */
   deliver(job: Job): Promise<void>;
   /** For `check`: connects and signs in, and sends nothing. Never throws. */
   probe: Smtp['probe'];
@@ -117,6 +119,7 @@ export function createMailer(parts: MailerParts): MailDelivery {
   }
 
   return {
+    jobKind: MAIL,
     mailer: {
       accepts: isMailAddress,
       async send(to, mail) {

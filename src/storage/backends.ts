@@ -3,10 +3,6 @@
 
 import type { Clock, Logger } from '../login/ports.ts';
 import type { Backend } from './backend.ts';
-import { openMemory } from './memory.ts';
-import { openPostgres } from './postgres.ts';
-import { openRedis } from './redis.ts';
-import { openSqlite } from './sqlite.ts';
 
 export interface BackendOptions {
   readonly clock: Clock;
@@ -28,17 +24,26 @@ const DEADLINE_MS = 1800;
 export async function openBackend(url: string, options: BackendOptions): Promise<Backend> {
   const scheme = url.slice(0, url.indexOf(':') + 1);
   const { clock, deadlineMs = DEADLINE_MS, log } = options;
+  // only the one that is used is loaded: the drivers of the others take tens of megabytes and a tenth of a second of the start
   switch (scheme) {
-    case 'memory:':
+    case 'memory:': {
+      const { openMemory } = await import('./memory.ts');
       return openMemory({ clock, log });
-    case 'sqlite:':
+    }
+    case 'sqlite:': {
+      const { openSqlite } = await import('./sqlite.ts');
       return openSqlite({ path: sqlitePath(url), clock, deadlineMs, log });
+    }
     case 'redis:':
-    case 'rediss:':
+    case 'rediss:': {
+      const { openRedis } = await import('./redis.ts');
       return openRedis({ url, clock, deadlineMs, log });
+    }
     case 'postgres:':
-    case 'postgresql:':
+    case 'postgresql:': {
+      const { openPostgres } = await import('./postgres.ts');
       return openPostgres({ url, clock, deadlineMs, log });
+    }
     default:
       throw new Error('a storage URL begins with sqlite:, memory:, redis:, rediss: or postgres:');
   }

@@ -53,6 +53,8 @@ export interface App {
   /** Reads the clients again, without dropping a login; where they come from is `AppOptions.readClients`. Safe to repeat. */
   reload(): Promise<Reload>;
   listen(port: number, host: string): Promise<number>;
+  /** Work may be due that was not a moment ago (the clock was moved): looks at once, not at the next tick. */
+  poke(): void;
   /** Stops taking requests, tells open pages to come back, ends the work under way, closes the storage. Safe to repeat. */
   close(): Promise<void>;
 }
@@ -194,6 +196,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       journey.worker.start();
       return (server.address() as AddressInfo).port;
     },
+    poke: () => journey.worker.poke(),
     close() {
       closing ??= shutDown();
       return closing;

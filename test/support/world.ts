@@ -91,7 +91,7 @@ export interface MovableClock {
 }
 
 /** `Date.now` of this test's realm, as library, vendor and client read it; undone when the world closes. */
-function createMovableClock(): MovableClock & { restore(): void } {
+function createMovableClock(moved: () => void): MovableClock & { restore(): void } {
   const real = Date.now;
   let offsetMs = 0;
   Date.now = () => real.call(Date) + offsetMs;
@@ -99,6 +99,7 @@ function createMovableClock(): MovableClock & { restore(): void } {
     now: () => Math.floor(Date.now() / 1000),
     move: (seconds) => {
       offsetMs += seconds * 1000;
+      moved();
     },
     restore: () => {
       Date.now = real;
@@ -211,7 +212,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     policyFile: '',
     ...options.config,
   };
-  const clock = createMovableClock();
+  const clock = createMovableClock(() => world.app.poke());
   const app = await createApp(config, { clock, log: logger });
   await app.listen(port, '127.0.0.1');
 

@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { decodeJwt, type JWTPayload } from 'jose';
 import { Browser, buttonsOf, type Page, wordsOf } from './browser.ts';
-import { CLIENT_SECRET, returnUrlOf, startWorld, type WorldOptions } from './world.ts';
+import { CLIENT_SECRET, pause, returnUrlOf, startWorld, type WorldOptions } from './world.ts';
 
 export const CALLBACK = 'https://rp.example.org/cb';
 export const SELFIE = 'urn:selfie-oidc:acr:selfie';
@@ -167,8 +167,8 @@ export async function startOidcWorld(options: WorldOptions = {}) {
     await sandbox.settle(session.id, 'approve');
     const back = await browser.get(returnUrlOf(sandbox.session(session.id)), isOutside);
     let current = back;
-    for (let tries = 0; tries < 400 && current.status === 200 && current.url.endsWith('/waiting'); tries += 1) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    for (let tries = 0; tries < 200 && current.status === 200 && current.url.endsWith('/waiting'); tries += 1) {
+      await pause(tries);
       current = await browser.get(current.url, isOutside);
     }
     return current;
@@ -348,10 +348,10 @@ export async function until<T>(
   look: () => T | undefined | false | Promise<T | undefined | false>,
   what: string,
 ): Promise<T> {
-  for (let tries = 0; tries < 1000; tries += 1) {
+  for (let tries = 0; tries < 200; tries += 1) {
     const found = await look();
     if (found) return found;
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await pause(tries);
   }
   throw new Error(`in vain: ${what}`);
 }

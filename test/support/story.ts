@@ -2,7 +2,7 @@
 
 import type { WebhookOverrides } from '../../src/sandbox/delivery.ts';
 import { Browser, type Page } from './browser.ts';
-import { type Begun, returnUrlOf, settleDown, type World } from './world.ts';
+import { type Begun, pause, returnUrlOf, settleDown, type World } from './world.ts';
 
 type SettleOptions = NonNullable<Parameters<World['sandbox']['settle']>[2]>;
 
@@ -14,10 +14,10 @@ export async function until<T>(
   what: string,
   read: () => T | undefined | false | Promise<T | undefined | false>,
 ): Promise<T> {
-  for (let tries = 0; tries < 1500; tries += 1) {
+  for (let tries = 0; tries < 300; tries += 1) {
     const value = await read();
     if (value !== undefined && value !== false) return value;
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await pause(tries);
   }
   throw new Error(`never happened: ${what}`);
 }

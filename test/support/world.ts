@@ -307,11 +307,18 @@ export function exchange(configuration: oidc.Configuration, request: Request, ca
   });
 }
 
-/** Reloads the waiting page, as it does itself without script, until it leads on; bounded by tries, not by time. */
+/** A pause before one looks again: most of what is waited for is there at the first looks, and each look costs a page. */
+export function pause(tries: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.min(5 + tries * 5, 50)));
+}
+
+/** Reloads the waiting page, as it does itself without script, until it leads on or asks; bounded by tries, not by time. */
 export async function settleDown(browser: Browser, page: Page, redirectUri: string): Promise<Page> {
   let current = page;
-  for (let tries = 0; tries < 400 && current.status === 200 && current.url.endsWith('/waiting'); tries += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
+  const isWaiting = () =>
+    current.status === 200 && current.url.endsWith('/waiting') && !current.text.includes('data-settled="true"');
+  for (let tries = 0; tries < 200 && isWaiting(); tries += 1) {
+    await pause(tries);
     current = await browser.get(current.url, (location) => location.startsWith(redirectUri));
   }
   return current;

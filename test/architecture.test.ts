@@ -186,6 +186,23 @@ describe('the environment', () => {
   });
 });
 
+describe('modules', () => {
+  /** At the left margin: what may be given another value, or begins empty and can only be meant to be filled. */
+  const KEEPS =
+    /^(?:export )?(?:(?:let|var) |const [^=;]+ = (?:new (?:Weak)?(?:Map|Set)(?:<[^(]*>)?\(\)|\[\]|\{\})(?: as [^;]+)?;)/m;
+
+  test('keep nothing: tests share them, as would two apps in one process', () => {
+    expect(sources.filter(({ code }) => KEEPS.test(code)).map(({ file }) => file)).toEqual([]);
+  });
+
+  test.each(['let count = 0;', 'export const known = new Map<string, number>();', 'const seen: string[] = [];'])(
+    'the reader sees %s',
+    (code) => {
+      expect(KEEPS.test(`const A = 1;\n${code}\n`)).toBe(true);
+    },
+  );
+});
+
 describe('style of imports and exports', () => {
   test('built-in modules are named with node:', () => {
     const plain = ours

@@ -2,7 +2,6 @@
 // the pages ask. Beside `world.ts`, whose logins go through an unmodified library.
 
 import { createHash, randomBytes } from 'node:crypto';
-import { EventEmitter } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { decodeJwt, type JWTPayload } from 'jose';
@@ -13,11 +12,6 @@ export const CALLBACK = 'https://rp.example.org/cb';
 export const SELFIE = 'urn:selfie-oidc:acr:selfie';
 export const ACTIVE = 'urn:selfie-oidc:acr:selfie-active';
 export const SPECIAL_WORKFLOW = '5e1f1e00-0000-4000-8000-0000000000c1';
-
-// Jest's own makes objects of another realm, in whose keys the library then sees no plain objects
-globalThis.structuredClone = (value) => JSON.parse(JSON.stringify(value));
-// The library hangs a guard of its own on the platform's fetch, which is not in Jest's realm and which this project does not use
-Object.assign(globalThis, { [Symbol.for('undici.globalDispatcher.1')]: new EventEmitter() });
 
 type Entry = Record<string, unknown>;
 /** `undefined` leaves a parameter out that would be sent otherwise. */

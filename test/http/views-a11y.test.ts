@@ -98,14 +98,15 @@ async function open(options: BrowserContextOptions): Promise<Opened> {
 const LOOKS = ['color-contrast', 'link-in-text-block', 'target-size', 'scrollable-region-focusable'];
 
 async function violations(page: Page, runOnly: RunOptions['runOnly']): Promise<string[]> {
-  const results = await page.evaluate(
-    (options) => {
+  // what axe found in order is most of its answer, and stays there
+  const found = await page.evaluate(
+    async (options) => {
       const { axe } = globalThis as unknown as { axe: { run(on: unknown, options: RunOptions): Promise<AxeResults> } };
-      return axe.run('html', options as RunOptions);
+      return (await axe.run('html', options as RunOptions)).violations;
     },
     { runOnly, resultTypes: ['violations'] },
   );
-  return results.violations.flatMap(({ id, nodes }) =>
+  return found.flatMap(({ id, nodes }) =>
     nodes.map((node) => `${id}: ${node.target.join(' ')}: ${node.failureSummary ?? ''}`),
   );
 }

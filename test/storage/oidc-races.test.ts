@@ -145,7 +145,7 @@ function expectRefused(replies: readonly Reply[], error: string, statuses: reado
 for (const engine of ENGINES) describeOn(engine, () => racesOn(engine));
 
 function racesOn(engine: Engine): void {
-  const times = Number(process.env.RACE_ROUNDS ?? (engine === 'sqlite' ? 10 : 2));
+  const times = Number(process.env.RACE_ROUNDS ?? (engine === 'sqlite' ? 6 : 2));
   const someTimes = Math.ceil(times / 2);
   const fewTimes = Math.ceil(times / 4);
   jest.setTimeout(Math.max(20_000, times * 1500));

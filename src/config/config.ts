@@ -13,6 +13,8 @@ export interface Config {
   readonly issuer: string;
   readonly host: string;
   readonly port: number;
+  /** processes that serve it */
+  readonly workers: number;
   /** `memory:` or `sqlite:` and an absolute path */
   readonly storageUrl: string;
   /** newest first */

@@ -67,6 +67,7 @@ export async function loadConfig(env: NodeJS.ProcessEnv, options: { cwd?: string
     issuer,
     host,
     port: values.PORT,
+    workers: values.WORKERS,
     storageUrl: resolveStorage(values.STORAGE_URL, cwd),
     cookieKeys: values.COOKIE_KEYS ?? secrets.cookieKeys ?? [],
     jwks: (keys?.ok ? keys.jwks : secrets.jwks) ?? { keys: [] },

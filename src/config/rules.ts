@@ -23,6 +23,7 @@ export function judgeSettings(environment: Environment): Judgement {
     ...findMissing(environment, demo),
     ...(production ? judgeProduction(environment) : []),
     ...(demo ? judgeDemo(environment) : []),
+    ...judgeWorkers(environment, demo),
     ...judgePairs(environment),
   ];
   return { demo, issuer, host, faults, warnings: findOddities(environment, demo, issuer) };
@@ -75,6 +76,20 @@ function judgeDemo({ values, given }: Environment): Fault[] {
     if (same) faults.push({ where: name, problem: `is the same port as ${same}`, fix: 'give each its own' });
   }
   return faults;
+}
+
+/** State that lies in one process is not what the others see: a login would begin at one and be unknown at the next. */
+function judgeWorkers({ values }: Environment, demo: boolean): Fault[] {
+  const { WORKERS: workers, STORAGE_URL: storage } = values;
+  if (workers === 1) return [];
+  const where = 'WORKERS';
+  if (demo) {
+    const problem = `is ${workers}, and the demo (no DIDIT_API_KEY) is one process`;
+    return [{ where, problem, fix: 'leave it out, or set DIDIT_API_KEY to use the real vendor' }];
+  }
+  if (storage !== 'memory:') return [];
+  const problem = `is ${workers}, and STORAGE_URL is memory:, which one process alone can see`;
+  return [{ where, problem, fix: 'write WORKERS=1, or STORAGE_URL=sqlite:data/selfie-oidc.sqlite' }];
 }
 
 function judgePairs({ given }: Environment): Fault[] {

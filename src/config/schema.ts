@@ -73,6 +73,11 @@ export const SETTINGS = {
     about: 'Port to listen on. A taken port is fatal, but in the demo, which takes the next free one.',
     example: '3000',
   }),
+  WORKERS: withDefault(1, wholeNumber(1, 64), {
+    about:
+      'How many processes serve the port, on one machine: one for each core that logins may use. More than one is refused with `memory:` and in the demo.',
+    example: '4',
+  }),
   CLIENTS_FILE: withDefault('config/clients.yaml', readText, {
     about: 'Clients, YAML or JSON: see "Clients file".',
     example: 'config/clients.yaml',

@@ -100,6 +100,7 @@ describe('the demo', () => {
       issuer: 'http://localhost:3000',
       host: '127.0.0.1',
       clients: [],
+      workers: 1,
       demoVendorPort: 3001,
       demoClientPort: 3002,
       policy: { enrolment: 'open' },
@@ -131,6 +132,10 @@ describe('the demo', () => {
     await configOf({ [name]: value });
   });
 
+  test('is one process', async () => {
+    expect(await faultsOf({ WORKERS: '2' })).toContain('WORKERS: is 2, and the demo (no DIDIT_API_KEY) is one process');
+  });
+
   test('refuses two explicit ports that are the same', async () => {
     expect(await faultsOf({ PORT: '4000', DEMO_CLIENT_PORT: '4000' })).toContain(
       'DEMO_CLIENT_PORT: is the same port as PORT',
@@ -144,5 +149,22 @@ describe('the demo', () => {
   test('says which settings of the vendor it ignores', async () => {
     const { warnings } = await configOf({ DIDIT_WEBHOOK_SECRETS: CANARY });
     expect(warnings).toEqual([expect.stringContaining('DIDIT_WEBHOOK_SECRETS: ignored')]);
+  });
+});
+
+describe('several processes', () => {
+  test('are one unless told otherwise', async () => {
+    expect((await configOf(PRODUCTION)).config.workers).toBe(1);
+    expect((await configOf({ ...PRODUCTION, WORKERS: '64' })).config.workers).toBe(64);
+  });
+
+  test.each(['0', '65', '2.5', 'auto'])('are not %s', async (WORKERS) => {
+    expect(await faultsOf({ ...PRODUCTION, WORKERS })).toContain('is not a whole number from 1 to 64');
+  });
+
+  test('do not share memory: the fault names both settings', async () => {
+    const text = await faultsOf({ ...DEVELOPMENT, WORKERS: '2', STORAGE_URL: 'memory:' });
+    expect(text).toContain('WORKERS: is 2, and STORAGE_URL is memory:, which one process alone can see');
+    await configOf({ ...DEVELOPMENT, WORKERS: '1', STORAGE_URL: 'memory:' });
   });
 });

@@ -183,6 +183,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     issuer,
     host: '127.0.0.1',
     port,
+    workers: 1,
     storageUrl: directory ? `sqlite:${join(directory, 'test.sqlite')}` : 'memory:',
     cookieKeys: ['a cookie key that is long enough for everybody'],
     jwks: signingKeys,

@@ -10,6 +10,12 @@ export { redactPath } from './redact.ts';
 
 export type LogLevel = Extract<LevelWithSilent, 'debug' | 'info' | 'warn' | 'error' | 'silent'>;
 
+/** Of the words that LOG_LEVEL knows, those that lines here have. */
+export function logLevelOf(setting: LogLevel | 'trace' | 'fatal'): LogLevel {
+  if (setting === 'trace') return 'debug';
+  return setting === 'fatal' ? 'error' : setting;
+}
+
 export interface RequestLogger extends Logger {
   /** Runs one request: every line written in its course, however deep, carries `request_id`. */
   inRequest<T>(requestId: string, work: () => Promise<T>): Promise<T>;
@@ -19,10 +25,13 @@ export interface RequestLogger extends Logger {
  * A logger of JSON lines: `{"level","time","msg",…fields}`, `time` in ISO 8601, `request_id` inside a request. Errors
  * belong in the field `err`.
  *
+ * @param options.base        stands on every line
  * @param options.destination where lines go; standard output, synchronously, if absent
  */
 export function createLogger(options: {
   readonly level: LogLevel;
+  /** on every line, as is */
+  readonly base?: object | undefined;
   readonly destination?: DestinationStream;
 }): RequestLogger {
   const requests = new AsyncLocalStorage<string>();
@@ -30,7 +39,7 @@ export function createLogger(options: {
     {
       level: options.level,
       // no process id and host name: the platform that collects lines knows where they come from
-      base: null,
+      base: options.base ?? null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
       // plain data by then: pino's own reader of errors would copy what they carry, and join the messages of causes

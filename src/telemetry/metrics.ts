@@ -3,6 +3,7 @@
 
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import type { Meter } from '../login/ports.ts';
+import type { Series } from './summed-series.ts';
 
 type CounterName = Parameters<Meter['count' | 'add']>[0];
 type HistogramName = Parameters<Meter['observe']>[0];
@@ -68,10 +69,14 @@ const HISTOGRAMS: Record<
   },
 };
 
+/** All series in the text format that `contentType` names. */
+export type Exposition = () => Promise<{ readonly contentType: string; readonly text: string }>;
+
 export interface Metrics {
   readonly meter: Meter;
-  /** All series in the text format that `contentType` names. */
-  exposition(): Promise<{ readonly contentType: string; readonly text: string }>;
+  readonly exposition: Exposition;
+  /** the same as data, for adding up with those of other processes (`summed-series.ts`) */
+  series(): Promise<Series>;
 }
 
 /**
@@ -113,6 +118,7 @@ export function createMeter(options: { readonly processMetrics?: boolean } = {})
         }
       },
     },
+    series: () => registry.getMetricsAsJSON(),
     exposition: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
 }

@@ -3,12 +3,15 @@
 
 import type { Clock, Logger } from '../login/ports.ts';
 import type { Backend } from './backend.ts';
+import type { Relay } from './shared-bus.ts';
 
 export interface BackendOptions {
   readonly clock: Clock;
   /** how long an operation may take before it fails as StorageUnavailable; design section 7 */
   readonly deadlineMs?: number;
   readonly log?: Logger;
+  /** to the other processes of this machine; engines with a server have one of their own */
+  readonly relay?: Relay | undefined;
 }
 
 /** A little less than the two seconds that an answer may take altogether. */
@@ -23,7 +26,7 @@ const DEADLINE_MS = 1800;
  */
 export async function openBackend(url: string, options: BackendOptions): Promise<Backend> {
   const scheme = url.slice(0, url.indexOf(':') + 1);
-  const { clock, deadlineMs = DEADLINE_MS, log } = options;
+  const { clock, deadlineMs = DEADLINE_MS, log, relay } = options;
   // only the one that is used is loaded: the drivers of the others take tens of megabytes and a tenth of a second of the start
   switch (scheme) {
     case 'memory:': {
@@ -32,7 +35,7 @@ export async function openBackend(url: string, options: BackendOptions): Promise
     }
     case 'sqlite:': {
       const { openSqlite } = await import('./sqlite.ts');
-      return openSqlite({ path: sqlitePath(url), clock, deadlineMs, log });
+      return openSqlite({ path: sqlitePath(url), clock, deadlineMs, log, relay });
     }
     case 'redis:':
     case 'rediss:': {

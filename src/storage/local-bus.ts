@@ -1,5 +1,5 @@
-// Wakes live pages within one process. Enough for memory, and for SQLite with several processes on one machine: a page of
-// another process then learns a moment later, from its own slow reading of state. Never the only way to learn anything.
+// Wakes live pages within one process: enough for memory, and for SQLite with a single process. Never the only way to learn
+// anything: where another process stored it (an operator's command), a page learns from its own slow reading of state.
 
 import type { Bus, Logger } from '../login/ports.ts';
 

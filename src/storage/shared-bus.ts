@@ -6,10 +6,30 @@ import { randomUUID } from 'node:crypto';
 import type { Bus, Logger } from '../login/ports.ts';
 import { createLocalBus } from './local-bus.ts';
 
+/** @returns the bus of an engine without a server: of this process alone, or with a relay of all it reaches */
+export function createRelayedBus(options: {
+  readonly relay?: Relay | undefined;
+  readonly log?: Logger | undefined;
+}): Bus {
+  const { relay, log } = options;
+  if (relay === undefined) return createLocalBus({ log });
+  const { bus, receive } = createSharedBus({ send: relay.send, log });
+  relay.listen(receive);
+  return bus;
+}
+
 export interface SharedBus {
   readonly bus: Bus;
   /** for the engine: a message has come in */
   receive(message: string): void;
+}
+
+/** Carries lines of text between the processes of one machine, for engines that have no server to do it. */
+export interface Relay {
+  /** to every process, this one included or not */
+  send(message: string): Promise<unknown>;
+  /** @param receive called with each line that was sent, for as long as the process lives */
+  listen(receive: (message: string) => void): void;
 }
 
 /**

@@ -11,7 +11,7 @@ import { StorageUnavailable } from '../core/errors.ts';
 import type { Clock, Logger } from '../login/ports.ts';
 import type { Backend, Rows } from './backend.ts';
 import { createKeyv } from './keyv-face.ts';
-import { createLocalBus } from './local-bus.ts';
+import { createRelayedBus, type Relay } from './shared-bus.ts';
 import { createSqliteBatch, type SqliteBatch } from './sqlite-batch.ts';
 import { createLogFlusher } from './sqlite-flush.ts';
 import { createSqliteJobs } from './sqlite-jobs.ts';
@@ -37,6 +37,8 @@ interface SqliteOptions {
   readonly clock: Clock;
   readonly deadlineMs: number;
   readonly log?: Logger | undefined;
+  /** to the other processes on this file */
+  readonly relay?: Relay | undefined;
 }
 
 /**
@@ -44,7 +46,7 @@ interface SqliteOptions {
  *
  * @throws StorageUnavailable it cannot be opened, or is held by another process for longer than the deadline
  */
-export async function openSqlite({ path, clock, deadlineMs, log }: SqliteOptions): Promise<Backend> {
+export async function openSqlite({ path, clock, deadlineMs, log, relay }: SqliteOptions): Promise<Backend> {
   let database: DatabaseSync | undefined;
   try {
     makePrivateFile(path, log);
@@ -55,7 +57,7 @@ export async function openSqlite({ path, clock, deadlineMs, log }: SqliteOptions
     throw new StorageUnavailable(`cannot open ${path}: ${(error as Error).message}`, { cause: error });
   }
   const logFlusher = createLogFlusher(`${path}-wal`, log);
-  const backend = assembleSqlite({ database, clock, deadlineMs, log, onCommit: logFlusher.touch });
+  const backend = assembleSqlite({ database, clock, deadlineMs, log, relay, onCommit: logFlusher.touch });
   return {
     ...backend,
     close: async () => {
@@ -72,15 +74,16 @@ export function assembleSqlite(options: {
   clock: Clock;
   deadlineMs: number;
   log?: Logger | undefined;
+  relay?: Relay | undefined;
   onCommit?: () => void;
 }): Backend {
-  const { database, clock, deadlineMs, log, onCommit } = options;
+  const { database, clock, deadlineMs, log, relay, onCommit } = options;
   const batch = createSqliteBatch({ database, deadlineMs, ...(onCommit && { onCommit }) });
   const rows = createSqliteRows(database, batch);
   return {
     store: createStore({ rows, clock }),
     jobs: createSqliteJobs(database, batch),
-    bus: createLocalBus({ log }),
+    bus: createRelayedBus({ relay, log }),
     keyv: createKeyv({ rows, clock }),
     ping: () => rows.write('backend:ping', 'true', clock.now() + 60),
     sweepExpired: () => sweep(rows, clock),

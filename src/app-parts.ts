@@ -18,17 +18,18 @@ import { createDeviceStore } from './storage/devices.ts';
 import { createPasskeyStore } from './storage/passkeys.ts';
 import { createRecoveryStore } from './storage/recovery.ts';
 import { createSealer } from './storage/sealer.ts';
+import type { Relay } from './storage/shared-bus.ts';
 import { createJournal } from './telemetry/journal.ts';
 import { createLedger } from './telemetry/ledger.ts';
-import { createLogger, type RequestLogger } from './telemetry/log.ts';
+import { createLogger, logLevelOf, type RequestLogger } from './telemetry/log.ts';
 import { createMeter } from './telemetry/metrics.ts';
 import { vendorFactories } from './vendors/registry.ts';
 
 /** The parts that need no server: what the command line works with. */
 export async function openParts(config: Config, options: PartsOptions = {}) {
   const clock = options.clock ?? { now: () => Math.floor(Date.now() / 1000) };
-  const log = options.log ?? createLogger({ level: logLevel(config.logLevel) });
-  const backend = await openBackend(config.storageUrl, { clock, log });
+  const log = options.log ?? createLogger({ level: logLevelOf(config.logLevel), base: options.logBase });
+  const backend = await openBackend(config.storageUrl, { clock, log, relay: options.relay });
   const { store } = backend;
   const sealer = createSealer(config.dataKeys);
   const metrics = createMeter();
@@ -76,6 +77,10 @@ export interface PartsOptions {
   readonly vendorBaseUrl?: string;
   readonly clock?: Clock;
   readonly log?: RequestLogger;
+  /** on every line of the log that is made where none is given */
+  readonly logBase?: object;
+  /** to the other processes of this machine, which share its storage */
+  readonly relay?: Relay;
 }
 
 export type Parts = Awaited<ReturnType<typeof openParts>>;
@@ -104,9 +109,4 @@ export async function openMail(
     throw new Misconfigured(faults.map(({ file, problem }) => ({ where: file, problem, fix })));
   }
   return createMailer({ ...parts, smtp, templates: policy.mailTemplates });
-}
-
-function logLevel(level: Config['logLevel']) {
-  if (level === 'trace') return 'debug';
-  return level === 'fatal' ? 'error' : level;
 }

@@ -33,11 +33,12 @@ import { LOGOUT } from './oidc/logout.ts';
 import { createGuardedFetch } from './oidc/outgoing.ts';
 import { type Reload, serveProvider } from './provider-app.ts';
 import { createOidcAdapter } from './storage/oidc-adapter.ts';
+import { createSweeper } from './storage/sweeper.ts';
 import { redactPath } from './telemetry/log.ts';
+import type { Exposition } from './telemetry/metrics.ts';
 
 /** The interaction must outlive attempt and review, or the last answer to the client cannot be delivered (design section 8). */
 const INTERACTION_MARGIN_SECONDS = 600;
-const SWEEP_EVERY_MS = 60_000;
 /** Less than the 10 s a stop may take in all: ending the work under way comes after it. */
 const DRAIN_MS = 8_000;
 const IDLE_EVERY_MS = 50;
@@ -62,6 +63,10 @@ export interface App {
 export interface AppOptions extends PartsOptions {
   /** reads the clients file again (`config/reload.ts`); without it a reload finds nothing changed */
   readonly readClients?: ClientsReader;
+  /** true beside others that run already: the logins they look after are not looked at anew */
+  readonly joins?: boolean;
+  /** what `/metrics` says, where it is more than this process counts */
+  readonly exposition?: Exposition;
 }
 
 /** Builds the whole provider. Nothing listens yet. */
@@ -105,7 +110,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     healthRoutes({
       issuer: config.issuer,
       dependencies: { storage: () => backend.ping() },
-      exposition: () => metrics.exposition(),
+      exposition: options.exposition ?? metrics.exposition,
       logger: log,
       metricsToken: config.metricsToken,
       draining: () => isDraining,
@@ -148,16 +153,13 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const server = createServer((req, res) => served.current.callback(req, res));
   server.requestTimeout = 30_000;
   server.headersTimeout = 15_000;
-  const sweeper = setInterval(() => {
-    backend.sweepExpired().catch((error: unknown) => log.warn({ err: error }, 'expired rows could not be removed'));
-  }, SWEEP_EVERY_MS);
-  sweeper.unref();
+  const sweeper = createSweeper({ backend, store, log });
   let closing: Promise<void> | undefined;
 
   async function shutDown(): Promise<void> {
     isDraining = true;
     waitingRoom.drain();
-    clearInterval(sweeper);
+    sweeper.stop();
     if (server.listening) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       // a connection whose last request has just been answered would be kept for the next one
@@ -190,8 +192,9 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
         });
       });
       // logins that were open when the last process ended are looked at again
-      await backend.jobs.hasten(LOOK, nowMs());
+      if (!options.joins) await backend.jobs.hasten(LOOK, nowMs());
       await journey.start();
+      sweeper.start();
       networks.watch();
       journey.worker.start();
       return (server.address() as AddressInfo).port;

@@ -1,20 +1,15 @@
 // The process: load the configuration, build the app, listen, read the clients again on SIGHUP, drain on SIGTERM. Without a vendor's
-// key and outside production it is the demo: the provider, a stand-in for the vendor and a client, all on loopback.
+// key and outside production it is the demo: the provider, a stand-in for the vendor and a client, all on loopback. With WORKERS it is
+// the primary of that many processes, which do the serving.
 
-import { type App, createApp } from './app.ts';
+import type { App } from './app.ts';
 import type { Config } from './config/config.ts';
-import { type Fault, formatFaults, Misconfigured } from './config/faults.ts';
+import { type Fault, formatFaults } from './config/faults.ts';
 import { loadConfig } from './config/load.ts';
 import { type ClientsReader, createClientsReader, fingerprintOf, watchFile } from './config/reload.ts';
-import type { AppErrorCode } from './core/errors.ts';
-import { createLogger } from './telemetry/log.ts';
+import { dieLoudly, FAILED, MISCONFIGURED, STOP_MS, type StartFailure, startFailureOf } from './startup.ts';
+import { createLogger, logLevelOf } from './telemetry/log.ts';
 
-/** The configuration cannot be served. */
-const MISCONFIGURED = 2;
-/** Something else failed: a taken port, a storage that does not open, a fault of our own. */
-const FAILED = 1;
-/** A stop may take this long; what is left then is on disk, and goes on after the next start. */
-const STOP_MS = 9_500;
 /** Ctrl-C under npm arrives twice, from the terminal and from npm: that is one wish. */
 const SAME_PRESS_MS = 500;
 
@@ -29,28 +24,43 @@ export async function serve(env: NodeJS.ProcessEnv, options: { readonly json?: b
   const { config, warnings } = reading;
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   try {
-    if (config.demo) stopOnSignal(await startDemo(config));
-    else {
-      const since = await fingerprintOf(config.clientsFile);
-      const app = await startApp(config, createClientsReader({ env, config, warnings }));
-      stopOnSignal(app);
-      reload = () => reloadClients(app);
-      watchFile(config.clientsFile, reload, { since });
-    }
+    if (config.demo) return stopOnSignal(await startDemo(config));
+    const since = await fingerprintOf(config.clientsFile);
+    const readClients = createClientsReader({ env, config, warnings });
+    const running = config.workers > 1 ? await startWorkers(config, readClients) : await startApp(config, readClients);
+    if ('exitCode' in running) return abandon(running, options.json);
+    stopOnSignal(running);
+    reload = () => reloadClients(running);
+    watchFile(config.clientsFile, reload, { since });
   } catch (error) {
-    const faults = faultsOf(error);
-    if (faults) refuse(faults, options.json);
-    else process.stderr.write(`${explain(error, config)}\n`);
-    // parts that did start may hold the process open
-    process.exit(faults ? MISCONFIGURED : FAILED);
+    abandon(startFailureOf(error, config), options.json);
   }
 }
 
-async function startApp(config: Config, readClients: ClientsReader): Promise<App> {
+/** What runs until it is told to stop. */
+type Running = Pick<App, 'close' | 'log'> & {
+  reload(): Promise<unknown>;
+  /** Ends the processes beside this one. */
+  kill?(): void;
+};
+
+async function startApp(config: Config, readClients: ClientsReader): Promise<Running> {
+  const { createApp } = await import('./app.ts');
   const app = await createApp(config, { readClients });
   const port = await app.listen(config.port, config.host);
   app.log.info({ issuer: config.issuer, host: config.host, port }, 'listening');
   return app;
+}
+
+/** The primary loads nothing of what its workers serve with. */
+async function startWorkers(config: Config, readClients: ClientsReader): Promise<Running | StartFailure> {
+  const { startPrimary } = await import('./workers/primary.ts');
+  const log = createLogger({ level: logLevelOf(config.logLevel) });
+  const started = await startPrimary({ config, readClients, log });
+  if (!started.ok) return started.failure;
+  const { issuer, host, port, workers } = config;
+  log.info({ issuer, host, port, workers }, 'listening');
+  return started.primary;
 }
 
 /** Loaded only now: production never reads a line of the stand-in, and need not have its client's package. */
@@ -65,44 +75,39 @@ function refuse(faults: readonly Fault[], json = false): void {
   process.exitCode = MISCONFIGURED;
 }
 
-/** What only the opened parts could tell about the configuration. */
-export function faultsOf(error: unknown): readonly Fault[] | undefined {
-  if (error instanceof Misconfigured) return error.faults;
-  if ((error as { code?: AppErrorCode }).code !== 'sealed_unreadable') return undefined;
-  const problem = `does not open what is stored (${(error as Error).message})`;
-  return [{ where: 'DATA_KEYS', problem, fix: 'put the keys that were used before behind the new one' }];
-}
-
-function explain(error: unknown, config: Config): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const where = `${config.host}:${config.port}`;
-  if (code === 'EADDRINUSE') return `PORT: ${where} is taken; set PORT to a free one, or stop what listens there`;
-  if (code === 'EACCES') return `PORT: ${where} may not be listened on by this user; set PORT to one above 1023`;
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return `HOST: ${config.host} is no address of this machine`;
-  if (code === 'storage_unavailable') return `STORAGE_URL: ${message}`;
-  return `could not start: ${message}`;
+/** Tells why nothing is served, and ends: parts that did start may hold the process open. */
+function abandon({ exitCode, faults, message }: StartFailure, json?: boolean): never {
+  if (faults) refuse(faults, json);
+  if (message !== undefined) process.stderr.write(`${message}\n`);
+  process.exit(exitCode);
 }
 
 /** Whatever comes of it, those who are signing in notice nothing. */
-function reloadClients(app: App): void {
-  app.reload().catch((error: unknown) => {
-    app.log.error({ err: error }, 'clients could not be read again: those before stay in use');
+function reloadClients(running: Running): void {
+  running.reload().catch((error: unknown) => {
+    running.log.error({ err: error }, 'clients could not be read again: those before stay in use');
   });
 }
 
-function stopOnSignal(running: Pick<App, 'close'> & Partial<Pick<App, 'log'>>): void {
+function stopOnSignal(running: Pick<App, 'close'> & Partial<Running>): void {
   let stoppingSince: number | undefined;
   const stop = (signal: 'SIGTERM' | 'SIGINT') => {
     if (stoppingSince !== undefined) {
       if (signal === 'SIGINT' && performance.now() - stoppingSince < SAME_PRESS_MS) return;
+      running.kill?.();
       process.exit(signal === 'SIGINT' ? 130 : 143);
     }
     stoppingSince = performance.now();
     running.log?.info({ signal }, 'stopping: no new requests, those under way are finished');
-    setTimeout(() => {
-      process.stderr.write('stopped before all work had ended; what is left goes on after the next start\n');
-      process.exit(0);
-    }, STOP_MS);
+    setTimeout(
+      () => {
+        process.stderr.write('stopped before all work had ended; what is left goes on after the next start\n');
+        running.kill?.();
+        process.exit(0);
+      },
+      // workers keep to the time themselves, and are heard of a moment later
+      running.kill ? STOP_MS + 250 : STOP_MS,
+    );
     running.close().then(
       () => process.exit(0),
       (error: unknown) => {
@@ -113,17 +118,6 @@ function stopOnSignal(running: Pick<App, 'close'> & Partial<Pick<App, 'log'>>): 
   };
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));
-}
-
-/** A fault nobody caught leaves the process in no known state: it is told, and whoever watches starts another. */
-function dieLoudly(): void {
-  const log = createLogger({ level: 'error' });
-  const die = (message: string) => (error: unknown) => {
-    log.error({ err: error }, message);
-    process.exit(FAILED);
-  };
-  process.on('uncaughtException', die('a fault that nobody caught'));
-  process.on('unhandledRejection', die('a failure that nobody waited for'));
 }
 
 if (import.meta.main) await serve(process.env);

@@ -43,11 +43,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // the part of the app that is made anew when the clients change
   'provider-app.ts': ['core', 'login', 'oidc', 'http', 'config'],
   // what starts a process: the app, its settings, and in the demo the stand-in beside it
-  'main.ts': ['app.ts', 'config', 'telemetry', 'core', 'demo', 'sandbox', 'cli'],
+  'main.ts': ['app.ts', 'workers', 'startup.ts', 'config', 'telemetry', 'core', 'demo', 'sandbox', 'cli'],
+  // several processes on one port; `app.ts` is what each of them serves with
+  workers: ['app.ts', 'startup.ts', 'config', 'telemetry', 'storage', 'login', 'core'],
+  'startup.ts': ['config', 'telemetry', 'core'],
   cli: [
     'app.ts',
     'app-parts.ts',
     'main.ts',
+    'startup.ts',
     'config',
     'telemetry',
     'core',

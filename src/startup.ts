@@ -1,0 +1,56 @@
+// What processes of ours have in common from the first line to the last: how a start that fails is told, and how one that has failed
+// beyond repair ends.
+
+import type { Config } from './config/config.ts';
+import { type Fault, Misconfigured } from './config/faults.ts';
+import type { AppErrorCode } from './core/errors.ts';
+import { createLogger } from './telemetry/log.ts';
+
+/** Exit code: the configuration cannot be served. */
+export const MISCONFIGURED = 2;
+/** Exit code: something else failed: a taken port, a storage that does not open, a fault of our own. */
+export const FAILED = 1;
+/** A stop may take this long; what is left then is on disk, and goes on after the next start. */
+export const STOP_MS = 9_500;
+
+/** Why a process could not start: faults of the configuration, or one line. Plain data: it may come from another process. */
+export interface StartFailure {
+  readonly exitCode: number;
+  readonly faults?: readonly Fault[];
+  readonly message?: string;
+}
+
+export function startFailureOf(error: unknown, config: Config): StartFailure {
+  const faults = faultsOf(error);
+  if (faults) return { exitCode: MISCONFIGURED, faults };
+  return { exitCode: FAILED, message: explain(error, config) };
+}
+
+/** What only the opened parts could tell about the configuration. */
+export function faultsOf(error: unknown): readonly Fault[] | undefined {
+  if (error instanceof Misconfigured) return error.faults;
+  if ((error as { code?: AppErrorCode }).code !== 'sealed_unreadable') return undefined;
+  const problem = `does not open what is stored (${(error as Error).message})`;
+  return [{ where: 'DATA_KEYS', problem, fix: 'put the keys that were used before behind the new one' }];
+}
+
+function explain(error: unknown, config: Config): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const where = `${config.host}:${config.port}`;
+  if (code === 'EADDRINUSE') return `PORT: ${where} is taken; set PORT to a free one, or stop what listens there`;
+  if (code === 'EACCES') return `PORT: ${where} may not be listened on by this user; set PORT to one above 1023`;
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return `HOST: ${config.host} is no address of this machine`;
+  if (code === 'storage_unavailable') return `STORAGE_URL: ${message}`;
+  return `could not start: ${message}`;
+}
+
+/** A fault nobody caught leaves the process in no known state: it is told, and whoever watches starts another. */
+export function dieLoudly(base?: object): void {
+  const log = createLogger({ level: 'error', base });
+  const die = (message: string) => (error: unknown) => {
+    log.error({ err: error }, message);
+    process.exit(FAILED);
+  };
+  process.on('uncaughtException', die('a fault that nobody caught'));
+  process.on('unhandledRejection', die('a failure that nobody waited for'));
+}

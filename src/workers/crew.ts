@@ -1,0 +1,179 @@
+// The workers as the primary sees them: so many places, each filled by a process or waiting for the next. What has ended is replaced, ever
+// more slowly when it ends soon after its start, so that a fault that comes back at once does not eat the machine. No process is
+// made here and no clock read, which is what makes it testable: `hire` and `timing` are passed in.
+
+import type { Logger } from '../login/ports.ts';
+import { FAILED, type StartFailure } from '../startup.ts';
+import type { ToPrimary, ToWorker } from './messages.ts';
+
+/** A process of ours that was started. */
+export interface Worker {
+  send(message: ToWorker): void;
+  kill(signal: 'SIGTERM' | 'SIGKILL'): void;
+}
+
+export interface WorkerEvents {
+  heard(message: ToPrimary): void;
+  ended(how: { readonly code: number | null; readonly signal: string | null }): void;
+}
+
+export interface CrewTiming {
+  /** of a clock that never goes back */
+  nowMs(): number;
+  /** @returns calls it off */
+  after(ms: number, work: () => void): () => void;
+}
+
+export interface Member {
+  /** of its place, from 1: the process in it changes */
+  readonly place: number;
+  readonly worker: Worker;
+}
+
+export interface CrewOptions {
+  readonly size: number;
+  readonly hire: (place: number, events: WorkerEvents) => Worker;
+  readonly timing: CrewTiming;
+  readonly log: Logger;
+  /** what `ready` is answered with; `isFirst` of the very first process, which has nobody to join */
+  readonly begin: (place: number, isFirst: boolean) => ToWorker;
+  /** what a worker that is at work, or was until now, has to say beyond coming and going */
+  readonly heard: (member: Member, message: ToPrimary) => void;
+  /** a process listens from now on */
+  readonly joined: (member: Member) => void;
+  readonly left: (member: Member) => void;
+}
+
+export interface Crew {
+  /** Resolves when all places are filled by processes that listen; or with why not one of the first could start. */
+  readonly started: Promise<{ readonly ok: true } | { readonly ok: false; readonly failure: StartFailure }>;
+  /** those that listen */
+  readonly members: readonly Member[];
+  /** Lets all finish what is under way, and replaces nobody any more. Safe to repeat. @returns whether all ended well */
+  stop(): Promise<boolean>;
+  /** Ends all at once. */
+  kill(): void;
+}
+
+/** Shorter than this is a life that hints at a fault that will come back. */
+const SHORT_LIFE_MS = 60_000;
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 30_000;
+
+interface Place {
+  readonly place: number;
+  worker: Worker | undefined;
+  member: Member | undefined;
+  sinceMs: number;
+  /** lives in a row that were short */
+  shortLives: number;
+  failure: StartFailure | undefined;
+  callOff: (() => void) | undefined;
+}
+
+export function createCrew(options: CrewOptions): Crew {
+  const { size, hire, timing, log } = options;
+  const places: Place[] = Array.from({ length: size }, (_, index) => ({
+    place: index + 1,
+    worker: undefined,
+    member: undefined,
+    sinceMs: 0,
+    shortLives: 0,
+    failure: undefined,
+    callOff: undefined,
+  }));
+  const started = Promise.withResolvers<Awaited<Crew['started']>>();
+  const stopped = Promise.withResolvers<boolean>();
+  let hasAnyBegun = false;
+  let hasAnyListened = false;
+  let isStopping = false;
+  let haveAllEndedWell = true;
+
+  function fill(place: Place): void {
+    place.sinceMs = timing.nowMs();
+    place.failure = undefined;
+    place.callOff = undefined;
+    const worker: Worker = hire(place.place, {
+      heard: (message) => hear(place, worker, message),
+      ended: (how) => end(place, how),
+    });
+    place.worker = worker;
+  }
+
+  function hear(place: Place, worker: Worker, message: ToPrimary): void {
+    if (message.kind === 'ready') {
+      worker.send(options.begin(place.place, !hasAnyBegun));
+      hasAnyBegun = true;
+    } else if (message.kind === 'failed') place.failure = message.failure;
+    else if (message.kind === 'listening') {
+      place.member = { place: place.place, worker };
+      options.joined(place.member);
+      if (!hasAnyListened) {
+        hasAnyListened = true;
+        // those that fell while it was not known whether any would stand
+        for (const each of places) if (each.worker === undefined) replace(each, undefined);
+      }
+      if (places.every(({ member }) => member !== undefined)) started.resolve({ ok: true });
+    } else if (place.member) options.heard(place.member, message);
+  }
+
+  function end(place: Place, how: { readonly code: number | null; readonly signal: string | null }): void {
+    const { member } = place;
+    const isWell = how.code === 0;
+    place.worker = undefined;
+    place.member = undefined;
+    if (member) options.left(member);
+    if (isStopping) {
+      // one that had not begun to serve may be ended in any way
+      haveAllEndedWell &&= isWell || member === undefined;
+      if (places.every(({ worker }) => worker === undefined)) stopped.resolve(haveAllEndedWell);
+      return;
+    }
+    place.failure ??= { exitCode: FAILED, message: `could not start: a worker ended with ${how.signal ?? how.code}` };
+    if (hasAnyListened) replace(place, member && how);
+    else if (places.every(({ worker }) => worker === undefined)) {
+      const failure = places.find((each) => each.failure)?.failure ?? place.failure;
+      started.resolve({ ok: false, failure });
+    }
+  }
+
+  /** @param how it ended; undefined when it had not come to listen */
+  function replace(
+    place: Place,
+    how: { readonly code: number | null; readonly signal: string | null } | undefined,
+  ): void {
+    const isShort = how === undefined || timing.nowMs() - place.sinceMs < SHORT_LIFE_MS;
+    const pauseMs =
+      place.shortLives === 0 ? 0 : Math.min(FIRST_PAUSE_MS * 2 ** (place.shortLives - 1), LONGEST_PAUSE_MS);
+    place.shortLives = isShort ? place.shortLives + 1 : 0;
+    const fields = { worker: place.place, pause_ms: isShort ? pauseMs : 0 };
+    if (how?.code === 0) log.info(fields, 'a worker was told to end, and is replaced');
+    else if (how) log.error({ ...fields, exit_status: how.code, signal: how.signal }, 'a worker ended, and is replaced');
+    else log.error({ ...fields, failure: place.failure }, 'a worker could not start, and is started again');
+    place.callOff = timing.after(fields.pause_ms, () => fill(place));
+  }
+
+  for (const place of places) fill(place);
+  return {
+    started: started.promise,
+    get members() {
+      return places.flatMap(({ member }) => (member ? [member] : []));
+    },
+    stop() {
+      if (isStopping) return stopped.promise;
+      isStopping = true;
+      for (const { callOff, worker, member } of places) {
+        callOff?.();
+        if (member) worker?.send({ kind: 'stop' });
+        // it has nothing under way, and might not hear a message before it has read all its code
+        else worker?.kill('SIGTERM');
+      }
+      if (places.every(({ worker }) => worker === undefined)) stopped.resolve(true);
+      return stopped.promise;
+    },
+    kill() {
+      isStopping = true;
+      for (const { worker } of places) worker?.kill('SIGKILL');
+    },
+  };
+}

@@ -1,0 +1,29 @@
+// What the processes that serve one port say to each other: the primary, which listens and watches, and its workers, which answer.
+// Plain data, as structured cloning carries it. Nothing of a person or a login is in it but the name of a bus channel.
+
+import type { ClientEntry } from '../config/client-entry.ts';
+import type { Config } from '../config/config.ts';
+import type { StartFailure } from '../startup.ts';
+import type { Series } from '../telemetry/summed-series.ts';
+
+export type ToWorker =
+  /** the answer to `ready`; `joins`: others are at work already */
+  | { readonly kind: 'begin'; readonly config: Config; readonly number: number; readonly joins: boolean }
+  | { readonly kind: 'serve-clients'; readonly clients: readonly ClientEntry[] }
+  | { readonly kind: 'bus'; readonly line: string }
+  | { readonly kind: 'measure'; readonly round: number }
+  | { readonly kind: 'exposition'; readonly question: number; readonly contentType: string; readonly text: string }
+  /** finish what is under way, and end */
+  | { readonly kind: 'stop' };
+
+export type ToPrimary =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'listening' }
+  | { readonly kind: 'failed'; readonly failure: StartFailure }
+  /** the answer to `serve-clients`: refused clients were told in the log, and those before stay in use */
+  | { readonly kind: 'clients-served'; readonly accepted: boolean }
+  | { readonly kind: 'bus'; readonly line: string }
+  /** the answer to `measure`; without a round, the last before the end */
+  | { readonly kind: 'measured'; readonly round?: number; readonly series: Series }
+  /** asks for what all have counted */
+  | { readonly kind: 'expose'; readonly question: number };

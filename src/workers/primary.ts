@@ -1,0 +1,115 @@
+// The primary of several workers: it holds the port and the messages between them, and serves nothing itself. It judges no login, opens
+// no connection to anybody, and so has little that could fail.
+
+import cluster from 'node:cluster';
+import { fileURLToPath } from 'node:url';
+import type { Config } from '../config/config.ts';
+import type { ClientsReader } from '../config/reload.ts';
+import type { StartFailure } from '../startup.ts';
+import { openBackend } from '../storage/backends.ts';
+import type { RequestLogger } from '../telemetry/log.ts';
+import { type Crew, type CrewOptions, type CrewTiming, createCrew, type Worker, type WorkerEvents } from './crew.ts';
+import { createMeasuring } from './measuring.ts';
+import type { ToPrimary } from './messages.ts';
+import { createReloading } from './reloading.ts';
+
+export interface Primary {
+  readonly log: RequestLogger;
+  /** Reads the clients again, for all workers. Never rejects: what is wrong is in the log. */
+  reload(): Promise<void>;
+  /** Lets all workers finish what is under way. Safe to repeat. */
+  close(): Promise<void>;
+  kill(): void;
+}
+
+const realTiming: CrewTiming = {
+  nowMs: () => performance.now(),
+  after(ms, work) {
+    const timer = setTimeout(work, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/**
+ * Starts `config.workers` processes on one port.
+ *
+ * @returns when all listen, or why not one of them could start
+ * @throws StorageUnavailable and what else keeps the storage from opening: before any worker is started
+ */
+export async function startPrimary(options: {
+  readonly config: Config;
+  readonly readClients: ClientsReader;
+  readonly log: RequestLogger;
+}): Promise<{ readonly ok: true; readonly primary: Primary } | { readonly ok: false; readonly failure: StartFailure }> {
+  const { config, readClients, log } = options;
+  // tables are made once, and a storage that does not open is told once
+  const clock = { now: () => Math.floor(Date.now() / 1000) };
+  await (await openBackend(config.storageUrl, { clock, log })).close();
+
+  const members = () => crew.members;
+  const reloading = createReloading({ first: config.clients, read: readClients, members, log });
+  const measuring = createMeasuring({ members, timing: realTiming });
+  const crew: Crew = createCrew({
+    size: config.workers,
+    hire: createHiring(),
+    timing: realTiming,
+    log,
+    begin: (number, isFirst) => ({
+      kind: 'begin',
+      config: { ...config, clients: [...reloading.clients] },
+      number,
+      joins: !isFirst,
+    }),
+    heard(member, message) {
+      if (message.kind === 'bus') {
+        for (const each of members()) if (each !== member) each.worker.send(message);
+      } else if (message.kind === 'clients-served') reloading.answered(member, message.accepted);
+      else if (message.kind === 'measured' || message.kind === 'expose') measuring.heard(member, message);
+    },
+    joined: reloading.joined,
+    left(member) {
+      reloading.left(member);
+      measuring.left(member);
+    },
+  });
+  const started = await crew.started;
+  if (!started.ok) return started;
+  const primary: Primary = {
+    log,
+    reload: reloading.reload,
+    async close() {
+      if (!(await crew.stop())) throw new Error('a worker did not end well');
+    },
+    kill: crew.kill,
+  };
+  return { ok: true, primary };
+}
+
+function createHiring(): CrewOptions['hire'] {
+  cluster.setupPrimary({
+    exec: fileURLToPath(new URL('worker.ts', import.meta.url)),
+    args: [],
+    // keys are bytes, and JSON has none
+    serialization: 'advanced',
+  });
+  return (_place, events) => hire(events);
+}
+
+function hire({ heard, ended }: WorkerEvents): Worker {
+  const worker = cluster.fork();
+  worker.on('message', (message: ToPrimary) => heard(message));
+  // one that was killed: its channel breaks, which its end tells better
+  worker.on('error', () => {});
+  worker.on('exit', (code, signal) => {
+    const how = { code: signal ? null : code, signal };
+    // its last words may still be in the channel
+    if (worker.isConnected()) worker.once('disconnect', () => ended(how));
+    else ended(how);
+  });
+  return {
+    send(message) {
+      if (worker.isConnected()) worker.send(message, undefined, () => {});
+    },
+    kill: (signal) => void worker.process.kill(signal),
+  };
+}

@@ -1,0 +1,86 @@
+// One of several processes on a port: the provider as it is everywhere, told what to serve by its primary. It hears of the terminal's
+// Ctrl-C and of a hang-up as the primary does, and leaves both to it.
+
+import { type App, createApp } from '../app.ts';
+import type { ClientEntry } from '../config/client-entry.ts';
+import { receiveConfig } from '../config/handover.ts';
+import { dieLoudly, FAILED, STOP_MS, startFailureOf } from '../startup.ts';
+import { openLink } from './link.ts';
+import type { ToWorker } from './messages.ts';
+
+let app: App | undefined;
+let clients: readonly ClientEntry[] = [];
+let isStopping = false;
+
+dieLoudly();
+process.on('SIGINT', () => undefined);
+process.on('SIGHUP', () => undefined);
+process.on('SIGTERM', stop);
+const link = openLink({ message: obey, broken: stop });
+link.send({ kind: 'ready' });
+
+function obey(message: ToWorker): void {
+  if (message.kind === 'begin') void begin(message);
+  else if (message.kind === 'serve-clients') void serveClients(message.clients);
+  else if (message.kind === 'measure') void measure(message.round);
+  else if (message.kind === 'stop') stop();
+}
+
+async function begin({ number, joins, ...message }: Extract<ToWorker, { kind: 'begin' }>): Promise<void> {
+  const config = receiveConfig(message.config);
+  ({ clients } = config);
+  try {
+    const made = await createApp(config, {
+      readClients: async () => ({ ok: true, clients, warnings: [] }),
+      logBase: { worker: number },
+      relay: link.relay,
+      exposition: link.exposition,
+      joins,
+    });
+    app = made;
+    await made.listen(config.port, config.host);
+    link.send({ kind: 'listening' });
+  } catch (error) {
+    const failure = startFailureOf(error, config);
+    await link.sendLast({ kind: 'failed', failure });
+    // parts that did start may hold the process open
+    process.exit(failure.exitCode);
+  }
+}
+
+async function serveClients(next: readonly ClientEntry[]): Promise<void> {
+  clients = next;
+  try {
+    const reload = await app?.reload();
+    link.send({ kind: 'clients-served', accepted: reload?.ok === true });
+  } catch (error) {
+    app?.log.error({ err: error }, 'clients could not be read again: those before stay in use');
+    link.send({ kind: 'clients-served', accepted: false });
+  }
+}
+
+async function measure(round: number): Promise<void> {
+  if (app) link.send({ kind: 'measured', round, series: await app.parts.metrics.series() });
+}
+
+/** Finishes what is under way, and ends; whoever asked, and however often. */
+function stop(): void {
+  if (isStopping) return;
+  isStopping = true;
+  setTimeout(() => {
+    process.stderr.write('stopped before all work had ended; what is left goes on after the next start\n');
+    process.exit(0);
+  }, STOP_MS);
+  finish().then(
+    () => process.exit(0),
+    (error: unknown) => {
+      process.stderr.write(`could not stop cleanly: ${String(error)}\n`);
+      process.exit(FAILED);
+    },
+  );
+}
+
+async function finish(): Promise<void> {
+  await app?.close();
+  if (app) await link.sendLast({ kind: 'measured', series: await app.parts.metrics.series() });
+}

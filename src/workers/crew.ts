@@ -148,7 +148,8 @@ export function createCrew(options: CrewOptions): Crew {
     place.shortLives = isShort ? place.shortLives + 1 : 0;
     const fields = { worker: place.place, pause_ms: isShort ? pauseMs : 0 };
     if (how?.code === 0) log.info(fields, 'a worker was told to end, and is replaced');
-    else if (how) log.error({ ...fields, exit_status: how.code, signal: how.signal }, 'a worker ended, and is replaced');
+    else if (how)
+      log.error({ ...fields, exit_status: how.code, signal: how.signal }, 'a worker ended, and is replaced');
     else log.error({ ...fields, failure: place.failure }, 'a worker could not start, and is started again');
     place.callOff = timing.after(fields.pause_ms, () => fill(place));
   }

@@ -15,8 +15,8 @@ import { createLogger } from '../../src/telemetry/log.ts';
 import { placeOf } from '../cli/support.ts';
 import { Browser, type Page, wordsOf } from '../support/browser.ts';
 import { startPeer } from '../support/oidc-world.ts';
-import { comeBack, returnUrl, showFace, until, visit } from '../support/story.ts';
-import { type Begun, CLIENT_SECRET, exchange, startWorld, UNLIMITED, type World } from '../support/world.ts';
+import { comeBack, openStream, returnUrl, showFace, until, visit } from '../support/story.ts';
+import { CLIENT_SECRET, exchange, startWorld, UNLIMITED, type World } from '../support/world.ts';
 
 type Entry = Record<string, unknown> & { readonly client_id: string };
 
@@ -238,7 +238,7 @@ describe('a reload drops no login', () => {
 
   test('the stream of a page that waits goes on, and tells what was settled after it', async () => {
     const begun = await world.begin(new Browser(), 'streaming');
-    const stream = await openStream(begun);
+    const stream = await openStream(world, begun);
     await stream.until('"waiting"');
     await at.reload([{ ...APP, client_name: 'Renamed App' }, OTHER]);
     expect(stream.isOpen()).toBe(true);
@@ -272,26 +272,6 @@ describe('a reload drops no login', () => {
 async function userinfo(accessToken: string) {
   const response = await fetch(`${world.issuer}/me`, { headers: { authorization: `Bearer ${accessToken}` } });
   return { status: response.status, body: await response.text() };
-}
-
-/** The event stream of a waiting page, as it comes. */
-async function openStream(begun: Begun) {
-  const cookie = begun.browser
-    .cookies()
-    .filter(({ path }) => path === '/' || path === `/interaction/${begun.uid}`)
-    .map(({ name, value }) => `${name}=${value}`)
-    .join('; ');
-  const response = await fetch(`${world.issuer}/interaction/${begun.uid}/events`, { headers: { cookie } });
-  let text = '';
-  let isOpen = response.status === 200;
-  void (async () => {
-    for await (const chunk of response.body ?? []) text += Buffer.from(chunk).toString();
-    isOpen = false;
-  })();
-  return {
-    isOpen: () => isOpen,
-    until: (part: string) => until(`${part} in ${text}`, () => text.includes(part)),
-  };
 }
 
 describe('a file with faults', () => {

@@ -114,3 +114,23 @@ export function events(world: World): string[] {
 export async function deliver(world: World, sessionId: string, overrides: WebhookOverrides = {}): Promise<number[]> {
   return (await world.sandbox.sendWebhook(sessionId, overrides)).map((delivery) => delivery.status);
 }
+
+/** The event stream of a waiting page, as it comes. */
+export async function openStream(world: World, begun: Begun) {
+  const cookie = begun.browser
+    .cookies()
+    .filter(({ path }) => path === '/' || path === `/interaction/${begun.uid}`)
+    .map(({ name, value }) => `${name}=${value}`)
+    .join('; ');
+  const response = await fetch(`${world.issuer}/interaction/${begun.uid}/events`, { headers: { cookie } });
+  let text = '';
+  let isOpen = response.status === 200;
+  void (async () => {
+    for await (const chunk of response.body ?? []) text += Buffer.from(chunk).toString();
+    isOpen = false;
+  })();
+  return {
+    isOpen: () => isOpen,
+    until: (part: string) => until(`${part} in ${text}`, () => text.includes(part)),
+  };
+}

@@ -11,6 +11,7 @@ import type { Config } from '../../src/config/config.ts';
 import { makeSigningKeys } from '../../src/config/dev-secrets.ts';
 import { defaultPolicy, type Policy } from '../../src/config/policy.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
+import type { Relay } from '../../src/storage/shared-bus.ts';
 import { createLogger, type RequestLogger } from '../../src/telemetry/log.ts';
 import { Browser, type Page } from './browser.ts';
 
@@ -33,6 +34,8 @@ export interface WorldOptions {
   /** in the issuer; passkeys are for names only, a browser makes none for an address */
   readonly host?: '127.0.0.1' | 'localhost';
   readonly sandbox?: Parameters<typeof startSandbox>[0]['settings'];
+  /** to other providers on the same storage */
+  readonly relay?: Relay;
   /** collects log lines */
   readonly lines?: string[];
 }
@@ -214,7 +217,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     ...options.config,
   };
   const clock = createMovableClock(() => world.app.poke());
-  const app = await createApp(config, { clock, log: logger });
+  const app = await createApp(config, { clock, log: logger, ...(options.relay && { relay: options.relay }) });
   await app.listen(port, '127.0.0.1');
 
   const world: World = {

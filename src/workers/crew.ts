@@ -9,6 +9,8 @@ import type { ToPrimary, ToWorker } from './messages.ts';
 /** A process of ours that was started. */
 export interface Worker {
   send(message: ToWorker): void;
+  /** From now on it gets no new connection; it finishes what is under way, and ends. */
+  release(): void;
   kill(signal: 'SIGTERM' | 'SIGKILL'): void;
 }
 
@@ -41,6 +43,7 @@ export interface CrewOptions {
   readonly heard: (member: Member, message: ToPrimary) => void;
   /** a process listens from now on */
   readonly joined: (member: Member) => void;
+  /** nothing more is heard of it */
   readonly left: (member: Member) => void;
 }
 
@@ -64,6 +67,7 @@ interface Place {
   readonly place: number;
   worker: Worker | undefined;
   member: Member | undefined;
+  isLeaving: boolean;
   sinceMs: number;
   /** lives in a row that were short */
   shortLives: number;
@@ -77,6 +81,7 @@ export function createCrew(options: CrewOptions): Crew {
     place: index + 1,
     worker: undefined,
     member: undefined,
+    isLeaving: false,
     sinceMs: 0,
     shortLives: 0,
     failure: undefined,
@@ -91,6 +96,7 @@ export function createCrew(options: CrewOptions): Crew {
 
   function fill(place: Place): void {
     place.sinceMs = timing.nowMs();
+    place.isLeaving = false;
     place.failure = undefined;
     place.callOff = undefined;
     const worker: Worker = hire(place.place, {
@@ -114,23 +120,35 @@ export function createCrew(options: CrewOptions): Crew {
         for (const each of places) if (each.worker === undefined) replace(each, undefined);
       }
       if (places.every(({ member }) => member !== undefined)) started.resolve({ ok: true });
-    } else if (place.member) options.heard(place.member, message);
+    } else if (place.member) {
+      options.heard(place.member, message);
+      if (message.kind === 'leaving') release(place);
+    }
+  }
+
+  function release(place: Place): void {
+    const { member } = place;
+    if (!member) return;
+    place.member = undefined;
+    place.isLeaving = true;
+    member.worker.release();
+    options.left(member);
   }
 
   function end(place: Place, how: { readonly code: number | null; readonly signal: string | null }): void {
     const { member } = place;
-    const isWell = how.code === 0;
+    const hasServed = member !== undefined || place.isLeaving;
     place.worker = undefined;
     place.member = undefined;
     if (member) options.left(member);
     if (isStopping) {
       // one that had not begun to serve may be ended in any way
-      haveAllEndedWell &&= isWell || member === undefined;
+      haveAllEndedWell &&= how.code === 0 || !hasServed;
       if (places.every(({ worker }) => worker === undefined)) stopped.resolve(haveAllEndedWell);
       return;
     }
     place.failure ??= { exitCode: FAILED, message: `could not start: a worker ended with ${how.signal ?? how.code}` };
-    if (hasAnyListened) replace(place, member && how);
+    if (hasAnyListened) replace(place, hasServed ? how : undefined);
     else if (places.every(({ worker }) => worker === undefined)) {
       const failure = places.find((each) => each.failure)?.failure ?? place.failure;
       started.resolve({ ok: false, failure });
@@ -163,11 +181,11 @@ export function createCrew(options: CrewOptions): Crew {
     stop() {
       if (isStopping) return stopped.promise;
       isStopping = true;
-      for (const { callOff, worker, member } of places) {
-        callOff?.();
-        if (member) worker?.send({ kind: 'stop' });
+      for (const place of places) {
+        place.callOff?.();
+        if (place.member) release(place);
         // it has nothing under way, and might not hear a message before it has read all its code
-        else worker?.kill('SIGTERM');
+        else if (!place.isLeaving) place.worker?.kill('SIGTERM');
       }
       if (places.every(({ worker }) => worker === undefined)) stopped.resolve(true);
       return stopped.promise;

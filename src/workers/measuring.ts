@@ -9,7 +9,7 @@ import type { ToPrimary } from './messages.ts';
 const ANSWERS_MS = 1_000;
 
 export interface Measuring {
-  heard(member: Member, message: Extract<ToPrimary, { kind: 'measured' | 'expose' }>): void;
+  heard(member: Member, message: Extract<ToPrimary, { kind: 'measured' | 'leaving' | 'expose' }>): void;
   left(member: Member): void;
 }
 
@@ -62,7 +62,7 @@ export function createMeasuring(options: {
         return;
       }
       sum.put(numberOf(member), message.series);
-      if (message.round !== undefined) answered(message.round, member);
+      if (message.kind === 'measured') answered(message.round, member);
     },
     left(member) {
       void sum.end(numberOf(member));

@@ -23,7 +23,9 @@ export type ToPrimary =
   /** the answer to `serve-clients`: refused clients were told in the log, and those before stay in use */
   | { readonly kind: 'clients-served'; readonly accepted: boolean }
   | { readonly kind: 'bus'; readonly line: string }
-  /** the answer to `measure`; without a round, the last before the end */
-  | { readonly kind: 'measured'; readonly round?: number; readonly series: Series }
+  /** the answer to `measure` */
+  | { readonly kind: 'measured'; readonly round: number; readonly series: Series }
+  /** it was told to end, and would like to be released; what it has counted until now */
+  | { readonly kind: 'leaving'; readonly series: Series }
   /** asks for what all have counted */
   | { readonly kind: 'expose'; readonly question: number };

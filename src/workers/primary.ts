@@ -10,7 +10,7 @@ import { openBackend } from '../storage/backends.ts';
 import type { RequestLogger } from '../telemetry/log.ts';
 import { type Crew, type CrewOptions, type CrewTiming, createCrew, type Worker, type WorkerEvents } from './crew.ts';
 import { createMeasuring } from './measuring.ts';
-import type { ToPrimary } from './messages.ts';
+import type { ToPrimary, ToWorker } from './messages.ts';
 import { createReloading } from './reloading.ts';
 
 export interface Primary {
@@ -64,7 +64,8 @@ export async function startPrimary(options: {
       if (message.kind === 'bus') {
         for (const each of members()) if (each !== member) each.worker.send(message);
       } else if (message.kind === 'clients-served') reloading.answered(member, message.accepted);
-      else if (message.kind === 'measured' || message.kind === 'expose') measuring.heard(member, message);
+      else if (message.kind === 'measured' || message.kind === 'leaving' || message.kind === 'expose')
+        measuring.heard(member, message);
     },
     joined: reloading.joined,
     left(member) {
@@ -106,9 +107,16 @@ function hire({ heard, ended }: WorkerEvents): Worker {
     if (worker.isConnected()) worker.once('disconnect', () => ended(how));
     else ended(how);
   });
+  const send = (message: ToWorker) => {
+    if (worker.isConnected()) worker.send(message, undefined, () => {});
+  };
   return {
-    send(message) {
-      if (worker.isConnected()) worker.send(message, undefined, () => {});
+    send,
+    release() {
+      send({ kind: 'stop' });
+      // Takes it off the port here and now. Were the last to close its side first, a connection on its way to it would be nobody's,
+      // and whoever made it would wait until this process ends.
+      worker.disconnect();
     },
     kill: (signal) => void worker.process.kill(signal),
   };

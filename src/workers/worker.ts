@@ -8,14 +8,18 @@ import { dieLoudly, FAILED, STOP_MS, startFailureOf } from '../startup.ts';
 import { openLink } from './link.ts';
 import type { ToWorker } from './messages.ts';
 
+/** A primary that is alive answers sooner. */
+const RELEASE_MS = 1_000;
+
 let app: App | undefined;
 let clients: readonly ClientEntry[] = [];
+let isListening = false;
 let isStopping = false;
 
 dieLoudly();
 process.on('SIGINT', () => undefined);
 process.on('SIGHUP', () => undefined);
-process.on('SIGTERM', stop);
+process.on('SIGTERM', leave);
 const link = openLink({ message: obey, broken: stop });
 link.send({ kind: 'ready' });
 
@@ -39,6 +43,7 @@ async function begin({ number, joins, ...message }: Extract<ToWorker, { kind: 'b
     });
     app = made;
     await made.listen(config.port, config.host);
+    isListening = true;
     link.send({ kind: 'listening' });
   } catch (error) {
     const failure = startFailureOf(error, config);
@@ -63,6 +68,13 @@ async function measure(round: number): Promise<void> {
   if (app) link.send({ kind: 'measured', round, series: await app.parts.metrics.series() });
 }
 
+/** The primary takes it off the port first; without an answer it goes by itself. */
+async function leave(): Promise<void> {
+  setTimeout(stop, RELEASE_MS).unref();
+  if (isListening && app) link.send({ kind: 'leaving', series: await app.parts.metrics.series() });
+  else stop();
+}
+
 /** Finishes what is under way, and ends; whoever asked, and however often. */
 function stop(): void {
   if (isStopping) return;
@@ -71,16 +83,12 @@ function stop(): void {
     process.stderr.write('stopped before all work had ended; what is left goes on after the next start\n');
     process.exit(0);
   }, STOP_MS);
-  finish().then(
+  const closing = app?.close() ?? Promise.resolve();
+  closing.then(
     () => process.exit(0),
     (error: unknown) => {
       process.stderr.write(`could not stop cleanly: ${String(error)}\n`);
       process.exit(FAILED);
     },
   );
-}
-
-async function finish(): Promise<void> {
-  await app?.close();
-  if (app) await link.sendLast({ kind: 'measured', series: await app.parts.metrics.series() });
 }

@@ -1,70 +1,32 @@
 // The process itself: how it starts, what keeps it from starting, how it stops.
 
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, rename, writeFile } from 'node:fs/promises';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { freePort } from '../support/world.ts';
-import { CLI, cli, ended, MAIN, newFolder, type Place, start } from './support.ts';
-
-const DEVELOPMENT = {
-  DIDIT_API_KEY: 'a-key-of-this-test',
-  DIDIT_WEBHOOK_SECRETS: 'a-secret-of-this-test',
-  DIDIT_BASE_URL: 'http://127.0.0.1:9',
-  DIDIT_WORKFLOW_ENROL: '11111111-1111-4111-8111-111111111111',
-  DIDIT_WORKFLOW_PASSIVE: '22222222-2222-4222-8222-222222222222',
-  HOST: '127.0.0.1',
-};
-
-/** A folder in which a provider starts; outside production it makes its own keys. */
-async function development(env: Record<string, string> = {}): Promise<Place & { port: number }> {
-  const cwd = await newFolder();
-  const port = await freePort();
-  const client = { client_id: 'app', client_secret: 'of-this-test', redirect_uris: ['http://127.0.0.1:9/cb'] };
-  await writeFile(join(cwd, 'clients.json'), JSON.stringify([client]));
-  return { cwd, port, env: { ...DEVELOPMENT, CLIENTS_FILE: 'clients.json', PORT: String(port), ...env } };
-}
+import {
+  CLI,
+  cli,
+  development,
+  ended,
+  halfRequest,
+  knows,
+  linesOf,
+  logged,
+  MAIN,
+  newFolder,
+  refusesNewcomers,
+  said,
+  start,
+} from './support.ts';
 
 async function demoEnv(): Promise<Record<string, string>> {
   const [PORT, DEMO_VENDOR_PORT, DEMO_CLIENT_PORT] = (await Promise.all([freePort(), freePort(), freePort()])).map(
     String,
   );
   return { PORT, DEMO_VENDOR_PORT, DEMO_CLIENT_PORT } as Record<string, string>;
-}
-
-/** Waits until `lines` lines of standard output are there. */
-function said(child: ChildProcess, lines: number): Promise<string[]> {
-  let text = '';
-  return new Promise((done, fail) => {
-    child.stdout?.on('data', (chunk) => {
-      text += chunk;
-      const all = text.split('\n').slice(0, -1);
-      if (all.length >= lines) done(all);
-    });
-    child.once('exit', (code) => fail(new Error(`ended with ${code}: ${text}`)));
-  });
-}
-
-function linesOf(out: string): Record<string, unknown>[] {
-  return out
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line));
-}
-
-/** Waits for a line of the log. */
-function logged(child: ChildProcess, message: string): Promise<Record<string, unknown>> {
-  let text = '';
-  return new Promise((done, fail) => {
-    child.stdout?.on('data', (chunk) => {
-      text += chunk;
-      const line = linesOf(text.slice(0, text.lastIndexOf('\n') + 1)).find(({ msg }) => msg === message);
-      if (line) done(line);
-    });
-    child.once('exit', (code) => fail(new Error(`ended with ${code}: ${text}`)));
-  });
 }
 
 async function listenOn(port: number): Promise<Server> {
@@ -128,26 +90,6 @@ test('two demos that start in the same moment share no port', async () => {
   for (const demo of demos) demo.kill('SIGKILL');
 });
 
-/** A request under way: its head has arrived, its body is still owed. */
-async function halfRequest(port: number): Promise<{ socket: Socket; answer: Promise<string> }> {
-  const socket = connect(port, '127.0.0.1').on('error', () => undefined);
-  const head = `POST /webhooks/didit HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\ncontent-type: application/json\r\n`;
-  socket.write(`${head}content-length: 2\r\nexpect: 100-continue\r\n\r\n`);
-  let text = '';
-  const answer = new Promise<string>((done) => socket.once('close', () => done(text)));
-  socket.setEncoding('utf8').on('data', (chunk: string) => {
-    text += chunk;
-  });
-  await once(socket, 'data');
-  return { socket, answer };
-}
-
-/** Nobody new gets in: the signal has been heard. */
-async function refusesNewcomers(port: number): Promise<void> {
-  const knock = () => fetch(`http://127.0.0.1:${port}/livez`).catch(() => undefined);
-  while ((await knock()) !== undefined);
-}
-
 test('SIGTERM: no new requests, those under way are answered, and the storage outlives it', async () => {
   const place = await development();
   const server = start([MAIN], place);
@@ -197,12 +139,6 @@ test.each([
 });
 
 const OTHER = { client_id: 'other', client_secret: 'of-this-test', redirect_uris: ['http://127.0.0.1:9/other'] };
-
-async function knows(port: number, clientId: string): Promise<boolean> {
-  const query = new URLSearchParams({ client_id: clientId, response_type: 'code', scope: 'openid' });
-  const answer = await fetch(`http://127.0.0.1:${port}/auth?${query}`, { redirect: 'manual' });
-  return !(await answer.text()).includes('client is invalid');
-}
 
 test('SIGHUP has the clients read again; with a file full of faults those before stay, and nothing ends', async () => {
   const place = await development();

@@ -1,12 +1,14 @@
 // The command line as an operator has it: another process, in a folder of its own, with an environment and nothing else.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll } from '@jest/globals';
 import { run } from '../../src/cli/cli.ts';
-import type { World } from '../support/world.ts';
+import { freePort, type World } from '../support/world.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 export const CLI = join(ROOT, 'src/cli/cli.ts');
@@ -114,4 +116,81 @@ export async function placeOf(world: World): Promise<Place> {
     DIDIT_WORKFLOW_ACTIVE: String(config.didit.workflows.active),
   };
   return { cwd, env };
+}
+
+const DEVELOPMENT = {
+  DIDIT_API_KEY: 'a-key-of-this-test',
+  DIDIT_WEBHOOK_SECRETS: 'a-secret-of-this-test',
+  DIDIT_BASE_URL: 'http://127.0.0.1:9',
+  DIDIT_WORKFLOW_ENROL: '11111111-1111-4111-8111-111111111111',
+  DIDIT_WORKFLOW_PASSIVE: '22222222-2222-4222-8222-222222222222',
+  HOST: '127.0.0.1',
+};
+
+/** A folder in which a provider starts; outside production it makes its own keys. */
+export async function development(env: Record<string, string> = {}): Promise<Place & { port: number }> {
+  const cwd = await newFolder();
+  const port = await freePort();
+  const client = { client_id: 'app', client_secret: 'of-this-test', redirect_uris: ['http://127.0.0.1:9/cb'] };
+  await writeFile(join(cwd, 'clients.json'), JSON.stringify([client]));
+  return { cwd, port, env: { ...DEVELOPMENT, CLIENTS_FILE: 'clients.json', PORT: String(port), ...env } };
+}
+
+/** Waits until `lines` lines of standard output are there. */
+export function said(child: ChildProcess, lines: number): Promise<string[]> {
+  let text = '';
+  return new Promise((done, fail) => {
+    child.stdout?.on('data', (chunk) => {
+      text += chunk;
+      const all = text.split('\n').slice(0, -1);
+      if (all.length >= lines) done(all);
+    });
+    child.once('exit', (code) => fail(new Error(`ended with ${code}: ${text}`)));
+  });
+}
+
+export function linesOf(out: string): Record<string, unknown>[] {
+  return out
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+}
+
+/** Waits for a line of the log. */
+export function logged(child: ChildProcess, message: string): Promise<Record<string, unknown>> {
+  let text = '';
+  return new Promise((done, fail) => {
+    child.stdout?.on('data', (chunk) => {
+      text += chunk;
+      const line = linesOf(text.slice(0, text.lastIndexOf('\n') + 1)).find(({ msg }) => msg === message);
+      if (line) done(line);
+    });
+    child.once('exit', (code) => fail(new Error(`ended with ${code}: ${text}`)));
+  });
+}
+
+/** A request under way: its head has arrived, its body is still owed. */
+export async function halfRequest(port: number): Promise<{ socket: Socket; answer: Promise<string> }> {
+  const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+  const head = `POST /webhooks/didit HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\ncontent-type: application/json\r\n`;
+  socket.write(`${head}content-length: 2\r\nexpect: 100-continue\r\n\r\n`);
+  let text = '';
+  const answer = new Promise<string>((done) => socket.once('close', () => done(text)));
+  socket.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+  });
+  await once(socket, 'data');
+  return { socket, answer };
+}
+
+/** Nobody new gets in: the signal has been heard. */
+export async function refusesNewcomers(port: number): Promise<void> {
+  const knock = () => fetch(`http://127.0.0.1:${port}/livez`).catch(() => undefined);
+  while ((await knock()) !== undefined);
+}
+
+export async function knows(port: number, clientId: string): Promise<boolean> {
+  const query = new URLSearchParams({ client_id: clientId, response_type: 'code', scope: 'openid' });
+  const answer = await fetch(`http://127.0.0.1:${port}/auth?${query}`, { redirect: 'manual' });
+  return !(await answer.text()).includes('client is invalid');
 }

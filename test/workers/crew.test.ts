@@ -9,6 +9,7 @@ interface Hired extends WorkerEvents {
   readonly place: number;
   readonly sent: ToWorker[];
   readonly killed: string[];
+  readonly released: string[];
 }
 
 function crewOf(size: number) {
@@ -23,8 +24,13 @@ function crewOf(size: number) {
     hire(place, workerEvents) {
       const sent: ToWorker[] = [];
       const killed: string[] = [];
-      hired.push({ place, sent, killed, ...workerEvents });
-      return { send: (message) => void sent.push(message), kill: (signal) => void killed.push(signal) };
+      const released: string[] = [];
+      hired.push({ place, sent, killed, released, ...workerEvents });
+      return {
+        send: (message) => void sent.push(message),
+        kill: (signal) => void killed.push(signal),
+        release: () => void released.push('released'),
+      };
     },
     timing: {
       nowMs: () => nowMs,
@@ -151,6 +157,26 @@ test('what one says before it listens, or after it has ended, is nobody else’s
   expect(it.events).toEqual(['1 joined', '1 bus', '1 left']);
 });
 
+test('one that is told to end by somebody else is released, leaves, and is replaced without alarm', async () => {
+  const it = crewOf(2);
+  it.listen(1);
+  it.listen(2);
+  it.at(1).heard({ kind: 'leaving', series: [] });
+  expect(it.at(1).released).toEqual(['released']);
+  expect(it.events.slice(2)).toEqual(['1 leaving', '1 left']);
+  expect(it.crew.members.map(({ place }) => place)).toEqual([2]);
+  it.at(1).ended({ code: 0, signal: null });
+  it.pass(0);
+  expect(it.hired.length).toBe(3);
+  expect(it.lines).toEqual([expect.objectContaining({ level: 'info' })]);
+  it.at(2).heard({ kind: 'leaving', series: [] });
+  const stopped = it.crew.stop();
+  expect(it.at(2).killed).toEqual([]);
+  it.at(2).ended({ code: 0, signal: null });
+  it.at(1).ended({ code: null, signal: 'SIGTERM' });
+  expect(await stopped).toBe(true);
+});
+
 test('a stop lets those at work finish, ends those that were not, and replaces nobody', async () => {
   const it = crewOf(3);
   it.listen(1);
@@ -158,7 +184,7 @@ test('a stop lets those at work finish, ends those that were not, and replaces n
   it.at(2).ended(KILLED);
   const stopped = it.crew.stop();
   expect(it.crew.stop()).toBe(stopped);
-  expect(it.at(1).sent.at(-1)).toEqual({ kind: 'stop' });
+  expect([it.at(1).released, it.at(3).released]).toEqual([['released'], []]);
   expect([it.at(1).killed, it.at(3).killed]).toEqual([[], ['SIGTERM']]);
   it.at(3).ended({ code: null, signal: 'SIGTERM' });
   it.pass(1_000_000);

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createDiditVendor } from '../../src/vendors/didit/vendor.ts';
 import { decision, NOW, SESSION } from './deliveries.ts';
-import { diditAt, fakeTiming, type TestVendor, WORKFLOWS } from './didit.ts';
+import { diditAt, fakeShared, fakeTiming, type TestVendor, WORKFLOWS } from './didit.ts';
 import { type LocalServer, startLocalServer } from './local-server.ts';
 
 let server: LocalServer;
@@ -322,7 +322,7 @@ describe('a base that would send the key in the clear', () => {
       environment: 'live',
       workflows: WORKFLOWS,
       limits: { createsPerMinute: 1, decisionsPerMinute: 1 },
-      counters: { increment: async () => 1 },
+      ...fakeShared(fakeTiming()),
       outgoingPolicy: { permits: () => false },
       clock: { now: () => NOW },
     });

@@ -3,8 +3,10 @@
 import type { OutgoingPolicy } from '../../src/core/outgoing.ts';
 import { createOutgoingPolicy } from '../../src/core/outgoing.ts';
 import type { IdentityVendor, Meter, Store } from '../../src/login/ports.ts';
+import { openMemory } from '../../src/storage/memory.ts';
 import type { Timing } from '../../src/vendors/didit/limits.ts';
 import { createDiditVendor, type DiditOptions } from '../../src/vendors/didit/vendor.ts';
+import { createSharedNotes, type SharedNotes } from '../../src/vendors/shared-notes.ts';
 import { NOW, SECRET } from './deliveries.ts';
 
 export interface FakeTiming extends Timing {
@@ -28,6 +30,16 @@ export function fakeTiming(random = 0.5): FakeTiming {
       nowMs += ms;
     },
   };
+}
+
+/** A store and a bus of their own, and what lies in them: given to two vendors they are two processes. */
+export function fakeShared(timing: Timing): Pick<DiditOptions, 'store' | 'bus'> {
+  const { store, bus } = openMemory({ clock: { now: () => Math.floor(timing.nowMs() / 1000) } });
+  return { store, bus };
+}
+
+export function fakeNotes(timing: Timing): SharedNotes {
+  return createSharedNotes({ name: 'test', nowMs: timing.nowMs, ...fakeShared(timing) });
 }
 
 /** Shared by those it is given to, as the store is by processes. */
@@ -65,7 +77,7 @@ export interface TestVendor {
 }
 
 export function diditAt(baseUrl: string, changes: Partial<DiditOptions> = {}): TestVendor {
-  const timing = fakeTiming();
+  const timing = (changes.timing as FakeTiming | undefined) ?? fakeTiming();
   const meter = fakeMeter();
   const lines: string[] = [];
   const write = (fields: object, message: string) => void lines.push(JSON.stringify({ fields, message }));
@@ -77,12 +89,12 @@ export function diditAt(baseUrl: string, changes: Partial<DiditOptions> = {}): T
     environment: 'live',
     workflows: WORKFLOWS,
     limits: { createsPerMinute: 600, decisionsPerMinute: 100 },
-    counters: fakeCounters(),
     outgoingPolicy,
     clock: { now: () => Math.floor(timing.nowMs() / 1000) },
     meter,
     log: { debug: write, info: write, warn: write, error: write },
     timing,
+    ...fakeShared(timing),
     timeoutMs: 2000,
     ...changes,
   });

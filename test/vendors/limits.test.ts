@@ -3,7 +3,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { createLimiter, type Limiter, readRetryAfter } from '../../src/vendors/didit/limits.ts';
 import { NOW } from './deliveries.ts';
-import { type FakeTiming, fakeCounters, fakeTiming } from './didit.ts';
+import { type FakeTiming, fakeCounters, fakeNotes, fakeTiming } from './didit.ts';
 
 const perMinute = { create: 600, decision: 100, read: 300, write: 300 };
 
@@ -12,7 +12,9 @@ function limiters(count = 1): { timing: FakeTiming; limiters: Limiter[]; counts:
   const counters = fakeCounters();
   return {
     timing,
-    limiters: Array.from({ length: count }, () => createLimiter({ perMinute, counters, timing })),
+    limiters: Array.from({ length: count }, () =>
+      createLimiter({ perMinute, counters, notes: fakeNotes(timing), timing }),
+    ),
     counts: counters.counts,
   };
 }
@@ -96,7 +98,8 @@ describe('the documented rates', () => {
 
   test('a store that cannot count stops the call', async () => {
     const counters = { increment: () => Promise.reject(new Error('down')) };
-    const limiter = createLimiter({ perMinute, counters, timing: fakeTiming() });
+    const timing = fakeTiming();
+    const limiter = createLimiter({ perMinute, counters, notes: fakeNotes(timing), timing });
     await expect(limiter.take('create')).rejects.toThrow('down');
   });
 });
@@ -139,7 +142,7 @@ describe('what the vendor wishes', () => {
   test('many creates at once line up, and the line has an end', async () => {
     // a clock that stands still while all of them wait
     const timing = { ...fakeTiming(), nowMs: () => NOW * 1000, sleep: async () => {} };
-    const limiter = createLimiter({ perMinute, counters: fakeCounters(), timing });
+    const limiter = createLimiter({ perMinute, counters: fakeCounters(), notes: fakeNotes(timing), timing });
     limiter.heed('create', low);
     const results = await Promise.all(Array.from({ length: 30 }, () => limiter.take('create', 2000)));
     expect(results.filter((full) => full === undefined).length).toBe(10);

@@ -3,7 +3,8 @@
 
 import { VendorUnavailable } from '../../core/errors.ts';
 import type { Logger, Meter } from '../../login/ports.ts';
-import { type Breaker, createBreaker } from './breaker.ts';
+import type { SharedNotes } from '../shared-notes.ts';
+import { type Breaker, type BreakerOptions, createBreaker } from './breaker.ts';
 import { type Answer, type ApiRequest, exchange, NoAnswer } from './http.ts';
 import { type Limiter, readRetryAfter, type Timing } from './limits.ts';
 import { type Call, PLANS } from './plans.ts';
@@ -24,6 +25,8 @@ export interface ApiOptions {
   readonly apiKey: string;
   readonly baseUrl: URL;
   readonly limiter: Limiter;
+  readonly notes: SharedNotes;
+  readonly store: BreakerOptions['store'];
   readonly timing: Timing;
   readonly meter?: Meter;
   readonly log?: Logger;
@@ -44,13 +47,14 @@ const PATIENT_SHARE = 0.5;
 const LEAST_MS = 250;
 
 export function createApi(options: ApiOptions): Api {
-  const { apiKey, baseUrl, limiter, timing, meter, log, timeoutMs = TIMEOUT_MS } = options;
+  const { apiKey, baseUrl, limiter, notes, store, timing, meter, log, timeoutMs = TIMEOUT_MS } = options;
   const base = baseUrl.href.replace(/\/+$/, '');
   const breakers = new Map<Call, Breaker>();
 
   function breakerOf(call: Call): Breaker {
     // one for each call: a login needs no decision endpoint as long as webhooks come
-    const breaker = breakers.get(call) ?? createBreaker({ nowMs: timing.nowMs, ...BREAKER });
+    const breaker =
+      breakers.get(call) ?? createBreaker({ name: call, nowMs: timing.nowMs, notes, store, log, ...BREAKER });
     breakers.set(call, breaker);
     return breaker;
   }
@@ -84,7 +88,7 @@ export function createApi(options: ApiOptions): Api {
     share: number,
   ): Promise<Outcome> {
     const breaker = breakerOf(call);
-    const admission = breaker.admit();
+    const admission = await breaker.admit();
     if (admission.kind === 'open') {
       meter?.count('vendor_requests', { call, result: 'held-back' });
       return {

@@ -3,7 +3,8 @@
 
 import { VendorUnavailable } from '../../core/errors.ts';
 import { isLoopbackHost, type OutgoingPolicy } from '../../core/outgoing.ts';
-import type { Clock, IdentityVendor, Logger, Meter, Store } from '../../login/ports.ts';
+import type { Bus, Clock, IdentityVendor, Logger, Meter, Store } from '../../login/ports.ts';
+import { createSharedNotes } from '../shared-notes.ts';
 import { createApi } from './api.ts';
 import { refusal } from './faults.ts';
 import { inspectVendor, type Workflows } from './inspect.ts';
@@ -27,7 +28,9 @@ export interface DiditOptions {
   readonly sendWorkflowType?: boolean;
   readonly workflows: Workflows;
   readonly limits: { readonly createsPerMinute: number; readonly decisionsPerMinute: number };
-  readonly counters: Pick<Store, 'increment'>;
+  /** where processes count together, and leave each other notes */
+  readonly store: Pick<Store, 'increment' | 'get' | 'update' | 'putIfAbsent' | 'delete'>;
+  readonly bus: Bus;
   readonly outgoingPolicy: OutgoingPolicy;
   readonly clock: Clock;
   readonly meter?: Meter;
@@ -46,13 +49,14 @@ const WRITES_PER_MINUTE = 300;
 
 /** @throws TypeError for a base that would send the key in the clear, or a secret anyone could sign with */
 export function createDiditVendor(options: DiditOptions): IdentityVendor {
-  const { apiKey, webhookSecrets, workflows, limits, counters, clock, meter, log, timing = realTiming } = options;
+  const { apiKey, webhookSecrets, workflows, limits, store, bus, clock, meter, log, timing = realTiming } = options;
   const baseUrl = new URL(options.baseUrl);
   const loopback = baseUrl.protocol === 'http:' && isLoopbackHost(baseUrl.hostname);
   if (baseUrl.protocol !== 'https:' && !loopback)
     throw new TypeError('the base URL must be https, or http on loopback');
   if (webhookSecrets.includes('')) throw new TypeError('a webhook secret is empty');
 
+  const notes = createSharedNotes({ name: 'didit', store, bus, nowMs: timing.nowMs, log });
   const limiter = createLimiter({
     perMinute: {
       create: limits.createsPerMinute,
@@ -60,13 +64,16 @@ export function createDiditVendor(options: DiditOptions): IdentityVendor {
       read: READS_PER_MINUTE,
       write: WRITES_PER_MINUTE,
     },
-    counters,
+    counters: store,
+    notes,
     timing,
   });
   const api = createApi({
     apiKey,
     baseUrl,
     limiter,
+    notes,
+    store,
     timing,
     ...(meter === undefined ? {} : { meter }),
     ...(log === undefined ? {} : { log }),

@@ -12,6 +12,9 @@ export const SWEEP = 'sweep';
 
 const EVERY_MS = 3_600_000;
 const AFTER_START_MS = 60_000;
+/** One start in so long plans it: a little longer than until it is due, or one that starts again and again would put it off for ever. */
+const PLANNED_SECONDS = 75;
+const PLANNED_KEY = 'sweep:planned';
 const PAGE = 100;
 /** The list is as long as the vendor keeps sessions; the newest of it are what a lost webhook can be about. */
 const MOST_PAGES = 20;
@@ -24,9 +27,9 @@ export interface Sweep {
 }
 
 export function createSweep(
-  parts: Pick<JourneyParts, 'jobs' | 'journal' | 'log' | 'nowMs' | 'vendor'> & { late: LateVerdicts },
+  parts: Pick<JourneyParts, 'jobs' | 'journal' | 'log' | 'nowMs' | 'store' | 'vendor'> & { late: LateVerdicts },
 ): Sweep {
-  const { jobs, journal, late, log, nowMs, vendor } = parts;
+  const { jobs, journal, late, log, nowMs, store, vendor } = parts;
 
   async function sweepStatus(status: VerificationStatus): Promise<number> {
     let found = 0;
@@ -43,7 +46,10 @@ export function createSweep(
   }
 
   return {
-    schedule: () => jobs.schedule({ kind: SWEEP, id: 'hourly', dueAtMs: nowMs() + AFTER_START_MS }),
+    async schedule() {
+      if (!(await store.putIfAbsent(PLANNED_KEY, true, PLANNED_SECONDS))) return;
+      await jobs.schedule({ kind: SWEEP, id: 'hourly', dueAtMs: nowMs() + AFTER_START_MS });
+    },
 
     async run(job) {
       try {

@@ -269,6 +269,21 @@ describe('whatever happens meanwhile', () => {
     await revoked(login);
   });
 
+  test('R6, R9: a provider that is started anew every half minute comes to it all the same', async () => {
+    const { login } = await signedIn();
+    await world.sandbox.review(login.sessionId, 'Declined', 'lost');
+    world.clock.move(120);
+    world.sandbox.clearCalls();
+    for (let start = 0; start < 3; start += 1) {
+      await world.restart();
+      world.clock.move(30.5);
+    }
+    await nudge();
+    await until('it has been looked for', () => lists().length > 0);
+    await nudge();
+    await revoked(login);
+  });
+
   test('R6: a crash in the middle of taking back is made good by the next sweep', async () => {
     const { login, tokens } = await signedIn();
     const { journal } = world.app.parts;

@@ -13,6 +13,7 @@ import type { Backend } from '../../src/storage/backend.ts';
 import { openBackend } from '../../src/storage/backends.ts';
 import { assembleSqlite } from '../../src/storage/sqlite.ts';
 import { movableClock } from '../contract/store.ts';
+import { createTestRelay } from '../support/relay.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'selfie-oidc-'));
 const clock = movableClock();
@@ -26,6 +27,22 @@ beforeEach(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const open = (options = {}) => openBackend(`sqlite:${path}`, { clock, ...options });
+
+test('two on one file with a relay between them wake each other’s listeners once; without, each its own', async () => {
+  const relay = createTestRelay();
+  const [one, two, alone] = await Promise.all([open({ relay }), open({ relay }), open()]);
+  const woken: string[] = [];
+  for (const [name, { bus }] of Object.entries({ one, two, alone })) bus.subscribe('page', () => woken.push(name));
+  const last = new Promise<void>((resolve) => void two.bus.subscribe('last', resolve));
+  await one.bus.publish('page');
+  await one.bus.publish('last');
+  await last;
+  expect(woken.toSorted()).toEqual(['one', 'two']);
+  await alone.bus.publish('page');
+  await new Promise(setImmediate);
+  expect(woken.toSorted()).toEqual(['alone', 'one', 'two']);
+  await Promise.all([one, two, alone].map((backend) => backend.close()));
+});
 
 describe('opening', () => {
   test('makes a folder and files that only their owner reads', async () => {

@@ -101,9 +101,17 @@ async function answerMetrics(ctx: Context, options: HealthOptions): Promise<void
     ctx.body = { error: 'forbidden' };
     return;
   }
-  const { contentType, text } = await options.exposition();
-  ctx.set('Content-Type', contentType);
-  ctx.body = text;
+  try {
+    const { contentType, text } = await options.exposition();
+    ctx.set('Content-Type', contentType);
+    ctx.body = text;
+  } catch (error) {
+    // no numbers are better than those of a part: a total that falls is taken for a restart
+    options.logger.warn({ err: error }, 'metrics could not be gathered');
+    ctx.status = 503;
+    ctx.set('Retry-After', '2');
+    ctx.body = { error: 'unavailable' };
+  }
 }
 
 /** Hashed first: equal lengths, so that the time tells nothing about the token. */

@@ -79,6 +79,11 @@ describe('/livez and /readyz', () => {
 });
 
 describe('/metrics', () => {
+  test('says nothing rather than a part, when not all could be gathered', async () => {
+    const served = await start({ exposition: () => Promise.reject(new Error('the primary did not answer')) });
+    expect(await served.ask('/metrics')).toMatchObject({ status: 503, text: '{"error":"unavailable"}' });
+  });
+
   const proxied = { 'X-Forwarded-For': '203.0.113.9' };
 
   test('a local reader needs no token where none is set', async () => {

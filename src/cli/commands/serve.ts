@@ -9,7 +9,8 @@ export const serve: Command = {
   notes: [
     'Stops on SIGTERM: no new requests, those under way are finished, in 10 seconds at most. A second signal stops it at',
     'once. SIGHUP, or a change of the clients file, has the clients read again: no login is dropped, and a file with faults',
-    'changes nothing. Exit code 2: the configuration has faults, and nothing was started.',
+    'changes nothing. With WORKERS that many processes serve, and all of this holds for them together. Exit code 2: the',
+    'configuration has faults, and nothing was started.',
   ],
   async run({ env, json, words }) {
     expectWords(words, 0);

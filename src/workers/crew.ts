@@ -3,7 +3,7 @@
 // made here and no clock read, which is what makes it testable: `hire` and `timing` are passed in.
 
 import type { Logger } from '../login/ports.ts';
-import { FAILED, type StartFailure } from '../startup.ts';
+import { FAILED, STOP_MS, type StartFailure } from '../startup.ts';
 import type { ToPrimary, ToWorker } from './messages.ts';
 
 /** A process of ours that was started. */
@@ -62,6 +62,7 @@ export interface Crew {
 const SHORT_LIFE_MS = 60_000;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
+const MARGIN_MS = 500;
 
 interface Place {
   readonly place: number;
@@ -133,6 +134,8 @@ export function createCrew(options: CrewOptions): Crew {
     place.isLeaving = true;
     member.worker.release();
     options.left(member);
+    // it keeps to the time itself, unless it stands still
+    place.callOff = timing.after(STOP_MS + MARGIN_MS, () => member.worker.kill('SIGKILL'));
   }
 
   function end(place: Place, how: { readonly code: number | null; readonly signal: string | null }): void {
@@ -140,6 +143,7 @@ export function createCrew(options: CrewOptions): Crew {
     const hasServed = member !== undefined || place.isLeaving;
     place.worker = undefined;
     place.member = undefined;
+    place.callOff?.();
     if (member) options.left(member);
     if (isStopping) {
       // one that had not begun to serve may be ended in any way

@@ -9,10 +9,11 @@ import type { Series } from '../telemetry/summed-series.ts';
 export type ToWorker =
   /** the answer to `ready`; `joins`: others are at work already */
   | { readonly kind: 'begin'; readonly config: Config; readonly number: number; readonly joins: boolean }
-  | { readonly kind: 'serve-clients'; readonly clients: readonly ClientEntry[] }
+  | { readonly kind: 'serve-clients'; readonly version: number; readonly clients: readonly ClientEntry[] }
   | { readonly kind: 'bus'; readonly line: string }
   | { readonly kind: 'measure'; readonly round: number }
   | { readonly kind: 'exposition'; readonly question: number; readonly contentType: string; readonly text: string }
+  | { readonly kind: 'ping' }
   /** finish what is under way, and end */
   | { readonly kind: 'stop' };
 
@@ -21,7 +22,9 @@ export type ToPrimary =
   | { readonly kind: 'listening' }
   | { readonly kind: 'failed'; readonly failure: StartFailure }
   /** the answer to `serve-clients`: refused clients were told in the log, and those before stay in use */
-  | { readonly kind: 'clients-served'; readonly accepted: boolean }
+  | { readonly kind: 'clients-served'; readonly version: number; readonly accepted: boolean }
+  /** the answer to `ping` */
+  | { readonly kind: 'pong' }
   | { readonly kind: 'bus'; readonly line: string }
   /** the answer to `measure` */
   | { readonly kind: 'measured'; readonly round: number; readonly series: Series }

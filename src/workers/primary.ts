@@ -12,6 +12,7 @@ import { type Crew, type CrewOptions, type CrewTiming, createCrew, type Worker, 
 import { createMeasuring } from './measuring.ts';
 import type { ToPrimary, ToWorker } from './messages.ts';
 import { createReloading } from './reloading.ts';
+import { createWatch } from './watch.ts';
 
 export interface Primary {
   readonly log: RequestLogger;
@@ -49,6 +50,7 @@ export async function startPrimary(options: {
   const members = () => crew.members;
   const reloading = createReloading({ first: config.clients, read: readClients, members, log });
   const measuring = createMeasuring({ members, timing: realTiming });
+  const watch = createWatch({ members, timing: realTiming, log });
   const crew: Crew = createCrew({
     size: config.workers,
     hire: createHiring(),
@@ -56,14 +58,15 @@ export async function startPrimary(options: {
     log,
     begin: (number, isFirst) => ({
       kind: 'begin',
-      config: { ...config, clients: [...reloading.clients] },
+      config: { ...config, clients: [...reloading.begin(number)] },
       number,
       joins: !isFirst,
     }),
     heard(member, message) {
       if (message.kind === 'bus') {
         for (const each of members()) if (each !== member) each.worker.send(message);
-      } else if (message.kind === 'clients-served') reloading.answered(member, message.accepted);
+      } else if (message.kind === 'clients-served') reloading.answered(member, message.version, message.accepted);
+      else if (message.kind === 'pong') watch.heard(member);
       else if (message.kind === 'measured' || message.kind === 'leaving' || message.kind === 'expose')
         measuring.heard(member, message);
     },
@@ -75,6 +78,7 @@ export async function startPrimary(options: {
   });
   const started = await crew.started;
   if (!started.ok) return started;
+  watch.start();
   const primary: Primary = {
     log,
     reload: reloading.reload,

@@ -7,12 +7,12 @@ import type { Logger } from '../login/ports.ts';
 import type { Crew, Member } from './crew.ts';
 
 export interface Reloading {
-  /** what a worker begins with that starts now */
-  readonly clients: readonly ClientEntry[];
+  /** What the worker in a place begins with. */
+  begin(place: number): readonly ClientEntry[];
   /** Reads again; one after another, as often as it is asked. */
   reload(): Promise<void>;
   /** A worker has said whether it serves what it was sent. */
-  answered(member: Member, accepted: boolean): void;
+  answered(member: Member, version: number, accepted: boolean): void;
   /** A worker listens from now on, and may have begun with clients of before. */
   joined(member: Member): void;
   left(member: Member): void;
@@ -26,21 +26,21 @@ export function createReloading(options: {
 }): Reloading {
   const { read, members, log } = options;
   let clients = options.first;
+  let version = 0;
+  let lastVersion = 0;
+  /** what the worker in each place began with */
+  const begunWith = new Map<number, number>();
   let latest: Promise<void> = Promise.resolve();
-  let waitingFor: { readonly member: Member; readonly answer: (accepted: boolean | undefined) => void } | undefined;
+  let waitingFor:
+    | { readonly member: Member; readonly version: number; readonly answer: (accepted: boolean | undefined) => void }
+    | undefined;
 
   /** @returns undefined when it ended before it could say */
-  function judge(member: Member, candidates: readonly ClientEntry[]): Promise<boolean | undefined> {
+  function judge(member: Member, candidates: readonly ClientEntry[], number: number): Promise<boolean | undefined> {
     return new Promise((resolve) => {
-      waitingFor = { member, answer: resolve };
-      member.worker.send({ kind: 'serve-clients', clients: candidates });
+      waitingFor = { member, version: number, answer: resolve };
+      member.worker.send({ kind: 'serve-clients', version: number, clients: candidates });
     });
-  }
-
-  function answer(member: Member, accepted: boolean | undefined): void {
-    if (waitingFor?.member !== member) return;
-    waitingFor.answer(accepted);
-    waitingFor = undefined;
   }
 
   async function reloadNow(): Promise<void> {
@@ -51,20 +51,25 @@ export function createReloading(options: {
       return;
     }
     for (const warning of reading.warnings) log.warn({ warning }, 'a warning about the configuration');
-    for (let judges = members(); judges.length > 0; judges = members()) {
-      const [judge_] = judges;
-      const accepted = judge_ && (await judge(judge_, reading.clients));
+    const number = ++lastVersion;
+    for (let [first] = members(); first; [first] = members()) {
+      const accepted = await judge(first, reading.clients, number);
       if (accepted === false) return;
       if (accepted === undefined) continue;
       ({ clients } = reading);
-      for (const { worker } of members().filter((member) => member !== judge_))
-        worker.send({ kind: 'serve-clients', clients });
+      version = number;
+      for (const member of members()) if (member !== first) serve(member);
       return;
     }
   }
 
+  function serve(member: Member): void {
+    member.worker.send({ kind: 'serve-clients', version, clients });
+  }
+
   return {
-    get clients() {
+    begin(place) {
+      begunWith.set(place, version);
       return clients;
     },
     reload() {
@@ -73,10 +78,18 @@ export function createReloading(options: {
       });
       return latest;
     },
-    answered: answer,
-    joined(member) {
-      if (clients !== options.first) member.worker.send({ kind: 'serve-clients', clients });
+    answered(member, number, accepted) {
+      if (waitingFor?.member !== member || waitingFor.version !== number) return;
+      waitingFor.answer(accepted);
+      waitingFor = undefined;
     },
-    left: (member) => answer(member, undefined),
+    joined(member) {
+      if (begunWith.get(member.place) !== version) serve(member);
+    },
+    left(member) {
+      if (waitingFor?.member !== member) return;
+      waitingFor.answer(undefined);
+      waitingFor = undefined;
+    },
   };
 }

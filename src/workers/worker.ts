@@ -25,8 +25,9 @@ link.send({ kind: 'ready' });
 
 function obey(message: ToWorker): void {
   if (message.kind === 'begin') void begin(message);
-  else if (message.kind === 'serve-clients') void serveClients(message.clients);
+  else if (message.kind === 'serve-clients') void serveClients(message.version, message.clients);
   else if (message.kind === 'measure') void measure(message.round);
+  else if (message.kind === 'ping') link.send({ kind: 'pong' });
   else if (message.kind === 'stop') stop();
 }
 
@@ -53,14 +54,14 @@ async function begin({ number, joins, ...message }: Extract<ToWorker, { kind: 'b
   }
 }
 
-async function serveClients(next: readonly ClientEntry[]): Promise<void> {
+async function serveClients(version: number, next: readonly ClientEntry[]): Promise<void> {
   clients = next;
   try {
     const reload = await app?.reload();
-    link.send({ kind: 'clients-served', accepted: reload?.ok === true });
+    link.send({ kind: 'clients-served', version, accepted: reload?.ok === true });
   } catch (error) {
     app?.log.error({ err: error }, 'clients could not be read again: those before stay in use');
-    link.send({ kind: 'clients-served', accepted: false });
+    link.send({ kind: 'clients-served', version, accepted: false });
   }
 }
 

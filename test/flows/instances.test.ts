@@ -27,25 +27,27 @@ afterAll(async () => {
   await world?.close();
 });
 
-/** Begins at the first instance; the page is open there when the second hears of the verdict. @returns how long it then takes to move on */
-async function waitAndBeTold(browser: Browser) {
-  const begun = await world.begin(browser, 'everybody');
-  const stream = await openStream(world, begun);
-  await stream.until('"state":"waiting"');
-  const fromMs = performance.now();
-  await showFace(world, begun);
-  await stream.until('"state":"settled"');
-  return { begun, tookMs: performance.now() - fromMs };
+/** Begins at the first instance; the page is open there when the second hears of the verdict. */
+async function waitAndBeTold({ looksByItself }: { looksByItself: boolean }) {
+  const begun = await world.begin(new Browser(), 'everybody');
+  const every = globalThis.setInterval;
+  // the waiting room's clock, which it winds up for its first page: without it only a message can move that page
+  if (!looksByItself) globalThis.setInterval = ((work: () => void) => every(work, 2 ** 31 - 1)) as typeof every;
+  try {
+    const stream = await openStream(world, begun);
+    await stream.until('"state":"waiting"');
+    await showFace(world, begun);
+    await stream.until('"state":"settled"');
+  } finally {
+    globalThis.setInterval = every;
+  }
+  return begun;
 }
-
-/** By itself a page looks every two seconds: this soon, three times in a row, it was woken. */
-const WOKEN_MS = 1_000;
 
 test('an enrolment and logins: the page at one instance moves on when the webhook arrives at the other', async () => {
   const subjects = new Set<unknown>();
   for (let round = 0; round < 3; round += 1) {
-    const { begun, tookMs } = await waitAndBeTold(new Browser());
-    expect(tookMs).toBeLessThan(WOKEN_MS);
+    const begun = await waitAndBeTold({ looksByItself: false });
     subjects.add((await world.finish(begun)).claims()?.sub);
   }
   expect(subjects.size).toBe(1);
@@ -55,7 +57,7 @@ test('an enrolment and logins: the page at one instance moves on when the webhoo
 
 test('a message that is lost costs a delay, not a login', async () => {
   relay.isCut = true;
-  const { begun } = await waitAndBeTold(new Browser());
+  const begun = await waitAndBeTold({ looksByItself: true });
   expect((await world.finish(begun)).claims()?.acr).toBe('urn:selfie-oidc:acr:selfie');
   relay.isCut = false;
 });

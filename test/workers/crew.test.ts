@@ -177,6 +177,20 @@ test('one that is told to end by somebody else is released, leaves, and is repla
   expect(await stopped).toBe(true);
 });
 
+test('one that was released and stands still is ended, and replaced', () => {
+  const it = crewOf(2);
+  it.listen(1);
+  it.listen(2);
+  it.at(1).heard({ kind: 'leaving', series: [] });
+  it.pass(9_999);
+  expect(it.at(1).killed).toEqual([]);
+  it.pass(1);
+  expect(it.at(1).killed).toEqual(['SIGKILL']);
+  it.at(1).ended(KILLED);
+  it.pass(0);
+  expect(it.hired.length).toBe(3);
+});
+
 test('a stop lets those at work finish, ends those that were not, and replaces nobody', async () => {
   const it = crewOf(3);
   it.listen(1);

@@ -30,12 +30,17 @@ let place: Place;
 let primary: ChildProcess;
 let out = '';
 
+/** Stops the clock of every waiting room, which ticks once a second: without it only a message can move a page that waits. */
+const NEVER_LOOKS = `data:text/javascript,${encodeURIComponent(
+  'const every = setInterval; globalThis.setInterval = (work, ms) => every(work, ms === 1_000 ? 2 ** 31 - 1 : ms);',
+)}`;
+
 beforeAll(async () => {
   world = await startWorld({ storage: 'sqlite' });
   await world.app.close();
   const { cwd, env } = await placeOf(world);
   place = { cwd, env: { ...env, HOST: '127.0.0.1', WORKERS: '2' } };
-  primary = start([MAIN], place);
+  primary = start(['--import', NEVER_LOOKS, MAIN], place);
   primary.stdout?.on('data', (chunk) => {
     out += chunk;
   });
@@ -68,17 +73,14 @@ async function total(series: string): Promise<number> {
   return Number(line?.slice(series.length));
 }
 
-test('people enrol and sign in; each page moves on at once, whichever process hears of the verdict', async () => {
+test('people enrol and sign in; each page is woken, whichever process hears of the verdict', async () => {
   for (const browser of [restless(), restless()]) {
     const begun = await world.begin(browser, 'everybody');
     // six connections, given to the two processes by turns: the webhook reaches one of the two
     const streams = await Promise.all(Array.from({ length: 6 }, () => openStream(world, begun)));
     for (const stream of streams) await stream.until('"state":"waiting"');
-    const fromMs = performance.now();
     await showFace(world, begun);
     for (const stream of streams) await stream.until('"state":"settled"');
-    // by itself a page looks every two seconds
-    expect(performance.now() - fromMs).toBeLessThan(1_500);
     expect((await world.finish(begun)).claims()?.acr).toMatch(/selfie/);
   }
   expect((await cli(['journal', 'verify'], place)).code).toBe(0);

@@ -4,7 +4,8 @@
 import { type BenchClient, clientsOf, makeFolder } from './folders.ts';
 import { approveAtOnce, openGround } from './ground.ts';
 import { type LoginTimes, login, loginAtOnce, newPerson, type Person, type Places } from './login-flow.ts';
-import { freePort, type Provider, startBareProvider } from './processes.ts';
+import type { ComparisonOptions } from './options.ts';
+import { freePort, type Provider, startBareProvider, startBetterAuth } from './processes.ts';
 import type { StorageKind } from './rooms.ts';
 import type { Route } from './web-client.ts';
 
@@ -42,10 +43,18 @@ export interface OurContender extends Contender {
   readonly storageUrl: string;
 }
 
-/** The bare provider, and ours on each storage. */
-export function entrantsOf(storages: readonly StorageKind[], settings: ContenderSettings): readonly Entrant[] {
+/** The bare provider, ours on each storage, and Better Auth where that is installed. */
+export function entrantsOf(
+  { storages, betterAuth }: Pick<ComparisonOptions, 'storages' | 'betterAuth'>,
+  settings: ContenderSettings,
+): readonly Entrant[] {
+  const other = betterAuth === undefined ? [] : [betterAuth];
   return [
-    { name: 'bare', start: () => startBare(settings) },
+    { name: 'bare', start: () => startPlain(startBareProvider, settings) },
+    ...other.map((folder) => ({
+      name: 'better-auth',
+      start: () => startPlain((each) => startBetterAuth(folder, each), settings),
+    })),
     ...storages.map((storage) => ({ name: storage, start: () => startOurs(storage, settings) })),
   ];
 }
@@ -75,9 +84,10 @@ function inTurns({ issuer, ports }: Places): Route {
   };
 }
 
-async function startBare(settings: ContenderSettings): Promise<Contender> {
+/** A provider that signs people in without a page. */
+async function startPlain(start: typeof startBareProvider, settings: ContenderSettings): Promise<Contender> {
   const folder = await makeFolder(settings.clients);
-  const provider = await startBareProvider({ folder, port: await freePort(), profile: settings.profile });
+  const provider = await start({ folder, port: await freePort(), profile: settings.profile });
   return {
     provider,
     clients: folder.clients,

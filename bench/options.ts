@@ -30,6 +30,8 @@ export type Mode = (typeof MODES)[number];
 export interface ComparisonOptions extends Pick<Sizes, 'rounds' | 'people' | 'logins'> {
   readonly storages: readonly StorageKind[];
   readonly only: readonly WorkloadName[];
+  /** a folder in which Better Auth is installed */
+  readonly betterAuth: string | undefined;
   /** registered at each provider; all alike */
   readonly clients: number;
   /** where each provider leaves a CPU profile of each round */
@@ -92,6 +94,7 @@ export const USAGE = `usage: npm run bench -- [options]
   --pages              memory with 10,000 waiting pages open
   --scale SHARE        of growth, soak and pages: this share of their numbers, 0 to 1
   --only NAME,…        of the comparison: login, session, refresh, userinfo, discovery, jwks
+  --better-auth FOLDER of the comparison and the soak: Better Auth as well, which is installed in that folder
   --clients N          of the comparison: clients that are registered and used
   --profile DIRECTORY  the provider leaves a CPU profile of each round there
 `;
@@ -119,6 +122,7 @@ export function readOptions(args: readonly string[]): Options {
     mode,
     storages,
     only: values.only === undefined ? WORKLOADS : readNames('only', WORKLOADS, values.only),
+    betterAuth: values['better-auth'],
     clients: values.clients === undefined ? 1 : readCount('clients', values.clients),
     json: values.json ?? false,
     quick,
@@ -181,6 +185,7 @@ function parse(args: readonly string[]) {
         scale: text,
         only: text,
         clients: text,
+        'better-auth': text,
         storage: text,
         rounds: text,
         people: text,

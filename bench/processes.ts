@@ -2,6 +2,7 @@
 // compared with.
 
 import { randomBytes } from 'node:crypto';
+import { copyFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { type Child, startChild } from './children.ts';
@@ -88,17 +89,31 @@ function profilingTo(directory: string | undefined): string[] {
   return directory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(directory)}`];
 }
 
-export async function startBareProvider(settings: {
-  folder: Folder;
-  port: number;
-  profile?: string | undefined;
-}): Promise<Provider> {
-  const { folder, port, profile } = settings;
+interface PlainSettings {
+  readonly folder: Folder;
+  readonly port: number;
+  readonly profile?: string | undefined;
+}
+
+export function startBareProvider(settings: PlainSettings): Promise<Provider> {
+  return startPlain('bare-provider', join(import.meta.dirname, 'bare-provider.ts'), settings);
+}
+
+/** @param installation a folder in which `better-auth` and `@better-auth/oauth-provider` are installed; the program is copied there */
+export async function startBetterAuth(installation: string, settings: PlainSettings): Promise<Provider> {
+  const name = 'better-auth-provider';
+  // .mts: a module, whatever the folder's package.json says
+  const program = join(resolve(installation), `${name}.mts`);
+  await copyFile(join(import.meta.dirname, `${name}.ts`), program);
+  return startPlain(name, program, settings);
+}
+
+async function startPlain(name: string, path: string, { folder, port, profile }: PlainSettings): Promise<Provider> {
   const issuer = `http://127.0.0.1:${port}`;
   const startedMs = performance.now();
   const child = startChild({
-    name: 'bare-provider',
-    path: join(import.meta.dirname, 'bare-provider.ts'),
+    name,
+    path,
     folder,
     flags: profilingTo(profile),
     environment: {

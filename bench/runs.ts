@@ -29,7 +29,7 @@ export const RUNS: Readonly<Record<Mode, (options: Options, note: Note) => Promi
 
 async function runComparison(options: Options, note: Note): Promise<string> {
   const startedMs = performance.now();
-  return told(options, startedMs, await compare(entrantsOf(options.storages, options), options, note), 'bare');
+  return told(options, startedMs, await compare(entrantsOf(options, options), options, note), 'bare');
 }
 
 function told(options: Options, startedMs: number, rounds: readonly Round[], yardstick: string): string {
@@ -56,7 +56,7 @@ async function runGrowth(options: Options, note: Note): Promise<string> {
 async function runSoak(options: Options, note: Note): Promise<string> {
   const figures = new Figures();
   const startedMs = performance.now();
-  for (const entrant of entrantsOf(options.storages, options)) {
+  for (const entrant of entrantsOf(options, options)) {
     await soak(entrant, options.scale, figures);
     note(`${entrant.name}: soaked`);
   }

@@ -73,7 +73,12 @@ function start(url: string, sending: Sending, agent: Agent | false): Promise<Inc
       resolve,
     );
     outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer in time: ${target.pathname}`)));
-    outgoing.on('error', reject);
+    outgoing.on('error', (error: NodeJS.ErrnoException) => {
+      // a kept connection may be closed, as nobody used it, in the moment in which it is used: nothing was asked then
+      const isStale = outgoing.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+      if (isStale) start(url, sending, false).then(resolve, reject);
+      else reject(error);
+    });
     outgoing.end(sending.body);
   });
 }

@@ -11,6 +11,7 @@ import { createRedisCommands, type RedisCommands } from './redis-commands.ts';
 import { createRedisJobs } from './redis-jobs.ts';
 import { createRedisConnector, type RedisClient } from './redis-link.ts';
 import { createRedisRows } from './redis-rows.ts';
+import { layOutShards } from './redis-shards.ts';
 import { readRedisUrl } from './redis-url.ts';
 import { createSharedBus } from './shared-bus.ts';
 import { createStore } from './store.ts';
@@ -57,7 +58,8 @@ export async function openRedis({ url, clock, deadlineMs, log }: RedisOptions): 
     await commands.close();
     throw error;
   }
-  const rows = createRedisRows({ commands, prefix: place.prefix });
+  const layout = layOutShards(place.prefix);
+  const rows = createRedisRows({ commands, layout });
   return {
     store: createStore({ rows, clock }),
     jobs: createRedisJobs({ commands, prefix: place.prefix }),

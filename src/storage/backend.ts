@@ -4,12 +4,15 @@
 
 import type Keyv from 'keyv';
 import type { Bus, JobQueue, Store } from '../login/ports.ts';
+import type { Bulk } from './bulk.ts';
 
 /** An opened storage engine: all that the rest of the program sees of it. */
 export interface Backend {
   readonly store: Store;
   readonly jobs: JobQueue;
   readonly bus: Bus;
+  /** all of it, for backups and moves */
+  readonly bulk: Bulk;
   /** the same records as plain key and value; lives in milliseconds, always given */
   readonly keyv: Keyv;
   /** Proves that a write can be committed now. @throws StorageUnavailable */

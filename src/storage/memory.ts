@@ -7,6 +7,7 @@ import type { Clock, Job, JobQueue, Logger } from '../login/ports.ts';
 import type { Backend, Rows } from './backend.ts';
 import { createKeyv } from './keyv-face.ts';
 import { createLocalBus } from './local-bus.ts';
+import { createMemoryBulk } from './memory-bulk.ts';
 import { createStore } from './store.ts';
 import { sweep } from './sweep.ts';
 
@@ -18,11 +19,14 @@ interface Row {
 /** @returns a backend that is empty at first and shared with nobody */
 export function openMemory({ clock, log }: { clock: Clock; log?: Logger | undefined }): Backend {
   const gate = { open: true };
-  const rows = createMemoryRows(gate);
+  const held = new Map<string, Row>();
+  const waiting = new Map<string, MemoryJob>();
+  const rows = createMemoryRows(gate, held);
   return {
     store: createStore({ rows, clock }),
-    jobs: createMemoryJobs(gate),
+    jobs: createMemoryJobs(gate, waiting),
     bus: createLocalBus({ log }),
+    bulk: createMemoryBulk({ rows: held, jobs: waiting, nameOf }, clock, () => assertOpen(gate)),
     keyv: createKeyv({ rows, clock }),
     ping: async () => assertOpen(gate),
     sweepExpired: () => sweep(rows, clock),
@@ -33,9 +37,7 @@ export function openMemory({ clock, log }: { clock: Clock; log?: Logger | undefi
   };
 }
 
-function createMemoryRows(gate: { open: boolean }): Rows {
-  const rows = new Map<string, Row>();
-
+function createMemoryRows(gate: { open: boolean }, rows: Map<string, Row>): Rows {
   function live(key: string, now: number): Row | undefined {
     assertOpen(gate);
     const row = rows.get(key);
@@ -107,10 +109,7 @@ interface MemoryJob {
   payloadText: string;
 }
 
-function createMemoryJobs(gate: { open: boolean }): JobQueue {
-  const jobs = new Map<string, MemoryJob>();
-  const nameOf = (kind: string, id: string) => JSON.stringify([kind, id]);
-
+function createMemoryJobs(gate: { open: boolean }, jobs: Map<string, MemoryJob>): JobQueue {
   return {
     async schedule({ kind, id, dueAtMs, payload = null }) {
       assertOpen(gate);
@@ -147,6 +146,10 @@ function createMemoryJobs(gate: { open: boolean }): JobQueue {
       return readyAtMs.length === 0 ? undefined : readyAtMs.reduce((a, b) => Math.min(a, b));
     },
   };
+}
+
+function nameOf(kind: string, id: string): string {
+  return JSON.stringify([kind, id]);
 }
 
 function assertOpen(gate: { open: boolean }): void {

@@ -20,11 +20,12 @@ function createStatements(schema: string) {
     write: writing('write', `${upsert} RETURNING ${inTime}`),
     insert: writing('insert', `${upsert} WHERE held.expires_at <= $5 RETURNING ${inTime}`),
     take: writing('take', `DELETE FROM ${records} WHERE key = $2 RETURNING value, expires_at, ${inTime}`),
+    // numeric, as a count that was brought along from an old SQLite file may read 1.0
     add: writing(
       'add',
       `INSERT INTO ${records} AS held (key, value, expires_at) VALUES ($2, $3::bigint::text, $4)
        ON CONFLICT (key) DO UPDATE SET
-         value = CASE WHEN held.expires_at > $5 THEN (held.value::bigint + $3::bigint)::text ELSE excluded.value END,
+         value = CASE WHEN held.expires_at > $5 THEN (held.value::numeric + $3::bigint)::bigint::text ELSE excluded.value END,
          expires_at = CASE WHEN held.expires_at > $5 THEN held.expires_at ELSE excluded.expires_at END
        RETURNING value, ${inTime}`,
     ),

@@ -8,6 +8,7 @@ import type { Clock, Logger } from '../login/ports.ts';
 import type { Backend } from './backend.ts';
 import { type Connector, keepConnected } from './kept-connection.ts';
 import { createKeyv } from './keyv-face.ts';
+import { createPostgresBulk } from './postgres-bulk.ts';
 import { createPostgresJobs } from './postgres-jobs.ts';
 import { codeOf, createPostgresQueries } from './postgres-queries.ts';
 import { createPostgresRows } from './postgres-rows.ts';
@@ -58,6 +59,7 @@ export async function openPostgres({ url, clock, deadlineMs, log }: PostgresOpti
     store: createStore({ rows, clock }),
     jobs: createPostgresJobs({ queries, schema }),
     bus,
+    bulk: createPostgresBulk({ queries, schema, clock }),
     keyv: createKeyv({ rows, clock }),
     ping: () => rows.write('backend:ping', 'true', clock.now() + 60),
     sweepExpired: () => sweep(rows, clock),

@@ -86,6 +86,12 @@ return #names`,
 
 /** KEYS: ready, jobs, ready of one kind. ARGV: deadline, then as named. A job is "DUE ATTEMPTS PAYLOAD" under "KIND NUL ID". */
 const JOB_SCRIPTS = {
+  /** name, job, when it is ready */
+  add: `
+if redis.call('HSETNX', KEYS[2], ARGV[2], ARGV[3]) == 0 then return 0 end
+redis.call('ZADD', KEYS[1], ARGV[4], ARGV[2])
+redis.call('ZADD', KEYS[3], ARGV[4], ARGV[2])
+return 1`,
   /** name, due, payload */
   schedule: `
 local job = redis.call('HGET', KEYS[2], ARGV[2])

@@ -1,6 +1,7 @@
 // How records are laid out in Redis: sixteen shards, each in one slot of a cluster, and a row as "END:TEXT". Shared by single
 // operations (`redis-rows.ts`) and by those on everything (`redis-bulk.ts`).
 
+import { compareBytes } from './bulk.ts';
 import type { Turn } from './deadlines.ts';
 import type { RedisCommands } from './redis-commands.ts';
 import { shardScripts } from './redis-scripts.ts';
@@ -89,8 +90,4 @@ function hash(key: string): number {
   let value = 0x811c9dc5;
   for (let index = 0; index < key.length; index += 1) value = Math.imul(value ^ key.charCodeAt(index), 0x01000193);
   return (value ^ (value >>> 15)) >>> 0;
-}
-
-function compareBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

@@ -7,6 +7,7 @@ import type { Clock, Logger } from '../login/ports.ts';
 import type { Backend } from './backend.ts';
 import { type KeptConnection, keepConnected } from './kept-connection.ts';
 import { createKeyv } from './keyv-face.ts';
+import { createRedisBulk } from './redis-bulk.ts';
 import { createRedisCommands, type RedisCommands } from './redis-commands.ts';
 import { createRedisJobs } from './redis-jobs.ts';
 import { createRedisConnector, type RedisClient } from './redis-link.ts';
@@ -64,6 +65,7 @@ export async function openRedis({ url, clock, deadlineMs, log }: RedisOptions): 
     store: createStore({ rows, clock }),
     jobs: createRedisJobs({ commands, prefix: place.prefix }),
     bus,
+    bulk: createRedisBulk({ commands, layout, prefix: place.prefix, clock }),
     keyv: createKeyv({ rows, clock }),
     ping: () => rows.write('backend:ping', 'true', clock.now() + 60),
     sweepExpired: () => sweep(rows, clock),

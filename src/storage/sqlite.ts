@@ -13,6 +13,7 @@ import type { Backend, Rows } from './backend.ts';
 import { createKeyv } from './keyv-face.ts';
 import { createRelayedBus, type Relay } from './shared-bus.ts';
 import { createSqliteBatch, type SqliteBatch } from './sqlite-batch.ts';
+import { createSqliteBulk } from './sqlite-bulk.ts';
 import { createLogFlusher } from './sqlite-flush.ts';
 import { createSqliteJobs } from './sqlite-jobs.ts';
 import { createStore } from './store.ts';
@@ -84,6 +85,7 @@ export function assembleSqlite(options: {
     store: createStore({ rows, clock }),
     jobs: createSqliteJobs(database, batch),
     bus: createRelayedBus({ relay, log }),
+    bulk: createSqliteBulk(database, batch, clock),
     keyv: createKeyv({ rows, clock }),
     ping: () => rows.write('backend:ping', 'true', clock.now() + 60),
     sweepExpired: () => sweep(rows, clock),
@@ -108,9 +110,10 @@ function createSqliteRows(database: DatabaseSync, batch: SqliteBatch): Rows {
   );
   const remove = database.prepare('DELETE FROM records WHERE key = ? RETURNING value, expires_at');
   const add = database.prepare(
-    `INSERT INTO records (key, value, expires_at) VALUES (:key, :by, :end)
+    // numbers are bound as REAL: without the casts a count would be kept as 1.0, which other engines do not read as a whole number
+    `INSERT INTO records (key, value, expires_at) VALUES (:key, CAST(:by AS INTEGER), :end)
      ON CONFLICT (key) DO UPDATE SET
-       value = CASE WHEN expires_at > :now THEN CAST(value AS INTEGER) + :by ELSE :by END,
+       value = CASE WHEN expires_at > :now THEN CAST(value AS INTEGER) ELSE 0 END + CAST(:by AS INTEGER),
        expires_at = CASE WHEN expires_at > :now THEN expires_at ELSE :end END
      RETURNING value`,
   );

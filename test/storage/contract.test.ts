@@ -1,6 +1,7 @@
 // The ports' contract suites on every engine; those with a server are opened twice, as by two processes.
 
 import { openBackend } from '../../src/storage/backends.ts';
+import { bulkContract } from '../contract/bulk.ts';
 import { busContract } from '../contract/bus.ts';
 import { jobsContract } from '../contract/jobs.ts';
 import { type Opening, storeContract } from '../contract/store.ts';
@@ -33,6 +34,7 @@ function holdToContracts(engine: string, opening: Opening): void {
   storeContract(engine, opening);
   jobsContract(engine, opening);
   busContract(engine, opening);
+  bulkContract(engine, opening);
 }
 
 holdToContracts('memory', memory);

@@ -11,6 +11,7 @@ import { removeAccount } from './admin/remove-account.ts';
 import { openMail, openNetworks, openParts, type Parts, type PartsOptions } from './app-parts.ts';
 import { rulesOf } from './app-rules.ts';
 import type { Config } from './config/config.ts';
+import { Misconfigured } from './config/faults.ts';
 import type { ClientsReader } from './config/reload.ts';
 import { createOutgoingPolicy } from './core/outgoing.ts';
 import { createCookies } from './http/cookies.ts';
@@ -26,12 +27,13 @@ import { createViews } from './http/views.ts';
 import { createWaitingRoom } from './http/waiting-room.ts';
 import { createJourney } from './login/journey.ts';
 import { LOOK } from './login/look.ts';
-import type { Logger, Revoker } from './login/ports.ts';
+import type { Logger, Revoker, Store } from './login/ports.ts';
 import type { MailDelivery } from './mail/mailer.ts';
 import { createPairwiseSub } from './oidc/accounts.ts';
 import { LOGOUT } from './oidc/logout.ts';
 import { createGuardedFetch } from './oidc/outgoing.ts';
 import { type Reload, serveProvider } from './provider-app.ts';
+import { createMarks } from './storage/archive/marks.ts';
 import { createOidcAdapter } from './storage/oidc-adapter.ts';
 import { createSweeper } from './storage/sweeper.ts';
 import { redactPath } from './telemetry/log.ts';
@@ -76,6 +78,12 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const { jobs, bus } = backend;
   const { meter } = metrics;
   const rules = rulesOf(config);
+  const orClose = async <T>(work: Promise<T>): Promise<T> =>
+    work.catch(async (error: unknown) => {
+      await backend.close();
+      throw error;
+    });
+  await orClose(assertServable(store));
   const nowMs = () => Math.max(Date.now(), clock.now() * 1000);
   const views = createViews({ now: () => new Date(clock.now() * 1000) });
   const reply = createReply(views);
@@ -83,11 +91,6 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     revoke: (proofId) => served.current.revocation.revoke(proofId),
     revokeAccount: (accountId) => served.current.revocation.revokeAccount(accountId),
   };
-  const orClose = async <T>(work: Promise<T>): Promise<T> =>
-    work.catch(async (error: unknown) => {
-      await backend.close();
-      throw error;
-    });
   const networks = await orClose(openNetworks(config, log));
   const mail = await orClose(openMail(config, { jobs, sealer, log, nowMs, poke: () => journey.worker.poke() }));
   const pairwiseSub = await orClose(createPairwiseSub({ store, sealer }));
@@ -205,4 +208,17 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       return closing;
     },
   };
+}
+
+/** @throws Misconfigured the storage was moved away, or has not wholly arrived */
+async function assertServable(store: Store): Promise<void> {
+  const standing = await createMarks({ store }).standing();
+  if (standing.kind === 'servable') return;
+  const where = 'STORAGE_URL';
+  if (standing.kind === 'arriving') {
+    const problem = `archive ${standing.arrival.archive} has not wholly arrived in this storage`;
+    throw new Misconfigured([{ where, problem, fix: 'run the same import again: it goes on' }]);
+  }
+  const problem = `this storage was moved away with archive ${standing.departure.archive}`;
+  throw new Misconfigured([{ where, problem, fix: 'name the storage it was moved to, or export --call-off' }]);
 }

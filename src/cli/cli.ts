@@ -2,7 +2,6 @@
 // The command line: `npm run cli -- COMMAND` here, `selfie-oidc COMMAND` in the image. It reads arguments and prints; what is done is
 // in `admin/`, and works beside a provider that runs on the same storage.
 
-import { readFile } from 'node:fs/promises';
 import { nearest } from '../config/nearest.ts';
 import { AppError } from '../core/errors.ts';
 import { redactText } from '../telemetry/redact.ts';
@@ -11,14 +10,29 @@ import { accounts } from './commands/accounts.ts';
 import { attempts } from './commands/attempts.ts';
 import { check } from './commands/check.ts';
 import { costs } from './commands/costs.ts';
+import { exportCommand } from './commands/export.ts';
+import { importCommand } from './commands/import.ts';
 import { invite } from './commands/invite.ts';
 import { journal } from './commands/journal.ts';
 import { keys } from './commands/keys.ts';
 import { recovery } from './commands/recovery.ts';
 import { serve } from './commands/serve.ts';
 import type { Output } from './output.ts';
+import { readVersion } from './version.ts';
 
-const COMMANDS: readonly Command[] = [serve, check, accounts, recovery, invite, attempts, keys, costs, journal];
+const COMMANDS: readonly Command[] = [
+  serve,
+  check,
+  accounts,
+  recovery,
+  invite,
+  attempts,
+  keys,
+  costs,
+  journal,
+  exportCommand,
+  importCommand,
+];
 
 /** Runs one command line. @returns the exit code */
 export async function run(args: readonly string[], env: NodeJS.ProcessEnv, output: Output): Promise<number> {
@@ -29,7 +43,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv, outpu
     return SUCCESS;
   }
   if (name === '--version' || name === '-v') {
-    output.out(await readVersion());
+    output.out(`selfie-oidc ${await readVersion()}`);
     return SUCCESS;
   }
   const command = COMMANDS.find((each) => each.name === name);
@@ -83,11 +97,6 @@ function usage(): string[] {
     '',
     'Every command takes --json. Exit codes: 0 done, 1 failed, 2 wrong arguments or configuration.',
   ];
-}
-
-async function readVersion(): Promise<string> {
-  const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
-  return `selfie-oidc ${version}`;
 }
 
 if (import.meta.main) {

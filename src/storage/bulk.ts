@@ -28,12 +28,13 @@ export interface Bulk {
    * written behind the present place is not seen.
    *
    * @param after rows behind this key; '' for all
+   * @param now living then
    */
-  rows(after: string): AsyncIterable<readonly StoredRow[]>;
+  rows(after: string, now: number): AsyncIterable<readonly StoredRow[]>;
   /** The same of jobs, by kind and id. */
   jobs(after?: JobName): AsyncIterable<readonly StoredJob[]>;
   /** Writes rows where there is none, never over a living one. Safe to repeat. @returns how many were written */
-  addRows(rows: readonly StoredRow[]): Promise<number>;
+  addRows(rows: readonly StoredRow[], now: number): Promise<number>;
   /** The same of jobs. */
   addJobs(jobs: readonly StoredJob[]): Promise<number>;
 }

@@ -1,6 +1,5 @@
 // Everything in this process's memory, in the order of the other engines.
 
-import type { Clock } from '../login/ports.ts';
 import {
   type Bulk,
   compareBytes,
@@ -20,10 +19,9 @@ interface Held {
 }
 
 /** @param assertOpen throws StorageUnavailable once the backend is closed */
-export function createMemoryBulk({ rows, jobs, nameOf }: Held, clock: Clock, assertOpen: () => void): Bulk {
-  async function readRows(after: string): Promise<readonly StoredRow[]> {
+export function createMemoryBulk({ rows, jobs, nameOf }: Held, assertOpen: () => void): Bulk {
+  async function readRows(after: string, now: number): Promise<readonly StoredRow[]> {
     assertOpen();
-    const now = clock.now();
     const living = [...rows].filter(([key, { expiresAt }]) => expiresAt > now && compareBytes(key, after) > 0);
     living.sort(([one], [other]) => compareBytes(one, other));
     return fillPage(living.map(([key, { text, expiresAt }]) => ({ key, text, expiresAt })));
@@ -39,11 +37,10 @@ export function createMemoryBulk({ rows, jobs, nameOf }: Held, clock: Clock, ass
   }
 
   return {
-    rows: (after) => pagesOf<StoredRow>((last) => readRows(last?.key ?? after)),
+    rows: (after, now) => pagesOf<StoredRow>((last) => readRows(last?.key ?? after, now)),
     jobs: (after = { kind: '', id: '' }) => pagesOf<StoredJob>((last) => readJobs(last ?? after)),
-    async addRows(added) {
+    async addRows(added, now) {
       assertOpen();
-      const now = clock.now();
       const missing = added.filter(({ key }) => !((rows.get(key)?.expiresAt ?? 0) > now));
       for (const { key, text, expiresAt } of missing) rows.set(key, { text, expiresAt });
       return missing.length;

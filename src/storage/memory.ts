@@ -26,7 +26,7 @@ export function openMemory({ clock, log }: { clock: Clock; log?: Logger | undefi
     store: createStore({ rows, clock }),
     jobs: createMemoryJobs(gate, waiting),
     bus: createLocalBus({ log }),
-    bulk: createMemoryBulk({ rows: held, jobs: waiting, nameOf }, clock, () => assertOpen(gate)),
+    bulk: createMemoryBulk({ rows: held, jobs: waiting, nameOf }, () => assertOpen(gate)),
     keyv: createKeyv({ rows, clock }),
     ping: async () => assertOpen(gate),
     sweepExpired: () => sweep(rows, clock),

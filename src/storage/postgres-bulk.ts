@@ -1,7 +1,6 @@
 // Everything in PostgreSQL, by its primary keys: a page is one statement, and so is what is added, as a commit for each row would
 // take minutes where this takes seconds.
 
-import type { Clock } from '../login/ports.ts';
 import { type Bulk, type JobName, PAGE_BYTES, PAGE_ENTRIES, pagesOf, type StoredJob, type StoredRow } from './bulk.ts';
 import type { PostgresQueries, Statement } from './postgres-queries.ts';
 
@@ -63,12 +62,12 @@ interface JobRead {
   payload: string;
 }
 
-export function createPostgresBulk(parts: { queries: PostgresQueries; schema: string; clock: Clock }): Bulk {
-  const { queries, clock } = parts;
+export function createPostgresBulk(parts: { queries: PostgresQueries; schema: string }): Bulk {
+  const { queries } = parts;
   const statements = createStatements(parts.schema);
 
-  async function readRows(after: string): Promise<readonly StoredRow[]> {
-    const values = [after, clock.now(), PAGE_ENTRIES, PAGE_BYTES];
+  async function readRows(after: string, now: number): Promise<readonly StoredRow[]> {
+    const values = [after, now, PAGE_ENTRIES, PAGE_BYTES];
     const found = await queries.run((turn) => queries.ask<RowRead>(turn, statements.rows, values));
     return found.map(({ key, text, end }) => ({ key, text, expiresAt: Number(end) }));
   }
@@ -86,14 +85,14 @@ export function createPostgresBulk(parts: { queries: PostgresQueries; schema: st
   }
 
   return {
-    rows: (after) => pagesOf<StoredRow>((last) => readRows(last?.key ?? after)),
+    rows: (after, now) => pagesOf<StoredRow>((last) => readRows(last?.key ?? after, now)),
     jobs: (after = { kind: '', id: '' }) => pagesOf<StoredJob>((last) => readJobs(last ?? after)),
-    async addRows(rows) {
+    async addRows(rows, now) {
       const values = [
         rows.map(({ key }) => key),
         rows.map(({ text }) => text),
         rows.map(({ expiresAt }) => expiresAt),
-        clock.now(),
+        now,
       ];
       return (await queries.run((turn) => queries.ask(turn, statements.addRows, values))).length;
     },

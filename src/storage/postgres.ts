@@ -59,7 +59,7 @@ export async function openPostgres({ url, clock, deadlineMs, log }: PostgresOpti
     store: createStore({ rows, clock }),
     jobs: createPostgresJobs({ queries, schema }),
     bus,
-    bulk: createPostgresBulk({ queries, schema, clock }),
+    bulk: createPostgresBulk({ queries, schema }),
     keyv: createKeyv({ rows, clock }),
     ping: () => rows.write('backend:ping', 'true', clock.now() + 60),
     sweepExpired: () => sweep(rows, clock),

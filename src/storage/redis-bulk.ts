@@ -1,7 +1,6 @@
 // Everything in Redis. Names come in order from the shards' own sorted sets, a page at a time: no command looks at all keys at once.
 // Jobs have no such set; their names are gathered in steps first, which is as much as there are waiting logins and mails.
 
-import type { Clock } from '../login/ports.ts';
 import {
   type Bulk,
   compareJobs,
@@ -20,18 +19,12 @@ import { listKeys, pack, type ShardLayout, unpack } from './redis-shards.ts';
 /** So many texts are asked for together; a face is about a megabyte at most. */
 const TEXTS_AT_ONCE = 32;
 
-export function createRedisBulk(parts: {
-  commands: RedisCommands;
-  layout: ShardLayout;
-  prefix: string;
-  clock: Clock;
-}): Bulk {
-  const { commands, layout, clock } = parts;
+export function createRedisBulk(parts: { commands: RedisCommands; layout: ShardLayout; prefix: string }): Bulk {
+  const { commands, layout } = parts;
   const place = `{${parts.prefix}:jobs}`;
   const jobsKey = `${place}:jobs`;
 
-  async function readRows(after: string): Promise<readonly StoredRow[]> {
-    const now = clock.now();
+  async function readRows(after: string, now: number): Promise<readonly StoredRow[]> {
     for (let from = after; ; ) {
       const keys = await commands.run((turn) =>
         listKeys({ commands, layout, turn }, { prefix: '', after: from, limit: PAGE_ENTRIES, now }),
@@ -104,15 +97,14 @@ export function createRedisBulk(parts: {
   }
 
   return {
-    rows: (after) => pagesOf<StoredRow>((last) => readRows(last?.key ?? after)),
+    rows: (after, now) => pagesOf<StoredRow>((last) => readRows(last?.key ?? after, now)),
     jobs: (after = { kind: '', id: '' }) => jobs(after),
-    async addRows(rows) {
-      const now = String(clock.now());
+    async addRows(rows, now) {
       const replies = await commands.run((turn) =>
         Promise.all(
           rows.map(({ key, text, expiresAt }) => {
             const { row, ends, names } = layout.of(key);
-            const args = [key, String(expiresAt), pack(text, expiresAt), now];
+            const args = [key, String(expiresAt), pack(text, expiresAt), String(now)];
             return commands.call(turn, rowScripts.insert, [row + key, ends, names], args);
           }),
         ),

@@ -65,7 +65,7 @@ export async function openRedis({ url, clock, deadlineMs, log }: RedisOptions): 
     store: createStore({ rows, clock }),
     jobs: createRedisJobs({ commands, prefix: place.prefix }),
     bus,
-    bulk: createRedisBulk({ commands, layout, prefix: place.prefix, clock }),
+    bulk: createRedisBulk({ commands, layout, prefix: place.prefix }),
     keyv: createKeyv({ rows, clock }),
     ping: () => rows.write('backend:ping', 'true', clock.now() + 60),
     sweepExpired: () => sweep(rows, clock),

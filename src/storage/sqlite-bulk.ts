@@ -2,11 +2,10 @@
 // what is added shares the group commits of everything else.
 
 import type { DatabaseSync } from 'node:sqlite';
-import type { Clock } from '../login/ports.ts';
 import { type Bulk, fillPage, type JobName, PAGE_ENTRIES, pagesOf, type StoredJob, type StoredRow } from './bulk.ts';
 import type { SqliteBatch } from './sqlite-batch.ts';
 
-export function createSqliteBulk(database: DatabaseSync, batch: SqliteBatch, clock: Clock): Bulk {
+export function createSqliteBulk(database: DatabaseSync, batch: SqliteBatch): Bulk {
   const rowsAfter = database.prepare(
     `SELECT key, value AS text, expires_at AS "expiresAt" FROM records
      WHERE key > :after AND expires_at > :now ORDER BY key LIMIT :limit`,
@@ -25,9 +24,9 @@ export function createSqliteBulk(database: DatabaseSync, batch: SqliteBatch, clo
      VALUES (:kind, :id, :dueAtMs, :readyAtMs, :attempts, :payloadText) ON CONFLICT (kind, id) DO NOTHING`,
   );
 
-  const readRows = (after: string) =>
+  const readRows = (after: string, now: number) =>
     batch.read(undefined, () => {
-      const found = rowsAfter.iterate({ after, now: clock.now(), limit: PAGE_ENTRIES });
+      const found = rowsAfter.iterate({ after, now, limit: PAGE_ENTRIES });
       return fillPage(found as Iterable<unknown> as Iterable<StoredRow>).map(({ key, text, expiresAt }) => ({
         key,
         text,
@@ -41,10 +40,9 @@ export function createSqliteBulk(database: DatabaseSync, batch: SqliteBatch, clo
     });
 
   return {
-    rows: (after) => pagesOf<StoredRow>((last) => readRows(last?.key ?? after)),
+    rows: (after, now) => pagesOf<StoredRow>((last) => readRows(last?.key ?? after, now)),
     jobs: (after = { kind: '', id: '' }) => pagesOf<StoredJob>((last) => readJobs(last ?? after)),
-    addRows(rows) {
-      const now = clock.now();
+    addRows(rows, now) {
       const add = ({ key, text, expiresAt }: StoredRow) =>
         batch.write(key, () => Number(addRow.run({ key, text, expiresAt, now }).changes));
       return sumOf(rows.map(add));

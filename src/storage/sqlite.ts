@@ -85,7 +85,7 @@ export function assembleSqlite(options: {
     store: createStore({ rows, clock }),
     jobs: createSqliteJobs(database, batch),
     bus: createRelayedBus({ relay, log }),
-    bulk: createSqliteBulk(database, batch, clock),
+    bulk: createSqliteBulk(database, batch),
     keyv: createKeyv({ rows, clock }),
     ping: () => rows.write('backend:ping', 'true', clock.now() + 60),
     sweepExpired: () => sweep(rows, clock),

@@ -9,9 +9,9 @@ import { type MovableClock, movableClock, type Opening } from './store.ts';
 
 const NOW = 1_900_000_000;
 
-export async function allRows({ bulk }: Pick<Backend, 'bulk'>, after = ''): Promise<StoredRow[]> {
+export async function allRows({ bulk }: Pick<Backend, 'bulk'>, now: number, after = ''): Promise<StoredRow[]> {
   const rows: StoredRow[] = [];
-  for await (const page of bulk.rows(after)) rows.push(...page);
+  for await (const page of bulk.rows(after, now)) rows.push(...page);
   return rows;
 }
 
@@ -38,7 +38,7 @@ export function bulkContract(engine: string, { open }: Opening): void {
       await store.set('bulk:over', 1, 1);
       await store.increment('bulk:sum', FOREVER, 41);
       clock.advance(1);
-      const rows = await allRows(opened.other);
+      const rows = await allRows(opened.other, clock.now());
       expect(rows.map(({ key }) => key)).toEqual([...keys, 'bulk:sum'].sort(compareBytes));
       const byKey = new Map(rows.map((row) => [row.key, row]));
       for (const [n, key] of keys.entries()) {
@@ -46,15 +46,17 @@ export function bulkContract(engine: string, { open }: Opening): void {
         expect(byKey.get(key)).toEqual({ key, text, expiresAt: NOW + 60 + n });
       }
       expect(byKey.get('bulk:sum')).toEqual({ key: 'bulk:sum', text: '41', expiresAt: NOW + FOREVER });
-      const behind = await allRows(opened.one, rows[700]?.key);
+      const behind = await allRows(opened.one, clock.now(), rows[700]?.key);
       expect(behind).toEqual(rows.slice(701));
     });
 
     test('a count that an old file kept as 1.0 goes on', async () => {
       const { store, bulk } = opened.one;
-      await bulk.addRows([{ key: 'count:old', text: '41.0', expiresAt: clock.now() + 60 }]);
+      await bulk.addRows([{ key: 'count:old', text: '41.0', expiresAt: clock.now() + 60 }], clock.now());
       expect(await store.increment('count:old', 60)).toBe(42);
-      expect((await allRows(opened.other, 'count:')).find(({ key }) => key === 'count:old')?.text).toBe('42');
+      expect((await allRows(opened.other, clock.now(), 'count:')).find(({ key }) => key === 'count:old')?.text).toBe(
+        '42',
+      );
     });
 
     test('a page holds as much as is good for everybody, and one row at least', async () => {
@@ -63,7 +65,7 @@ export function bulkContract(engine: string, { open }: Opening): void {
       for (const name of ['a', 'b', 'c', 'd']) await store.set(`large:${name}`, large, 60);
       await store.set('large:e', `${large}${large}${large}`, 60);
       const sizes: number[] = [];
-      for await (const page of bulk.rows('large:')) {
+      for await (const page of bulk.rows('large:', clock.now())) {
         sizes.push(page.filter(({ key }) => key.startsWith('large:')).length);
         expect(page.length).toBeLessThanOrEqual(PAGE_ENTRIES);
       }
@@ -82,8 +84,8 @@ export function bulkContract(engine: string, { open }: Opening): void {
         text: '"theirs"',
         expiresAt: end,
       }));
-      expect(await bulk.addRows(rows)).toBe(3);
-      expect(await opened.other.bulk.addRows(rows)).toBe(0);
+      expect(await bulk.addRows(rows, clock.now())).toBe(3);
+      expect(await opened.other.bulk.addRows(rows, clock.now())).toBe(0);
       expect(await opened.other.store.get('add:there')).toBe('mine');
       for (const key of ['add:new', 'add:over', 'add:ü']) expect(await opened.other.store.get(key)).toBe('theirs');
       expect(await store.keys('add:')).toHaveLength(4);

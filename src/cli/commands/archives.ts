@@ -1,0 +1,39 @@
+// What `export` and `import` share: where they find out whether providers run, what they say while they work, and of what.
+
+import type { Parts } from '../../app-parts.ts';
+import type { Progress } from '../../storage/archive/export.ts';
+import { ArchiveFault } from '../../storage/archive/format.ts';
+import { totalOf } from '../../storage/archive/tally.ts';
+import { type Call, Failure } from '../command.ts';
+
+const TELL_EVERY_MS = 5_000;
+
+/** The one place that asks which providers run on a storage. None tells of itself yet: the operator stops them. */
+export async function findRunning(_parts: Pick<Parts, 'store' | 'clock'>): Promise<readonly string[]> {
+  return [];
+}
+
+/** A line on standard error every few seconds. */
+export function tellProgress({ err }: Pick<Call, 'err'>): (progress: Progress) => void {
+  let toldAtMs = performance.now();
+  return ({ phase, tally }) => {
+    if (performance.now() - toldAtMs < TELL_EVERY_MS) return;
+    toldAtMs = performance.now();
+    err(`${phase}: ${totalOf(tally)} records, ${tally.counts.accounts ?? 0} accounts`);
+  };
+}
+
+/** What is wrong with an archive is the operator's to know, in full. */
+export async function explained<T>(work: Promise<T>, hint = ''): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof ArchiveFault)
+      throw new Failure(error.code === 'not-written' ? error.message + hint : error.message);
+    throw error;
+  }
+}
+
+export function mebibytes(bytes: number): string {
+  return `${(bytes / (1 << 20)).toFixed(1)} MiB`;
+}

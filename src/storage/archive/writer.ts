@@ -1,0 +1,130 @@
+// Writes an archive beside its place, as FILE.part, and puts it there when it is whole. What a crash leaves is gone on with: whole
+// chunks are kept, and what was cut off behind them is written again.
+
+import { type FileHandle, open, rename, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { ArchiveFault, type Chunk, type ChunkCipher, createChunkCipher, type Header } from './format.ts';
+import { type NumberedChunk, openArchive } from './reader.ts';
+
+export interface ArchiveWriter {
+  readonly header: Header;
+  append(chunk: Chunk): Promise<void>;
+  /** Behind the closing chunk: on the disk, and nothing more can be appended. */
+  finish(): Promise<void>;
+  /** Safe to repeat; what was appended stays. */
+  close(): Promise<void>;
+}
+
+export const partOf = (path: string): string => `${path}.part`;
+
+export async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw new ArchiveFault('unreadable', `${path} cannot be looked at: ${error.code}`, { cause: error });
+    },
+  );
+}
+
+/** @throws ArchiveFault not-written: also when there is a FILE.part already */
+export async function beginArchive(
+  path: string,
+  header: Header,
+  dataKeys: readonly Uint8Array[],
+): Promise<ArchiveWriter> {
+  const line = JSON.stringify(header);
+  const cipher = createChunkCipher(header, line, dataKeys);
+  const file = await written(path, () => open(partOf(path), 'wx', 0o600));
+  const start = Buffer.from(`${line}\n`);
+  try {
+    await written(path, () => file.write(start, 0, start.length, 0));
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  return createWriter({ path, file, cipher, header }, { position: start.length, number: 0 });
+}
+
+/**
+ * Goes on with FILE.part behind its last whole chunk.
+ *
+ * @param told each chunk that is there already
+ * @throws ArchiveFault
+ */
+export async function goOnWithArchive(
+  path: string,
+  dataKeys: readonly Uint8Array[],
+  told: (chunk: NumberedChunk) => void,
+): Promise<ArchiveWriter> {
+  const archive = await openArchive(partOf(path), dataKeys);
+  let place = { position: archive.begin, number: 0 };
+  try {
+    for await (const chunk of archive.chunks()) {
+      // everything may be there but its place: the end is written again
+      if (chunk.chunk.kind === 'end') break;
+      told(chunk);
+      place = { position: chunk.end, number: chunk.number + 1 };
+    }
+  } catch (error) {
+    if (!(error instanceof ArchiveFault)) throw error;
+  } finally {
+    await archive.close();
+  }
+  const file = await written(path, () => open(partOf(path), 'r+'));
+  await written(path, () => file.truncate(place.position));
+  return createWriter({ path, file, cipher: archive.cipher, header: archive.header }, place);
+}
+
+function createWriter(
+  { path, file, cipher, header }: { path: string; file: FileHandle; cipher: ChunkCipher; header: Header },
+  start: { readonly position: number; readonly number: number },
+): ArchiveWriter {
+  let { position, number } = start;
+  let isClosed = false;
+
+  async function close(): Promise<void> {
+    if (isClosed) return;
+    isClosed = true;
+    await file.close();
+  }
+
+  return {
+    header,
+    async append(chunk) {
+      const bytes = await cipher.seal(number, chunk);
+      for (let done = 0; done < bytes.length; ) {
+        const { bytesWritten } = await written(path, () =>
+          file.write(bytes, done, bytes.length - done, position + done),
+        );
+        done += bytesWritten;
+      }
+      position += bytes.length;
+      number += 1;
+    },
+    async finish() {
+      await written(path, () => file.sync());
+      await close();
+    },
+    close,
+  };
+}
+
+/** Puts a finished archive in its place. @throws ArchiveFault not-written: something is there */
+export async function putInPlace(path: string): Promise<void> {
+  if (await isThere(path)) throw new ArchiveFault('not-written', `${path} is there already; it was not overwritten`);
+  await written(path, () => rename(partOf(path), path));
+  const folder = await open(dirname(path), 'r');
+  await folder.sync().finally(() => folder.close());
+}
+
+/** What goes wrong with the file itself, as the operator has to know it. */
+export async function written<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const why = code === 'ENOSPC' || code === 'EDQUOT' ? 'the disk is full' : (code ?? 'unknown');
+    throw new ArchiveFault('not-written', `${partOf(path)} cannot be written: ${why}`, { cause });
+  }
+}

@@ -1,0 +1,398 @@
+// Backups and moves on the engines: what comes out of one goes into another bit for bit, a restore brings back nothing that could have
+// been used since, what was interrupted goes on, and what was touched is found.
+
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { describe, expect, test } from '@jest/globals';
+import { FOREVER } from '../../src/login/ports.ts';
+import { checkArchive } from '../../src/storage/archive/check.ts';
+import { exportArchive } from '../../src/storage/archive/export.ts';
+import { LENGTH_BYTES } from '../../src/storage/archive/format.ts';
+import { importArchive } from '../../src/storage/archive/import.ts';
+import { createMarks } from '../../src/storage/archive/marks.ts';
+import { written } from '../../src/storage/archive/writer.ts';
+import type { Bulk } from '../../src/storage/bulk.ts';
+import { dataKeyId } from '../../src/storage/sealer.ts';
+import { movableClock } from '../contract/store.ts';
+import { describeOn, makeRoom } from '../support/servers.ts';
+import {
+  archiveOf,
+  contentsOf,
+  exporting,
+  fill,
+  importing,
+  KEPT,
+  KEPT_JOBS,
+  KEY,
+  MOVE,
+  MOVED_ONLY,
+  moveTo,
+  NOW,
+  newFile,
+  OLDER_KEY,
+  openPlace,
+  type Place,
+  RESTORE,
+  WISHED,
+} from './archive-support.ts';
+
+async function filled(): Promise<Place> {
+  const place = await openPlace();
+  await fill(place);
+  return place;
+}
+
+const check = (path: string, keys = [KEY, OLDER_KEY]) => checkArchive(path, keys, () => {});
+const faultOf = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'none',
+    (error: { code?: string }) => String(error.code),
+  );
+
+describe('a move', () => {
+  test('brings everything bit for bit, through memory too', async () => {
+    const source = await filled();
+    const before = await contentsOf(source);
+    expect(before.rows.length).toBeGreaterThan(500);
+    const memory = await openPlace('memory:');
+    await moveTo(memory, await archiveOf(source));
+    expect(await contentsOf(memory)).toEqual(before);
+    const back = await openPlace();
+    const { arrival } = await moveTo(back, await archiveOf(memory));
+    expect(await contentsOf(back)).toEqual(before);
+    expect(arrival.taken.counts).toMatchObject({ accounts: 12, devices: 12, passkeys: 12, sessions: 12, others: 36 });
+    expect(arrival.left).toEqual({ unwanted: {}, expired: 0, dangling: 0 });
+  });
+
+  for (const engine of ['postgres', 'redis'] as const) {
+    describeOn(engine, () => {
+      test('and back', async () => {
+        const room = await makeRoom(engine);
+        try {
+          const source = await filled();
+          const before = await contentsOf(source);
+          const between = await openPlace(room.url);
+          await moveTo(between, await archiveOf(source));
+          expect(await contentsOf(between)).toEqual(before);
+          expect(await between.backend.store.increment('skipped:2026-11-21:0.1', FOREVER)).toBe(42);
+          const back = await openPlace();
+          await moveTo(back, await archiveOf(between));
+          expect(await back.backend.store.get('skipped:2026-11-21:0.1')).toBe(42);
+          await back.backend.store.increment('skipped:2026-11-21:0.1', FOREVER, -1);
+          expect(await contentsOf(back)).toEqual(before);
+        } finally {
+          await room.remove();
+        }
+      });
+    });
+  }
+
+  test('leaves a storage that says so, until it is called off', async () => {
+    const source = await filled();
+    const marks = createMarks(source.backend);
+    const running = await exportArchive(exporting(source, { findRunning: async () => ['login-1'] }), {
+      path: newFile(),
+      kind: 'move',
+      resume: false,
+    });
+    expect(running).toEqual({ kind: 'refused', why: 'running', detail: 'login-1' });
+    expect((await marks.standing()).kind).toBe('servable');
+    await archiveOf(source);
+    expect((await marks.standing()).kind).toBe('away');
+    await marks.callOff();
+    expect((await marks.standing()).kind).toBe('servable');
+  });
+
+  test('is one only within a day, of a file that was made for it, into a storage that nobody runs on', async () => {
+    const source = await filled();
+    const backup = await archiveOf(source, 'backup');
+    const path = await archiveOf(source);
+    const late = await openPlace(undefined, movableClock(NOW + 86_401));
+    expect(await importArchive(importing(late), path, MOVE)).toEqual({ kind: 'refused', why: 'old-move' });
+    expect(await importArchive(importing(late), backup, MOVE)).toEqual({ kind: 'refused', why: 'no-move' });
+    const busy = importing(late, { findRunning: async () => ['login-2'] });
+    expect(await importArchive(busy, path, RESTORE)).toMatchObject({ kind: 'refused', why: 'running' });
+    expect(await contentsOf(late)).toEqual({ rows: [], jobs: [] });
+  });
+});
+
+describe('a restore', () => {
+  const prefixesOf = (rows: readonly { key: string }[]) =>
+    [...new Set(rows.map(({ key }) => key.replace(/^(oidc:\w+|[^:]+).*$/, '$1')))].sort();
+
+  test('brings back who people are and what keeps out, and nothing that lets in', async () => {
+    const path = await archiveOf(await filled(), 'backup');
+    const target = await openPlace();
+    const { arrival } = await moveTo(target, path, RESTORE);
+    const { rows, jobs } = await contentsOf(target);
+    expect(prefixesOf(rows)).toEqual([...KEPT, 'pairwise-salt'].sort());
+    expect([...new Set(jobs.map(({ kind }) => kind))]).toEqual([...KEPT_JOBS].sort());
+    expect(arrival.left.unwanted).toMatchObject({
+      sessions: 12,
+      'refresh tokens': 12,
+      devices: 12,
+      passkeys: 12,
+      logins: 12,
+    });
+    expect(arrival.left.unwanted.others).toBe(36);
+  });
+
+  test('brings what was asked for beside it, and never sessions', async () => {
+    const path = await archiveOf(await filled(), 'move');
+    const target = await openPlace();
+    await moveTo(target, path, { kind: 'restore', keep: ['devices', 'passkeys'] });
+    const { rows } = await contentsOf(target);
+    expect(prefixesOf(rows)).toEqual([...KEPT, ...WISHED.devices, ...WISHED.passkeys, 'pairwise-salt'].sort());
+    expect(prefixesOf(rows).filter((prefix) => MOVED_ONLY.includes(prefix))).toEqual([]);
+  });
+
+  test('leaves out what is over, and an identifier whose account is not there', async () => {
+    const source = await openPlace();
+    await source.backend.store.set('account:here', 'sealed', FOREVER);
+    await source.backend.store.set('identifier:a', 'here', FOREVER);
+    await source.backend.store.set('identifier:b', 'gone', FOREVER);
+    await source.backend.store.set('limit:x', 1, 100);
+    const path = await archiveOf(source, 'backup');
+    const target = await openPlace(undefined, movableClock(NOW + 100));
+    const { arrival } = await moveTo(target, path, RESTORE);
+    expect((await contentsOf(target)).rows.map(({ key }) => key)).toEqual(['account:here', 'identifier:a']);
+    expect(arrival.left).toEqual({ unwanted: {}, expired: 1, dangling: 1 });
+  });
+});
+
+describe('a storage in use', () => {
+  test('is refused and left as it is, by one record or one job', async () => {
+    const path = await archiveOf(await filled(), 'backup');
+    for (const use of ['account:somebody', 'journal:head', 'oidc:Session:x'] as const) {
+      const target = await openPlace('memory:');
+      await target.backend.store.set(use, 'mine', FOREVER);
+      const before = await contentsOf(target);
+      expect(await importArchive(importing(target), path, RESTORE)).toMatchObject({ kind: 'refused', why: 'filled' });
+      expect(await contentsOf(target)).toEqual(before);
+    }
+    const target = await openPlace('memory:');
+    await target.backend.jobs.schedule({ kind: 'mail', id: '1', dueAtMs: 1 });
+    expect(await importArchive(importing(target), path, RESTORE)).toMatchObject({ kind: 'refused', why: 'filled' });
+  });
+
+  test('is not one that a provider has only been started on: its own salt gives way', async () => {
+    const path = await archiveOf(await filled());
+    const target = await openPlace();
+    await target.backend.store.set('pairwise-salt', 'another', FOREVER);
+    await target.backend.jobs.schedule({ kind: 'sweep', id: 'hourly', dueAtMs: 1 });
+    await target.backend.ping();
+    await moveTo(target, path);
+    expect(await target.backend.store.get('pairwise-salt')).toBe('the salt');
+  });
+
+  test('imported twice, the second time changes nothing and says so', async () => {
+    const path = await archiveOf(await filled());
+    const target = await openPlace();
+    await moveTo(target, path);
+    await target.backend.store.delete('account:0-1');
+    const before = await contentsOf(target);
+    expect((await importArchive(importing(target), path, MOVE)).kind).toBe('already');
+    expect(await contentsOf(target)).toEqual(before);
+  });
+});
+
+describe('an interrupted', () => {
+  const down = () => Promise.reject(new Error('the storage went away'));
+
+  /** Gives so many pages, and fails. */
+  function failingAfter(bulk: Bulk, pages: number): Bulk {
+    let left = pages;
+    async function* few<T>(all: AsyncIterable<T>): AsyncGenerator<T> {
+      for await (const page of all) {
+        if (left === 0) await down();
+        left -= 1;
+        yield page;
+      }
+    }
+    return { ...bulk, rows: (after, now) => few(bulk.rows(after, now)), jobs: (after) => few(bulk.jobs(after)) };
+  }
+
+  test.each([0, 1, 2, 3])('export goes on behind %i whole pages, also when the next was cut off', async (pages) => {
+    const source = await filled();
+    const before = await contentsOf(source);
+    const path = newFile();
+    const order = { path, kind: 'move', resume: false } as const;
+    const broken = exporting(source, { bulk: failingAfter(source.backend.bulk, pages) });
+    await expect(exportArchive(broken, order)).rejects.toThrow('went away');
+    expect(existsSync(path)).toBe(false);
+    expect(statSync(`${path}.part`).mode & 0o777).toBe(0o600);
+    // kill -9 in the middle of a write
+    writeFileSync(`${path}.part`, randomBytes(77), { flag: 'a' });
+    expect(await exportArchive(exporting(source), order)).toEqual({ kind: 'refused', why: 'part-exists' });
+    const resumed = await exportArchive(exporting(source), { ...order, resume: true });
+    expect(resumed.kind).toBe('exported');
+    expect(existsSync(`${path}.part`)).toBe(false);
+    const target = await openPlace('memory:');
+    await moveTo(target, path);
+    expect(await contentsOf(target)).toEqual(before);
+    expect(await exportArchive(exporting(source), order)).toEqual({ kind: 'refused', why: 'file-exists' });
+  });
+
+  test('export goes on neither from another storage, nor as the other kind, nor the day after', async () => {
+    const source = await filled();
+    const path = newFile();
+    const order = { path, kind: 'backup', resume: true } as const;
+    expect(await exportArchive(exporting(source), order)).toEqual({ kind: 'refused', why: 'no-part' });
+    const broken = exporting(source, { bulk: failingAfter(source.backend.bulk, 1) });
+    await expect(exportArchive(broken, { ...order, resume: false })).rejects.toThrow('went away');
+    const refusal = async (changes: Parameters<typeof exporting>[1], kind: 'backup' | 'move' = 'backup') => {
+      const outcome = await exportArchive(exporting(source, changes), { ...order, kind });
+      return outcome.kind === 'refused' && outcome.why;
+    };
+    expect(await refusal({ source: 'elsewhere' })).toBe('other-part');
+    expect(await refusal({}, 'move')).toBe('other-part');
+    expect(await refusal({ clock: movableClock(NOW + 86_401) })).toBe('old-part');
+  });
+
+  test('export says when it is the disk that is full', async () => {
+    // writing to it fails with ENOSPC, as on a full disk
+    const full = await open('/dev/full', 'r+');
+    await expect(written('FILE', () => full.write(Buffer.from('x')))).rejects.toMatchObject({
+      code: 'not-written',
+      message: 'FILE.part cannot be written: the disk is full',
+    });
+    await full.close();
+  });
+
+  test.each([0, 1, 2, 3])(
+    'import goes on where it was after %i chunks, whatever half of the next had arrived',
+    async (chunks) => {
+      const source = await filled();
+      const path = await archiveOf(source);
+      const target = await openPlace();
+      const { bulk } = target.backend;
+      let left = chunks;
+      const broken: Bulk = {
+        ...bulk,
+        async addRows(rows, now) {
+          if (left > 0) {
+            left -= 1;
+            return bulk.addRows(rows, now);
+          }
+          await bulk.addRows(rows.slice(0, rows.length / 2), now);
+          return down();
+        },
+        async addJobs(jobs) {
+          await bulk.addJobs(jobs.slice(0, jobs.length / 2));
+          return down();
+        },
+      };
+      await expect(importArchive(importing(target, { bulk: broken }), path, MOVE)).rejects.toThrow('went away');
+      const marks = createMarks(target.backend);
+      expect((await marks.standing()).kind).toBe('arriving');
+      expect(await importArchive(importing(target), path, RESTORE)).toMatchObject({ why: 'other-arrival' });
+      const other = await archiveOf(source);
+      expect(await importArchive(importing(target), other, MOVE)).toMatchObject({ why: 'other-arrival' });
+      expect(await exportArchive(exporting(target), { path: newFile(), kind: 'backup', resume: false })).toMatchObject({
+        why: 'arriving',
+      });
+      target.clock.advance(40);
+      await moveTo(target, path);
+      expect((await marks.standing()).kind).toBe('servable');
+      target.clock.advance(-40);
+      expect(await contentsOf(target)).toEqual(await contentsOf(source));
+    },
+  );
+
+  test('import into a storage that somebody else writes to at the same time is found out', async () => {
+    const path = await archiveOf(await filled());
+    const target = await openPlace();
+    const { bulk, store } = target.backend;
+    const disturbed: Bulk = {
+      ...bulk,
+      async addRows(rows, now) {
+        await store.set('oidc:RefreshToken:37-3', 'somebody else', FOREVER);
+        return bulk.addRows(rows, now);
+      },
+    };
+    await expect(importArchive(importing(target, { bulk: disturbed }), path, MOVE)).rejects.toThrow(
+      'does not hold what was imported',
+    );
+    expect((await createMarks(target.backend).standing()).kind).toBe('arriving');
+  });
+});
+
+describe('an archive', () => {
+  /** Where chunks lie in the file. */
+  function chunksOf(bytes: Buffer): { from: number; to: number }[] {
+    const chunks: { from: number; to: number }[] = [];
+    for (let from = bytes.indexOf('\n') + 1; from < bytes.length; ) {
+      const to = from + LENGTH_BYTES + bytes.readUInt32BE(from);
+      chunks.push({ from, to });
+      from = to;
+    }
+    return chunks;
+  }
+
+  test('that is whole says what is in it; for its owner only, and nothing of it can be read', async () => {
+    const source = await filled();
+    await source.backend.store.set('account:canary', 'Zq3-canary', FOREVER);
+    const path = await archiveOf(source);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    const { header, tally } = await check(path);
+    expect(header).toMatchObject({
+      kind: 'move',
+      program: '9.9.9',
+      createdAt: NOW,
+      keys: [dataKeyId(KEY), dataKeyId(OLDER_KEY)],
+    });
+    expect(tally.counts).toMatchObject({ accounts: 13, sessions: 12 });
+    expect(tally.counts).not.toHaveProperty('own');
+    expect(readFileSync(path).includes('canary')).toBe(false);
+  });
+
+  test('that was touched anywhere is refused whole', async () => {
+    const path = await archiveOf(await filled());
+    const whole = readFileSync(path);
+    const chunks = chunksOf(whole);
+    expect(chunks.length).toBeGreaterThan(4);
+    const part = (n: number) => whole.subarray(chunks[n]?.from, chunks[n]?.to);
+    const header = whole.subarray(0, chunks[0]?.from);
+    const others = [...chunks.keys()].slice(2).map(part);
+    const touched = newFile();
+    const verdict = async (...parts: Uint8Array[]) => {
+      writeFileSync(touched, Buffer.concat(parts));
+      const found = await faultOf(check(touched));
+      const target = await openPlace('memory:');
+      expect(await faultOf(importArchive(importing(target), touched, MOVE))).toBe(found);
+      expect((await contentsOf(target)).rows.length > 0).toBe(found === 'none');
+      return found;
+    };
+    expect(await verdict(whole)).toBe('none');
+    expect(await verdict(header, part(1), part(0), ...others)).toBe('altered');
+    expect(await verdict(header, part(0), ...others)).toBe('altered');
+    expect(await verdict(header, part(0), part(0), part(1), ...others)).toBe('altered');
+    expect(await verdict(whole, part(0))).toBe('altered');
+    expect(await verdict(whole.subarray(0, -1))).toBe('truncated');
+    expect(await verdict(whole.subarray(0, chunks.at(-1)?.from))).toBe('truncated');
+    expect(await verdict(header, part(chunks.length - 1))).toBe('altered');
+    for (const at of [header.length + 2, header.length + 20, whole.length - 3, Math.floor(whole.length / 2)]) {
+      const bytes = Buffer.from(whole);
+      bytes[at] = (bytes[at] ?? 0) ^ 1;
+      expect(['altered', 'truncated']).toContain(await verdict(bytes));
+    }
+    const younger = Buffer.from(header.toString().replace(`"createdAt":${NOW}`, `"createdAt":${NOW + 1}`));
+    expect(younger.equals(header)).toBe(false);
+    expect(await verdict(younger, whole.subarray(header.length))).toBe('altered');
+  });
+
+  test('of another key is refused by name, as is what is no archive', async () => {
+    const path = await archiveOf(await filled());
+    await expect(check(path, [KEY])).rejects.toThrow(`DATA_KEYS lacks ${dataKeyId(OLDER_KEY)}`);
+    expect(await faultOf(check(path, [OLDER_KEY]))).toBe('key-missing');
+    expect(await faultOf(check(newFile()))).toBe('unreadable');
+    const other = newFile();
+    writeFileSync(other, '{"format":"something else","version":1,"keys":[]}\n');
+    expect(await faultOf(check(other))).toBe('not-an-archive');
+    writeFileSync(other, '');
+    expect(await faultOf(check(other))).toBe('not-an-archive');
+    writeFileSync(other, `{"format":"selfie-oidc archive","version":2,"keys":[]}\n`);
+    expect(await faultOf(check(other))).toBe('newer-format');
+  });
+});

@@ -24,7 +24,19 @@ test('help and version are answers, for every command', async () => {
   expect(help).toMatchObject({ code: 0, err: '' });
   expect(version).toMatchObject({ code: 0, err: '' });
   expect(version.out).toMatch(/^selfie-oidc \d+\.\d+\.\d+\n$/);
-  for (const name of ['serve', 'check', 'accounts', 'recovery', 'invite', 'attempts', 'keys', 'costs', 'journal']) {
+  for (const name of [
+    'serve',
+    'check',
+    'accounts',
+    'recovery',
+    'invite',
+    'attempts',
+    'keys',
+    'costs',
+    'journal',
+    'export',
+    'import',
+  ]) {
     expect(help.out).toContain(`  ${name} `);
     const one = await say(name, '--help');
     expect(one).toMatchObject({ code: 0, err: '' });
@@ -80,6 +92,13 @@ test.each([
   [['keys', 'make', 'cookies'], /did you mean cookie\?/],
   [['journal', 'verfy'], /did you mean verify\?/],
   [['costs', '--since', 'yesterday'], /2026-11-01/],
+  [['export'], /to which file/],
+  [['export', 'a', 'b'], /one word too many/],
+  [['export', '--call-off', '--move'], /stands alone/],
+  [['import'], /which file/],
+  [['import', 'a', '--check', '--move'], /--check stands alone/],
+  [['import', 'a', '--move', '--keep', 'devices'], /keeps everything/],
+  [['import', 'a', '--keep', 'sessions'], /"sessions" is none of consents, devices/],
 ])('%j is exit code 2, with what is wrong and the usage', async (args, problem) => {
   const said = await say(...args);
   expect(said).toMatchObject({ code: 2, out: '' });

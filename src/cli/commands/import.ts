@@ -88,8 +88,11 @@ function take(call: Call, path: string, manner: Manner): Promise<number> {
         dataKeys: config.dataKeys,
         findRunning: () => findRunning({ store, clock }),
         async finish({ archive, taken }) {
-          const calledOff = manner.kind === 'restore' ? await callOffRenewals(parts) : 0;
           const records = totalOf(taken);
+          const none = { calledOff: 0, unreadable: 0 };
+          const { calledOff, unreadable } = manner.kind === 'restore' ? await callOffRenewals(parts) : none;
+          if (calledOff > 0) call.err(`${calledOff} new faces that waited are called off: their people begin again`);
+          if (unreadable > 0) call.err(`${unreadable} accounts open with none of DATA_KEYS`);
           await journal.record({ event: 'import.finished', archive, kind: manner.kind, records, calledOff });
           await journal.flush();
         },

@@ -101,7 +101,7 @@ test('killed in the middle, an export goes on with --resume and an import with t
   const url = urlOf('large');
   const backend = await openBackend(url, { clock });
   const face = randomBytes(900_000).toString('base64url');
-  for (let n = 0; n < 24; n += 1) await backend.store.set(`portrait:${n}`, face, 3600);
+  for (let n = 0; n < 14; n += 1) await backend.store.set(`portrait:${n}`, face, 3600);
   await backend.close();
   const killed = async (args: readonly string[], storage: string, isAmid: () => boolean | Promise<boolean>) => {
     const child = start([CLI, ...args], place({ STORAGE_URL: storage }));
@@ -114,18 +114,18 @@ test('killed in the middle, an export goes on with --resume and an import with t
     expect((await end).code).toBe(null);
   };
   const file = at('large');
-  await killed(['export', file], url, () => existsSync(`${file}.part`) && statSync(`${file}.part`).size > 3_000_000);
+  await killed(['export', file], url, () => existsSync(`${file}.part`) && statSync(`${file}.part`).size > 2_000_000);
   expect(existsSync(file)).toBe(false);
   expect(await say(['export', file], { STORAGE_URL: url })).toMatchObject({
     code: 1,
     err: expect.stringContaining('--resume'),
   });
-  expect((await say(['export', file, '--resume'], { STORAGE_URL: url })).out).toMatch(/^faces +24$/m);
+  expect((await say(['export', file, '--resume'], { STORAGE_URL: url })).out).toMatch(/^faces +14$/m);
 
   const target = urlOf('half');
   const looking = await openBackend(target, { clock });
   const marks = createMarks(looking);
-  await killed(['import', file], target, async () => ((await marks.arrival())?.next ?? 0) > 3);
+  await killed(['import', file], target, async () => ((await marks.arrival())?.next ?? 0) > 2);
   expect((await marks.standing()).kind).toBe('arriving');
   await looking.close();
   expect(await say(['check'], { STORAGE_URL: target })).toMatchObject({
@@ -133,5 +133,5 @@ test('killed in the middle, an export goes on with --resume and an import with t
     err: expect.stringContaining('has not wholly arrived'),
   });
   const done = await say(['import', file], { STORAGE_URL: target });
-  expect(done).toMatchObject({ code: 0, out: expect.stringMatching(/^faces +24 +0$/m) });
+  expect(done).toMatchObject({ code: 0, out: expect.stringMatching(/^faces +14 +0$/m) });
 });

@@ -11,9 +11,11 @@ import { exportArchive } from '../../src/storage/archive/export.ts';
 import { LENGTH_BYTES } from '../../src/storage/archive/format.ts';
 import { importArchive } from '../../src/storage/archive/import.ts';
 import { createMarks } from '../../src/storage/archive/marks.ts';
-import { written } from '../../src/storage/archive/writer.ts';
+import { NOTHING } from '../../src/storage/archive/tally.ts';
+import { beginArchive, putInPlace, written } from '../../src/storage/archive/writer.ts';
 import type { Bulk } from '../../src/storage/bulk.ts';
 import { dataKeyId } from '../../src/storage/sealer.ts';
+import { createJournal } from '../../src/telemetry/journal.ts';
 import { movableClock } from '../contract/store.ts';
 import { describeOn, makeRoom } from '../support/servers.ts';
 import {
@@ -147,6 +149,36 @@ describe('a restore', () => {
     expect(prefixesOf(rows).filter((prefix) => MOVED_ONLY.includes(prefix))).toEqual([]);
   });
 
+  test('brings a journal that is whole, also one that was written to all the while', async () => {
+    const source = await openPlace();
+    const { bulk, store } = source.backend;
+    const journal = createJournal({ store, clock: source.clock });
+    const note = (count: number) =>
+      Promise.all(Array.from({ length: count }, (_, n) => journal.record({ event: 'something.happened', n })));
+    await note(700);
+    await journal.flush();
+    const busy: Bulk = {
+      ...bulk,
+      async *rows(after, now) {
+        for await (const page of bulk.rows(after, now)) {
+          yield page;
+          await note(150);
+          await journal.flush();
+        }
+      },
+    };
+    const path = newFile();
+    expect((await exportArchive(exporting(source, { bulk: busy }), { path, kind: 'backup', resume: false })).kind).toBe(
+      'exported',
+    );
+    const target = await openPlace();
+    await moveTo(target, path, RESTORE);
+    const restored = createJournal({ store: target.backend.store, clock: target.clock });
+    expect(await restored.verify()).toMatchObject({ kind: 'whole', count: 700 });
+    await restored.record({ event: 'something.else' });
+    expect(await restored.verify()).toMatchObject({ kind: 'whole', count: 701 });
+  });
+
   test('leaves out what is over, and an identifier whose account is not there', async () => {
     const source = await openPlace();
     await source.backend.store.set('account:here', 'sealed', FOREVER);
@@ -222,8 +254,8 @@ describe('an interrupted', () => {
     await expect(exportArchive(broken, order)).rejects.toThrow('went away');
     expect(existsSync(path)).toBe(false);
     expect(statSync(`${path}.part`).mode & 0o777).toBe(0o600);
-    // kill -9 in the middle of a write
-    writeFileSync(`${path}.part`, randomBytes(77), { flag: 'a' });
+    // kill -9 in the middle of a write, and more than what comes in its place
+    writeFileSync(`${path}.part`, randomBytes(2_000_000), { flag: 'a' });
     expect(await exportArchive(exporting(source), order)).toEqual({ kind: 'refused', why: 'part-exists' });
     const resumed = await exportArchive(exporting(source), { ...order, resume: true });
     expect(resumed.kind).toBe('exported');
@@ -380,6 +412,18 @@ describe('an archive', () => {
     const younger = Buffer.from(header.toString().replace(`"createdAt":${NOW}`, `"createdAt":${NOW + 1}`));
     expect(younger.equals(header)).toBe(false);
     expect(await verdict(younger, whole.subarray(header.length))).toBe('altered');
+  });
+
+  test('whose counts are not what it holds is refused, whoever wrote it', async () => {
+    const { header } = await check(await archiveOf(await filled()));
+    const path = newFile();
+    const writer = await beginArchive(path, header, [KEY, OLDER_KEY]);
+    await writer.append({ kind: 'rows', rows: [{ key: 'account:x', text: '1', expiresAt: FOREVER }] });
+    await writer.append({ kind: 'end', tally: NOTHING });
+    await writer.finish();
+    await putInPlace(path);
+    expect(await faultOf(check(path))).toBe('altered');
+    expect(await faultOf(putInPlace(path))).toBe('not-written');
   });
 
   test('of another key is refused by name, as is what is no archive', async () => {

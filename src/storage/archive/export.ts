@@ -3,7 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../login/ports.ts';
-import type { Bulk, JobName } from '../bulk.ts';
+import type { Bulk, JobName, StoredRow } from '../bulk.ts';
 import { dataKeyId } from '../sealer.ts';
 import { checkArchive, countChunk } from './check.ts';
 import { type Chunk, FORMAT, FORMAT_VERSION, type Header } from './format.ts';
@@ -15,6 +15,12 @@ import { type ArchiveWriter, beginArchive, goOnWithArchive, isThere, partOf, put
 
 /** An interrupted one is gone on with for so long; later its first half is too old to go with the second. */
 export const RESUMABLE_SECONDS = 86_400;
+
+/**
+ * Read before everything else: the lines it names lie there already, and are found behind it. Read in its turn, after the lines of a
+ * busy hour were written behind the reader's back, it would name lines that the archive lacks, and the chain would look broken.
+ */
+const READ_FIRST = 'journal:head';
 
 export interface ExportParts {
   readonly bulk: Bulk;
@@ -69,7 +75,7 @@ export async function exportArchive(parts: ExportParts, order: ExportOrder): Pro
   if (resume !== (await isThere(partOf(path)))) return refused(resume ? 'no-part' : 'part-exists');
   if ((await marks.standing()).kind === 'arriving') return refused('arriving');
   const counter = createCounter();
-  const place: Place = { key: '', job: undefined };
+  const place: Place = { isBegun: false, key: '', job: undefined };
   const header = resume ? await readArchiveHeader(partOf(path), dataKeys) : createHeader(parts, kind);
   const refusal = (resume ? judgePart(parts, header, order) : undefined) ?? (await departIfMove(parts, header));
   if (refusal) return refusal;
@@ -133,31 +139,40 @@ async function copy(
   counter: Counter,
   place: Readonly<Place>,
 ): Promise<void> {
+  async function append(chunk: Chunk): Promise<void> {
+    await writer.append(chunk);
+    countChunk(counter, chunk);
+    told({ phase: 'reading', tally: counter.read() });
+  }
+  if (!place.isBegun) await append({ kind: 'rows', rows: await readFirst(bulk, clock.now()) });
   if (place.job === undefined) {
     for await (const page of bulk.rows(place.key, clock.now())) {
-      const rows = page.filter(({ key }) => kindOfRecord(key).fate !== 'own');
-      if (rows.length === 0) continue;
-      await writer.append({ kind: 'rows', rows });
-      for (const row of rows) counter.row(row);
-      told({ phase: 'reading', tally: counter.read() });
+      const rows = page.filter(({ key }) => kindOfRecord(key).fate !== 'own' && key !== READ_FIRST);
+      if (rows.length > 0) await append({ kind: 'rows', rows });
     }
   }
   for await (const page of bulk.jobs(place.job)) {
     const jobs = page.filter(({ kind }) => kindOfJob(kind).fate !== 'own');
-    if (jobs.length === 0) continue;
-    await writer.append({ kind: 'jobs', jobs });
-    for (const job of jobs) counter.job(job);
-    told({ phase: 'reading', tally: counter.read() });
+    if (jobs.length > 0) await append({ kind: 'jobs', jobs });
   }
+}
+
+async function readFirst(bulk: Bulk, now: number): Promise<readonly StoredRow[]> {
+  // the key right before it in byte order, as far as keys go
+  for await (const page of bulk.rows(READ_FIRST.slice(0, -1), now)) return page.filter(({ key }) => key === READ_FIRST);
+  return [];
 }
 
 /** Behind what is in the archive already. */
 interface Place {
+  isBegun: boolean;
   key: string;
   job: JobName | undefined;
 }
 
 function moveOn(place: Place, chunk: Chunk): void {
-  if (chunk.kind === 'rows') place.key = chunk.rows.at(-1)?.key ?? place.key;
+  place.isBegun = true;
+  const last = chunk.kind === 'rows' ? chunk.rows.at(-1)?.key : undefined;
+  if (last !== undefined && last !== READ_FIRST) place.key = last;
   if (chunk.kind === 'jobs') place.job = chunk.jobs.at(-1) ?? place.job;
 }

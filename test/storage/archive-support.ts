@@ -123,7 +123,7 @@ export const KEPT_JOBS = ['forget', 'delete', 'delivery', 'logout'];
 export const OTHER_JOBS = ['mail', 'renewal', 'look', 'single-look', 'lapse', 'of-a-later-version'];
 
 /** @param each how many of every kind */
-export async function fill({ backend, clock }: Place, each = 12): Promise<void> {
+export async function fill({ backend, clock }: Place, each = 8): Promise<void> {
   const { store, jobs } = backend;
   const prefixes = [...KEPT, ...Object.values(WISHED).flat(), ...MOVED_ONLY];
   const all = prefixes.flatMap((prefix, nth) =>
@@ -137,7 +137,7 @@ export async function fill({ backend, clock }: Place, each = 12): Promise<void> 
   const more = [
     store.set('pairwise-salt', 'the salt', 1_000_000),
     store.increment('skipped:2026-11-21:0.1', 1_000_000, 41),
-    store.set('portrait:large', randomBytes(1_100_000).toString('base64url'), 1_000_000),
+    store.set('portrait:large', randomBytes(800_000).toString('base64url'), 1_000_000),
     store.set('backend:ping', true, 60),
   ];
   const kinds = [...KEPT_JOBS, ...OTHER_JOBS, 'sweep'];

@@ -1,6 +1,7 @@
 // What `export` and `import` share: where they find out whether providers run, what they say while they work, and of what.
 
 import type { Parts } from '../../app-parts.ts';
+import { StorageUnavailable } from '../../core/errors.ts';
 import type { Progress } from '../../storage/archive/export.ts';
 import { ArchiveFault } from '../../storage/archive/format.ts';
 import { totalOf } from '../../storage/archive/tally.ts';
@@ -23,13 +24,19 @@ export function tellProgress({ err }: Pick<Call, 'err'>): (progress: Progress) =
   };
 }
 
-/** What is wrong with an archive is the operator's to know, in full. */
-export async function explained<T>(work: Promise<T>, hint = ''): Promise<T> {
+/**
+ * What is wrong with an archive is the operator's to know, in full.
+ *
+ * @param goOn how to go on when the disk or the storage is back
+ */
+export async function explained<T>(work: Promise<T>, goOn = ''): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    if (error instanceof ArchiveFault)
-      throw new Failure(error.code === 'not-written' ? error.message + hint : error.message);
+    const isPassing =
+      error instanceof StorageUnavailable || (error instanceof ArchiveFault && error.code === 'not-written');
+    if (isPassing) throw new Failure(error.message + goOn, { cause: error });
+    if (error instanceof ArchiveFault) throw new Failure(error.message, { cause: error });
     throw error;
   }
 }

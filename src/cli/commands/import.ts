@@ -11,7 +11,7 @@ import { columns, isoTime } from '../output.ts';
 import { withConfig, withParts } from '../work.ts';
 import { explained, findRunning, mebibytes, tellProgress } from './archives.ts';
 
-const GO_ON = '; the same command goes on, or begins again in an empty storage';
+const GO_ON = '; what has arrived stays: the same command goes on';
 
 export const importCommand: Command = {
   name: 'import',

@@ -43,7 +43,8 @@ export type ArchiveFaultCode =
   | 'key-missing'
   | 'altered'
   | 'truncated'
-  | 'not-written';
+  | 'not-written'
+  | 'different';
 
 /** An archive that cannot be used, or not be written. Its message is for the operator. */
 export class ArchiveFault extends Error {

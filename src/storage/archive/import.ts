@@ -193,7 +193,7 @@ async function compare({ bulk, told }: ImportParts, { startedAt, taken }: Arriva
     told({ phase: 'comparing', tally: counter.read() });
   }
   for await (const page of bulk.jobs()) for (const job of page.filter(isOurJob)) counter.job(job);
-  if (!isSame(counter.read(), taken)) throw new ArchiveFault('not-written', describeDifference(taken, counter.read()));
+  if (!isSame(counter.read(), taken)) throw new ArchiveFault('different', describeDifference(taken, counter.read()));
 }
 
 function describeDifference(taken: Tally, found: Tally): string {

@@ -1,14 +1,16 @@
-// Tries backups and moves at size: makes accounts with the real stores in a SQLite file, exports them, imports the file into PostgreSQL
-// and Redis, and prints what each step took. `npm run moves -- --accounts 100000`. Each step is the command itself, in a process of
-// its own, whose memory is read from the kernel. Schema, prefix and folder are its own and removed at the end, whatever comes.
+// Tries backups and moves at size: makes accounts with the real stores in a SQLite file, exports them, imports the file into the other
+// engines, and prints what each step took. `npm run moves -- --accounts 100000 --engines postgres,redis,sqlite`. Each step is the
+// command itself, in a process of its own, whose memory is read from the kernel. PostgreSQL gets a schema of its own; Redis is started
+// here on a free port, as a million keys in a shared one would be in everybody's way. All is removed at the end, also when interrupted.
 
-import { execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createClient } from '@redis/client';
 import pg from 'pg';
 import type { Account } from '../src/core/account.ts';
 import { FOREVER } from '../src/login/ports.ts';
@@ -33,15 +35,19 @@ const { values } = parseArgs({
     accounts: { type: 'string', default: '100000' },
     'face-bytes': { type: 'string', default: '10000' },
     postgres: { type: 'string', default: 'postgres://postgres@127.0.0.1:5432/test' },
-    redis: { type: 'string', default: 'redis://127.0.0.1:6379' },
+    engines: { type: 'string', default: 'postgres,redis,sqlite' },
   },
 });
 const accounts = Number(values.accounts);
+const engines = values.engines.split(',');
 const faceBytes = Number(values['face-bytes']);
 const name = `moves_${randomUUID().slice(0, 8)}`;
 const folder = await mkdtemp(join(tmpdir(), 'selfie-oidc-moves-'));
 const dataKey = randomBytes(32);
 const source = `sqlite:${join(folder, 'source.sqlite')}`;
+const interrupted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
+let redis: ChildProcess | undefined;
 const clock = { now: () => Math.floor(Date.now() / 1000) };
 
 function say(line: string): void {
@@ -113,6 +119,7 @@ async function makeAccounts(): Promise<void> {
   }
 
   for (let n = 0; n < accounts; n += AT_ONCE) {
+    interrupted.signal.throwIfAborted();
     await Promise.all(Array.from({ length: Math.min(AT_ONCE, accounts - n) }, (_, index) => makeOne(n + index)));
   }
   await stores.journal.flush();
@@ -131,6 +138,7 @@ async function step(title: string, args: readonly string[], storage: string): Pr
   };
   const startedAtMs = performance.now();
   const child = spawn(process.execPath, [CLI, ...args, '--json'], {
+    signal: interrupted.signal,
     env,
     cwd: folder,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -147,8 +155,11 @@ async function step(title: string, args: readonly string[], storage: string): Pr
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     out += text;
   });
+  // it is told of an interruption by the signal, and then ends like any other
+  child.on('error', () => {});
   const code = await new Promise((done) => child.once('close', done));
   clearInterval(timer);
+  interrupted.signal.throwIfAborted();
   if (code !== 0) throw new Error(`${title}: exit code ${code}`);
   const seconds = (performance.now() - startedAtMs) / 1000;
   const last = out.trim().split('\n').at(-1) ?? '{}';
@@ -169,17 +180,48 @@ function expectSame(title: string, one: unknown, other: unknown): void {
   if (JSON.stringify(one) !== JSON.stringify(other)) throw new Error(`${title}: the counts differ`);
 }
 
+/** @returns a storage URL of an empty storage */
+async function openTarget(engine: string): Promise<string> {
+  switch (engine) {
+    case 'sqlite':
+      return `sqlite:${join(folder, 'target.sqlite')}`;
+    case 'postgres':
+      return `${values.postgres}?schema=${name}`;
+    case 'redis':
+      return startRedis();
+    default:
+      throw new Error(`--engines ${engine}: postgres, redis, sqlite`);
+  }
+}
+
+/** As one is set up for this: what is answered is on the disk within a second. */
+async function startRedis(): Promise<string> {
+  const port = await freePort();
+  const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'yes'];
+  const server = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  redis = server;
+  await new Promise<void>((ready, fail) => {
+    server.once('error', fail);
+    server.stdout.on('data', (text) => String(text).includes('Ready to accept') && ready());
+  });
+  return `redis://127.0.0.1:${port}`;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
 async function removeTargets(): Promise<void> {
+  redis?.kill('SIGKILL');
+  if (!engines.includes('postgres')) return;
   const client = new pg.Client(values.postgres);
   await client.connect();
   await client.query(`DROP SCHEMA IF EXISTS ${name} CASCADE`);
   await client.end();
-  const redis = createClient({ url: values.redis });
-  await redis.connect();
-  for await (const keys of redis.scanIterator({ MATCH: `{${name}:*`, COUNT: 1000 })) {
-    if (keys.length > 0) await redis.unlink(keys);
-  }
-  redis.destroy();
 }
 
 try {
@@ -197,12 +239,8 @@ try {
   const exported = await step('export from SQLite', ['export', '--move', file], source);
   say(`the file: ${mebibytes(await sizeOf('archive'))}`);
   await step('import --check', ['import', '--check', file], source);
-  const targets = {
-    PostgreSQL: `${values.postgres}?schema=${name}`,
-    Redis: `${values.redis}?prefix=${name}`,
-    SQLite: `sqlite:${join(folder, 'target.sqlite')}`,
-  };
-  for (const [engine, url] of Object.entries(targets)) {
+  for (const engine of engines) {
+    const url = await openTarget(engine);
     const imported = await step(`import --move into ${engine}`, ['import', '--move', file], url);
     expectSame(engine, imported.counts, exported.counts);
     await step(`journal verify on ${engine}`, ['journal', 'verify'], url);

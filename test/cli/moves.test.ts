@@ -127,6 +127,10 @@ test('killed in the middle, an export goes on with --resume and an import with t
   const marks = createMarks(looking);
   await killed(['import', file], target, async () => ((await marks.arrival())?.next ?? 0) > 2);
   expect((await marks.standing()).kind).toBe('arriving');
+  const soon = await say(['import', file], { STORAGE_URL: target });
+  expect(soon).toMatchObject({ code: 1, err: expect.stringContaining('was killed less than 60 seconds ago') });
+  // a minute later
+  await looking.store.delete('moves:lease');
   await looking.close();
   expect(await say(['check'], { STORAGE_URL: target })).toMatchObject({
     code: 2,

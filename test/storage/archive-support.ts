@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from '@jest/globals';
+import { takeLease } from '../../src/admin/lease.ts';
 import { type ExportOrder, type ExportParts, exportArchive } from '../../src/storage/archive/export.ts';
 import { type ImportParts, importArchive } from '../../src/storage/archive/import.ts';
 import type { Manner } from '../../src/storage/archive/kinds.ts';
@@ -67,6 +68,7 @@ export function importing({ backend, clock }: Place, changes: Partial<ImportPart
     clock,
     dataKeys: [OLDER_KEY, KEY],
     findRunning: async () => [],
+    takeLease: () => takeLease({ store: backend.store, clock }, 'moves:lease'),
     finish: async () => {},
     told: () => {},
     ...changes,

@@ -17,7 +17,7 @@ import type { Bulk } from '../../src/storage/bulk.ts';
 import { dataKeyId } from '../../src/storage/sealer.ts';
 import { createJournal } from '../../src/telemetry/journal.ts';
 import { movableClock } from '../contract/store.ts';
-import { describeOn, makeRoom } from '../support/servers.ts';
+import { describeOn, describeWithOwn, makeRoom, ownRedis } from '../support/servers.ts';
 import {
   archiveOf,
   contentsOf,
@@ -38,6 +38,7 @@ import {
   RESTORE,
   WISHED,
 } from './archive-support.ts';
+import { recovered } from './fixtures/faults.ts';
 
 async function filled(url = 'memory:'): Promise<Place> {
   const place = await openPlace(url);
@@ -332,6 +333,27 @@ describe('an interrupted', () => {
     },
   );
 
+  test('import keeps others out, and stops when it stood still for so long that another began', async () => {
+    const path = await archiveOf(await filled());
+    const target = await openPlace('memory:');
+    const { bulk, store } = target.backend;
+    let other: Awaited<ReturnType<typeof importArchive>> | undefined;
+    const slow: Bulk = {
+      ...bulk,
+      async addRows(rows, now) {
+        other ??= await importArchive(importing(target), path, MOVE);
+        target.clock.advance(61);
+        await store.putIfAbsent('moves:lease', 'of another', 60);
+        return bulk.addRows(rows, now);
+      },
+    };
+    expect(await faultOf(importArchive(importing(target, { bulk: slow }), path, MOVE))).toBe('overtaken');
+    expect(other).toEqual({ kind: 'refused', why: 'under-way' });
+    expect((await createMarks(target.backend).standing()).kind).toBe('arriving');
+    target.clock.advance(61);
+    await moveTo(target, path);
+  });
+
   test('import into a storage that somebody else writes to at the same time is found out', async () => {
     const path = await archiveOf(await filled());
     const target = await openPlace();
@@ -347,6 +369,40 @@ describe('an interrupted', () => {
       'does not hold what was imported',
     );
     expect((await createMarks(target.backend).standing()).kind).toBe('arriving');
+  });
+});
+
+describeWithOwn('redis', 'a target that goes down in the middle', () => {
+  test('keeps what has arrived, and the import goes on when it is back', async () => {
+    const server = await ownRedis('--appendonly', 'yes', '--appendfsync', 'always');
+    try {
+      const source = await filled();
+      const path = await archiveOf(source);
+      const target = await openPlace(server.url);
+      const { bulk } = target.backend;
+      let chunks = 0;
+      const falling: Bulk = {
+        ...bulk,
+        async addRows(rows, now) {
+          chunks += 1;
+          if (chunks === 3) await server.kill();
+          return bulk.addRows(rows, now);
+        },
+      };
+      expect(await faultOf(importArchive(importing(target, { bulk: falling }), path, MOVE))).toBe(
+        'storage_unavailable',
+      );
+      await server.start();
+      await recovered(target.backend);
+      expect(await createMarks(target.backend).arrival()).toMatchObject({ next: 2 });
+      expect(await importArchive(importing(target), path, MOVE)).toMatchObject({ why: 'under-way' });
+      target.clock.advance(61);
+      await moveTo(target, path);
+      target.clock.advance(-61);
+      expect(await contentsOf(target)).toEqual(await contentsOf(source));
+    } finally {
+      await server.remove();
+    }
   });
 });
 

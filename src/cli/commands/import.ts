@@ -1,6 +1,7 @@
 // `import`: an archive into a storage that nobody has used, as the other half of a move or to restore a backup.
 
 import { callOffRenewals } from '../../admin/call-off-renewals.ts';
+import { LEASE_SECONDS, takeLease } from '../../admin/lease.ts';
 import { checkArchive } from '../../storage/archive/check.ts';
 import { type ImportOutcome, type ImportRefusal, importArchive, MOVE_SECONDS } from '../../storage/archive/import.ts';
 import { type Manner, WISHES, type Wish } from '../../storage/archive/kinds.ts';
@@ -87,6 +88,7 @@ function take(call: Call, path: string, manner: Manner): Promise<number> {
         clock,
         dataKeys: config.dataKeys,
         findRunning: () => findRunning({ store, clock }),
+        takeLease: () => takeLease({ store, clock }, 'moves:lease'),
         async finish({ archive, taken }) {
           const records = totalOf(taken);
           const none = { calledOff: 0, unreadable: 0 };
@@ -153,6 +155,8 @@ function explain(why: ImportRefusal, detail = ''): string {
       return `this storage is in use (it holds ${detail}): an archive is imported into an empty one only`;
     case 'running':
       return `stop the providers on this storage first: ${detail}`;
+    case 'under-way':
+      return `another import into this storage is under way, or was killed less than ${LEASE_SECONDS} seconds ago: try again then`;
     case 'other-arrival':
       return `archive ${detail} is arriving here, or this one in another manner: finish that with the same command as before, or empty the storage`;
     case 'no-move':

@@ -44,7 +44,8 @@ export type ArchiveFaultCode =
   | 'altered'
   | 'truncated'
   | 'not-written'
-  | 'different';
+  | 'different'
+  | 'overtaken';
 
 /** An archive that cannot be used, or not be written. Its message is for the operator. */
 export class ArchiveFault extends Error {

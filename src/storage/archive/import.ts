@@ -23,9 +23,17 @@ export interface ImportParts {
   readonly dataKeys: readonly Uint8Array[];
   /** Which providers run on this storage now, as an operator would name them. */
   readonly findRunning: () => Promise<readonly string[]>;
+  /** The right to write, which one import at a time may have. @returns undefined when another has it */
+  readonly takeLease: () => Promise<ImportLease | undefined>;
   /** What else there is to do, once everything is here and has been compared, before anybody can be served. May run twice. */
   readonly finish: (arrival: Arrival) => Promise<void>;
   readonly told: (progress: Progress) => void;
+}
+
+export interface ImportLease {
+  /** @returns false when another import has it now */
+  keep(): Promise<boolean>;
+  release(): Promise<void>;
 }
 
 export type ImportOutcome =
@@ -37,6 +45,8 @@ export type ImportRefusal =
   /** there is something of somebody in the storage */
   | 'filled'
   | 'running'
+  /** another import writes at this moment, or was killed less than a minute ago */
+  | 'under-way'
   /** another archive has not wholly arrived, or this one in another manner */
   | 'other-arrival'
   /** asked for as a move, and it is a backup, or too old */
@@ -45,42 +55,36 @@ export type ImportRefusal =
 
 /** @throws ArchiveFault | StorageUnavailable   what has arrived stays, to be gone on with */
 export async function importArchive(parts: ImportParts, path: string, manner: Manner): Promise<ImportOutcome> {
-  const { marks, clock } = parts;
   const header = await readArchiveHeader(path, parts.dataKeys);
-  const earlier = await marks.arrival();
-  if (earlier?.archive === header.id && earlier.finishedAt !== undefined) {
-    return { kind: 'already', header, arrival: earlier };
-  }
-  const refusal = await refuse(parts, header, manner, earlier);
-  if (refusal) return refusal;
+  const early = await judge(parts, header, manner);
+  if (early) return early;
   const archive = await checkArchive(path, parts.dataKeys, (tally) => parts.told({ phase: 'checking', tally }));
-  let arrival = earlier?.archive === header.id ? earlier : await begin(parts, header, manner);
-  if (arrival === undefined) return { kind: 'refused', why: 'other-arrival' };
-  if (arrival.comparedAt === undefined) {
-    arrival = await takeOver(parts, path, arrival);
-    await compare(parts, arrival);
-    arrival = { ...arrival, comparedAt: clock.now() };
-    await marks.note(arrival);
+  const lease = await parts.takeLease();
+  if (!lease) return { kind: 'refused', why: 'under-way' };
+  try {
+    // again, as the check may have taken long
+    const late = await judge(parts, header, manner);
+    if (late) return late;
+    return { kind: 'imported', archive, arrival: await arrive(parts, lease, { path, header, manner }) };
+  } finally {
+    // with the storage away it ends by itself, and what failed before is what counts
+    await lease.release().catch(() => {});
   }
-  await parts.finish(arrival);
-  arrival = { ...arrival, finishedAt: clock.now() };
-  await marks.note(arrival);
-  return { kind: 'imported', archive, arrival };
 }
 
-type Refused = Extract<ImportOutcome, { kind: 'refused' }>;
-
-async function refuse(
-  { bulk, clock, findRunning }: ImportParts,
+/** @returns why nothing is to be done; undefined when the archive may begin to arrive, or go on */
+async function judge(
+  { bulk, clock, findRunning, marks }: ImportParts,
   header: Header,
   manner: Manner,
-  earlier: Arrival | undefined,
-): Promise<Refused | undefined> {
+): Promise<Exclude<ImportOutcome, { kind: 'imported' }> | undefined> {
+  const arrival = await marks.arrival();
+  if (arrival?.archive === header.id && arrival.finishedAt !== undefined) return { kind: 'already', header, arrival };
   const running = await findRunning();
   if (running.length > 0) return { kind: 'refused', why: 'running', detail: running.join(', ') };
-  if (earlier && earlier.finishedAt === undefined) {
-    const isThis = earlier.archive === header.id && JSON.stringify(earlier.manner) === JSON.stringify(manner);
-    return isThis ? undefined : { kind: 'refused', why: 'other-arrival', detail: earlier.archive };
+  if (arrival && arrival.finishedAt === undefined) {
+    const isThis = arrival.archive === header.id && JSON.stringify(arrival.manner) === JSON.stringify(manner);
+    return isThis ? undefined : { kind: 'refused', why: 'other-arrival', detail: arrival.archive };
   }
   const now = clock.now();
   if (manner.kind === 'move' && header.kind !== 'move') return { kind: 'refused', why: 'no-move' };
@@ -89,20 +93,37 @@ async function refuse(
   return found === undefined ? undefined : { kind: 'refused', why: 'filled', detail: found };
 }
 
-/** @returns undefined when another archive was faster */
-async function begin(parts: ImportParts, header: Header, manner: Manner): Promise<Arrival | undefined> {
-  const left: LeftOut = { unwanted: {}, expired: 0, dangling: 0 };
-  const arrival: Arrival = {
-    archive: header.id,
-    manner,
-    startedAt: parts.clock.now(),
-    next: 0,
-    taken: NOTHING,
-    left,
-  };
-  if (!(await parts.marks.begin(arrival))) return undefined;
-  for (const key of GIVES_WAY) await parts.store.delete(key);
+interface Order {
+  readonly path: string;
+  readonly header: Header;
+  readonly manner: Manner;
+}
+
+async function arrive(parts: ImportParts, lease: ImportLease, { path, header, manner }: Order): Promise<Arrival> {
+  const { marks, clock } = parts;
+  const earlier = await marks.arrival();
+  let arrival = earlier?.archive === header.id ? earlier : beginning(header.id, manner, clock.now());
+  if (arrival !== earlier) await marks.note(arrival);
+  if (arrival.comparedAt === undefined) {
+    arrival = await takeOver(parts, lease, path, arrival);
+    await compare(parts, lease, arrival);
+    arrival = { ...arrival, comparedAt: clock.now() };
+    await marks.note(arrival);
+  }
+  await parts.finish(arrival);
+  arrival = { ...arrival, finishedAt: clock.now() };
+  await marks.note(arrival);
   return arrival;
+}
+
+function beginning(archive: string, manner: Manner, startedAt: number): Arrival {
+  return { archive, manner, startedAt, next: 0, taken: NOTHING, left: { unwanted: {}, expired: 0, dangling: 0 } };
+}
+
+/** @throws ArchiveFault overtaken: another import would write beside this one, perhaps after a provider has begun to serve */
+async function keepAlone(lease: ImportLease): Promise<void> {
+  if (!(await lease.keep()))
+    throw new ArchiveFault('overtaken', 'another import into this storage has begun meanwhile');
 }
 
 /** @returns the kind of the first thing that is somebody's */
@@ -118,12 +139,15 @@ async function findFirst(bulk: Bulk, now: number): Promise<string | undefined> {
   return undefined;
 }
 
-async function takeOver(parts: ImportParts, path: string, begun: Arrival): Promise<Arrival> {
+async function takeOver(parts: ImportParts, lease: ImportLease, path: string, begun: Arrival): Promise<Arrival> {
   const archive = await openArchive(path, parts.dataKeys);
   try {
     let arrival = begun;
+    // once the mark stands, so that no provider makes it anew; a first chunk that had arrived by half arrives again
+    if (arrival.next === 0) for (const key of GIVES_WAY) await parts.store.delete(key);
     for await (const { number, chunk } of archive.chunks(begun.next)) {
       if (chunk.kind === 'end') continue;
+      await keepAlone(lease);
       arrival = { ...(await takeChunk(parts, chunk, arrival)), next: number + 1 };
       await parts.marks.note(arrival);
       parts.told({ phase: 'writing', tally: arrival.taken });
@@ -184,11 +208,12 @@ async function withoutDangling(store: Store, rows: readonly StoredRow[]): Promis
 }
 
 /** Everything that is here, read again: what was counted on its way in, no more, no fewer, and none of it changed. */
-async function compare({ bulk, told }: ImportParts, { startedAt, taken }: Arrival): Promise<void> {
+async function compare({ bulk, told }: ImportParts, lease: ImportLease, { startedAt, taken }: Arrival): Promise<void> {
   const counter = createCounter();
   const isOurs = (row: StoredRow) => kindOfRecord(row.key).fate !== 'own';
   const isOurJob = (job: StoredJob) => kindOfJob(job.kind).fate !== 'own';
   for await (const page of bulk.rows('', startedAt)) {
+    await keepAlone(lease);
     for (const row of page.filter(isOurs)) counter.row(row);
     told({ phase: 'comparing', tally: counter.read() });
   }

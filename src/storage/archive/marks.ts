@@ -52,8 +52,6 @@ export interface Marks {
   depart(departure: Departure): Promise<void>;
   /** @returns what was called off */
   callOff(): Promise<Departure | undefined>;
-  /** @returns false when another archive has begun to arrive meanwhile */
-  begin(arrival: Arrival): Promise<boolean>;
   note(arrival: Arrival): Promise<void>;
 }
 
@@ -68,7 +66,6 @@ export function createMarks({ store }: { store: Store }): Marks {
     arrival: () => store.get<Arrival>(ARRIVAL_KEY),
     depart: (departure) => store.set(AWAY_KEY, departure, FOREVER),
     callOff: () => store.take<Departure>(AWAY_KEY),
-    begin: (arrival) => store.putIfAbsent(ARRIVAL_KEY, arrival, FOREVER),
     note: (arrival) => store.set(ARRIVAL_KEY, arrival, FOREVER),
   };
   return marks;

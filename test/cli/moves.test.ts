@@ -63,6 +63,8 @@ test('a backup tells what is in it, is checked without a storage, and restores i
   expect(restored.out).toMatch(/^sessions +0 +8$/m);
   expect(restored.out).toMatch(/^devices +0 +8$/m);
   expect(restored.err).toContain('what was taken back since is not known here');
+  const journal = await say(['journal', '--event', 'import.*'], { STORAGE_URL: urlOf('restored') });
+  expect(journal.out).toMatch(/import\.finished .* kind=restore keep=passkeys records=\d+ calledOff=0/);
   const again = await say(['import', at('backup'), '--json'], { STORAGE_URL: urlOf('restored') });
   expect(again.json()).toMatchObject([{ result: 'already', as: 'restore' }]);
   const other = await say(['import', at('backup')]);

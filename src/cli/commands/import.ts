@@ -95,7 +95,8 @@ function take(call: Call, path: string, manner: Manner): Promise<number> {
           const { calledOff, unreadable } = manner.kind === 'restore' ? await callOffRenewals(parts) : none;
           if (calledOff > 0) call.err(`${calledOff} new faces that waited are called off: their people begin again`);
           if (unreadable > 0) call.err(`${unreadable} accounts open with none of DATA_KEYS`);
-          await journal.record({ event: 'import.finished', archive, kind: manner.kind, records, calledOff });
+          const keep = manner.kind === 'restore' && manner.keep.length > 0 ? { keep: manner.keep.join(',') } : {};
+          await journal.record({ event: 'import.finished', archive, kind: manner.kind, ...keep, records, calledOff });
           await journal.flush();
         },
         told: tellProgress(call),

@@ -80,6 +80,9 @@ const RECORDS: Readonly<Record<string, Kind>> = {
   import: { name: 'own', fate: 'own' },
   instance: { name: 'own', fate: 'own' },
   moves: { name: 'own', fate: 'own' },
+  sweep: { name: 'own', fate: 'own' },
+  'vendor-notes': { name: 'own', fate: 'own' },
+  'vendor-probe': { name: 'own', fate: 'own' },
 };
 
 const JOBS: Readonly<Record<string, Kind>> = {

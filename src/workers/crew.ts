@@ -63,6 +63,8 @@ const SHORT_LIFE_MS = 60_000;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
 const MARGIN_MS = 500;
+/** A start that takes so long will not end: it takes a second, and some more with large tables of networks. */
+const START_MS = 120_000;
 
 interface Place {
   readonly place: number;
@@ -99,12 +101,12 @@ export function createCrew(options: CrewOptions): Crew {
     place.sinceMs = timing.nowMs();
     place.isLeaving = false;
     place.failure = undefined;
-    place.callOff = undefined;
     const worker: Worker = hire(place.place, {
       heard: (message) => hear(place, worker, message),
       ended: (how) => end(place, how),
     });
     place.worker = worker;
+    place.callOff = timing.after(START_MS, () => worker.kill('SIGKILL'));
   }
 
   function hear(place: Place, worker: Worker, message: ToPrimary): void {
@@ -113,6 +115,7 @@ export function createCrew(options: CrewOptions): Crew {
       hasAnyBegun = true;
     } else if (message.kind === 'failed') place.failure = message.failure;
     else if (message.kind === 'listening') {
+      place.callOff?.();
       place.member = { place: place.place, worker };
       options.joined(place.member);
       if (!hasAnyListened) {

@@ -69,6 +69,7 @@ test('a complete production environment passes, with the vendor asked, and no se
     expect(people.out).toMatch(new RegExp(`^ok +${subject} `, 'm'));
   }
   expect(people.out).toMatch(/^issuer: https:\/\/login\.example$/m);
+  expect(people.out).toMatch(/^workers: 1$/m);
   expect(people.out).toContain('apiKey: "[secret]"');
   expect(programs.code).toBe(0);
   const lines = programs.json();

@@ -84,3 +84,19 @@ test('a login whose steps go to one instance and the other by turns is one login
     globalThis.fetch = fetchThere;
   }
 });
+
+test('an instance that joins others does not have their logins looked at anew; one that comes first does', async () => {
+  const looksOf = async (joins: boolean) => {
+    const begun = await world.begin(new Browser(), `waits-${joins}`);
+    expect(begun.sessionId).not.toBe('');
+    world.sandbox.clearCalls();
+    const log = createLogger({ level: 'silent' });
+    const third = await createApp(world.config, { clock: world.clock, log, relay, joins });
+    await third.listen(await freePort(), '127.0.0.1');
+    // what it has begun to do it ends
+    await third.close();
+    return world.sandbox.calls().filter(({ call }) => call === 'decision').length;
+  };
+  expect(await looksOf(true)).toBe(0);
+  expect(await looksOf(false)).toBeGreaterThan(0);
+});

@@ -191,6 +191,17 @@ test('one that was released and stands still is ended, and replaced', () => {
   expect(it.hired.length).toBe(3);
 });
 
+test('a start that stands still is ended, and is a start that failed; one at work may stay for ever', async () => {
+  const it = crewOf(2);
+  it.listen(1);
+  it.pass(120_000);
+  expect([it.at(1).killed, it.at(2).killed]).toEqual([[], ['SIGKILL']]);
+  it.at(2).ended(KILLED);
+  it.pass(0);
+  it.listen(2);
+  expect(await it.crew.started).toEqual({ ok: true });
+});
+
 test('a stop lets those at work finish, ends those that were not, and replaces nobody', async () => {
   const it = crewOf(3);
   it.listen(1);

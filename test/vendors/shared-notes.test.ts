@@ -251,7 +251,7 @@ describe('two breakers', () => {
   test('a probe that died with its process keeps the next one from going for seconds, not for ever', async () => {
     await fail(one);
     timing.advance(3_000);
-    await shared.store.putIfAbsent('vendor-probe:create', true, 12);
+    await shared.store.putIfAbsent('vendor-probe:didit:create', true, 12);
     await expect(open(other)).rejects.toMatchObject({ retryAfterSeconds: 1 });
     timing.advance(13_000);
     server.answer(created);

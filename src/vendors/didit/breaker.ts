@@ -40,7 +40,7 @@ const REMEMBERED_MS = 600_000;
 export function createBreaker(options: BreakerOptions): Breaker {
   const { name, failuresToOpen = 5, openMs = 10_000, nowMs, notes, store, log } = options;
   const note = `open:${name}`;
-  const probeKey = `vendor-probe:${name}`;
+  const probeKey = `vendor-probe:didit:${name}`;
   let failures = 0;
   let wasOpen = false;
   let isProbing = false;

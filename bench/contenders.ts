@@ -29,6 +29,8 @@ export interface Contender {
 export interface ContenderSettings {
   readonly people: number;
   readonly clients: number;
+  /** clients in our file that nobody uses */
+  readonly fillers?: number;
   readonly profile: string | undefined;
   /** what ours asks of its storage is counted */
   readonly counts?: boolean;

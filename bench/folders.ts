@@ -65,12 +65,15 @@ export async function makeTempFolder(): Promise<string> {
   return path;
 }
 
-/** @param clients how many */
-export async function makeFolder(clients = 1): Promise<Folder> {
+/**
+ * @param clients  how many
+ * @param fillers  so many more in the file that nobody uses, with as little in their entries as can be: a clients file has an end
+ */
+export async function makeFolder(clients = 1, fillers = 0): Promise<Folder> {
   const path = await makeTempFolder();
   await mkdir(join(path, 'data'), { mode: 0o700 });
   const all = clientsOf(clients);
-  await writeFile(join(path, 'clients.yaml'), JSON.stringify(all.map(entryOf)));
+  await writeFile(join(path, 'clients.yaml'), JSON.stringify([...all.map(entryOf), ...fillersOf(fillers)]));
   await writeFile(join(path, 'policy.yaml'), POLICY);
   await writeFile(join(path, 'jwks.json'), JSON.stringify(await makeSigningKeys()), { mode: 0o600 });
   return {
@@ -78,6 +81,14 @@ export async function makeFolder(clients = 1): Promise<Folder> {
     clients: all,
     remove: () => removeFolder(path),
   };
+}
+
+function fillersOf(count: number): readonly object[] {
+  return Array.from({ length: count }, (_, index) => ({
+    client_id: `f${index}`,
+    client_secret: 'unused-1',
+    redirect_uris: [CLIENT.redirectUri],
+  }));
 }
 
 function entryOf({ id, secret, redirectUri }: BenchClient): object {

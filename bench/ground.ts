@@ -26,6 +26,8 @@ export interface GroundSettings {
   readonly prepare?: (storageUrl: string) => Promise<void>;
   readonly storage: StorageKind;
   readonly clients?: number;
+  /** clients in the file that nobody uses */
+  readonly fillers?: number;
   readonly profile?: string | undefined;
   /** what the provider asks of its storage is counted */
   readonly counts?: boolean;
@@ -34,8 +36,8 @@ export interface GroundSettings {
 }
 
 export async function openGround(settings: GroundSettings): Promise<Standing> {
-  const { storage, clients, instances = 1, prepare, ...rest } = settings;
-  const folder = await makeFolder(clients);
+  const { storage, clients, fillers, instances = 1, prepare, ...rest } = settings;
+  const folder = await makeFolder(clients, fillers);
   const room = makeRoom(storage, folder);
   await prepare?.(room.url);
   const ports = await Promise.all(Array.from({ length: instances }, freePort));

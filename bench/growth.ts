@@ -58,7 +58,7 @@ const STARTS: Readonly<Record<Growth, MakeStart>> = {
         },
       });
   },
-  clients: (_folder, settings) => (level) => startOurs('sqlite', { ...settings, clients: level }),
+  clients: (_folder, settings) => (level) => startOurs('sqlite', { ...settings, fillers: level - settings.clients }),
   waiting: (_folder, settings, note) => async (level) => {
     const contender = await startOurs('sqlite', settings);
     if (level > 10) note(`filling in ${level} waiting logins`);

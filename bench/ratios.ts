@@ -102,7 +102,7 @@ export function comparisonAsTable({ setting, yardstick, ratios, sizes }: Compari
     return [
       row.label.padEnd(widest),
       row.contender.padEnd(broad),
-      ratio.padEnd(20),
+      ratio.padEnd(22),
       cpu.padStart(16),
       p50.padStart(13),
       p99.padStart(13),
@@ -113,7 +113,7 @@ export function comparisonAsTable({ setting, yardstick, ratios, sizes }: Compari
   const heading = [
     title.padEnd(widest),
     ''.padEnd(broad),
-    'ratio'.padEnd(20),
+    'ratio'.padEnd(22),
     'CPU each'.padStart(16),
     'p50, ms'.padStart(13),
     'p99, ms'.padStart(13),

@@ -129,6 +129,8 @@ export interface IdentityVendor {
 
 export type Change<T, R> =
   | { readonly kind: 'write'; readonly value: T; readonly ttlSeconds: number; readonly result: R }
+  /** another value for a record that is there; it ends when it would have ended */
+  | { readonly kind: 'replace'; readonly value: T; readonly result: R }
   | { readonly kind: 'remove'; readonly result: R }
   | { readonly kind: 'keep'; readonly result: R };
 
@@ -192,9 +194,12 @@ export interface Sealer {
   /** @throws SealedUnreadable */
   open(sealed: string, context: string): Uint8Array;
   openText(sealed: string, context: string): string;
-  /** HMAC-SHA-256 with the newest key, base64url; for index keys and comparisons that reveal nothing */
+  /**
+   * HMAC-SHA-256 with the present key, base64url; for index keys and comparisons that reveal nothing. What it gives changes when keys
+   * rotate, also between two requests: compare with `keyedHashes`.
+   */
   keyedHash(text: string, purpose: string): string;
-  /** the same under every configured key, newest first: what an older key once wrote is still found */
+  /** the same under every key there ever was, the present one first: what another key wrote is still found */
   keyedHashes(text: string, purpose: string): readonly string[];
 }
 

@@ -63,7 +63,8 @@ function createMemoryRows(gate: { open: boolean }, rows: Map<string, Row>): Rows
       return true;
     },
     async change(key, now, decide) {
-      const change = decide(live(key, now)?.text);
+      const row = live(key, now);
+      const change = decide(row?.text, row?.expiresAt ?? 0);
       if (change.kind === 'write') rows.set(key, { text: change.text, expiresAt: change.expiresAt });
       if (change.kind === 'remove') rows.delete(key);
       return change.result;

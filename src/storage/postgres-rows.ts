@@ -100,7 +100,8 @@ export function createPostgresRows({ queries, schema }: { queries: PostgresQueri
             decide,
             async see() {
               const rows = await queries.ask<Held & { version: string }>(turn, statements.see, [key]);
-              return { text: livingText(now)(rows), version: rows[0]?.version };
+              const [row] = rows;
+              return { text: livingText(now)(rows), version: row?.version, expiresAt: Number(row?.expires_at ?? 0) };
             },
             async swap({ version }, change) {
               if (change.kind === 'remove') return hasRow(await queries.ask(turn, statements.swapAway, [key, version]));

@@ -51,7 +51,8 @@ export function createRedisRows({ commands, layout }: { commands: RedisCommands;
             decide,
             async see() {
               const raw = (await commands.ask(turn, ['GET', row + key])) as string | null;
-              return { text: livingText(now)(raw), version: raw ?? undefined };
+              const { expiresAt } = unpack(raw);
+              return { text: livingText(now)(raw), version: raw ?? undefined, expiresAt };
             },
             async swap({ version }, change) {
               const [script, args] =

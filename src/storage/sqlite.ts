@@ -98,7 +98,7 @@ export function assembleSqlite(options: {
 }
 
 function createSqliteRows(database: DatabaseSync, batch: SqliteBatch): Rows {
-  const select = database.prepare('SELECT value FROM records WHERE key = ? AND expires_at > ?');
+  const select = database.prepare('SELECT value, expires_at FROM records WHERE key = ? AND expires_at > ?');
   const upsert = database.prepare(
     `INSERT INTO records (key, value, expires_at) VALUES (?, ?, ?)
      ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at`,
@@ -126,7 +126,7 @@ function createSqliteRows(database: DatabaseSync, batch: SqliteBatch): Rows {
     'DELETE FROM records WHERE rowid IN (SELECT rowid FROM records WHERE expires_at <= ? LIMIT ?)',
   );
 
-  const textOf = (key: string, now: number) => select.get(key, now)?.value as string | undefined;
+  const find = (key: string, now: number) => select.get(key, now) as { value: string; expires_at: number } | undefined;
 
   function removeNow(key: string, now: number): string | undefined {
     const row = remove.get(key) as { value: string; expires_at: number } | undefined;
@@ -134,13 +134,14 @@ function createSqliteRows(database: DatabaseSync, batch: SqliteBatch): Rows {
   }
 
   return {
-    read: (key, now) => batch.read(key, () => textOf(key, now)),
+    read: (key, now) => batch.read(key, () => find(key, now)?.value),
     write: (key, text, expiresAt) => batch.write(key, () => void upsert.run(key, text, expiresAt)),
     remove: (key, now) => batch.write(key, () => removeNow(key, now) !== undefined),
     insert: (key, text, expiresAt, now) => batch.write(key, () => insert.run(key, text, expiresAt, now).changes === 1),
     change: (key, now, decide) =>
       batch.write(key, () => {
-        const change = decide(textOf(key, now));
+        const row = find(key, now);
+        const change = decide(row?.value, row?.expires_at ?? 0);
         if (change.kind === 'write') upsert.run(key, change.text, change.expiresAt);
         if (change.kind === 'remove') remove.get(key);
         return change.result;

@@ -28,7 +28,9 @@ export function createStore({ rows, clock }: { rows: Rows; clock: Clock }): Stor
     },
     async update<T, R>(key: string, change: (current: T | undefined) => Change<T, R>) {
       const now = clock.now();
-      return rows.change(checkedKey(key), now, (text) => toRowChange(change(fromText<T>(text)), now));
+      return rows.change(checkedKey(key), now, (text, expiresAt) =>
+        toRowChange(change(fromText<T>(text)), now, text === undefined ? undefined : expiresAt),
+      );
     },
     async take<T>(key: string) {
       return fromText<T>(await rows.take(checkedKey(key), clock.now()));
@@ -44,7 +46,12 @@ export function createStore({ rows, clock }: { rows: Rows; clock: Clock }): Stor
   };
 }
 
-function toRowChange<T, R>(change: Change<T, R>, now: number): RowChange<R> {
+/** @param end of the record that is changed; undefined: there is none */
+function toRowChange<T, R>(change: Change<T, R>, now: number, end: number | undefined): RowChange<R> {
+  if (change.kind === 'replace') {
+    if (end === undefined) throw new TypeError('a record that is not there cannot be replaced');
+    return { kind: 'write', text: toJson(change.value), expiresAt: end, result: change.result };
+  }
   if (change.kind !== 'write') return change;
   const { value, ttlSeconds, result } = change;
   return { kind: 'write', text: toJson(value), expiresAt: now + checkedTtl(ttlSeconds), result };

@@ -2,7 +2,7 @@
 // the one that was read. No lock is held while this process thinks, so one that is paused or killed in between holds up nobody.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RowChange } from './backend.ts';
+import type { Decide, RowChange } from './backend.ts';
 import { assertInTime, type Turn } from './deadlines.ts';
 
 /** Long enough that two who collide do not collide again, short enough for fifty to have had their turn within the deadline. */
@@ -13,6 +13,7 @@ export interface SeenRow {
   /** undefined also when its life is over */
   readonly text: string | undefined;
   readonly version: string | undefined;
+  readonly expiresAt: number;
 }
 
 /**
@@ -25,14 +26,14 @@ export interface SeenRow {
 export async function changeBySwap<R>(options: {
   readonly engine: string;
   readonly turn: Turn;
-  readonly decide: (text: string | undefined) => RowChange<R>;
+  readonly decide: Decide<R>;
   readonly see: () => Promise<SeenRow>;
   readonly swap: (seen: SeenRow, change: Exclude<RowChange<R>, { kind: 'keep' }>) => Promise<boolean>;
 }): Promise<R> {
   const { engine, turn, decide, see, swap } = options;
   for (;;) {
     const seen = await see();
-    const change = decide(seen.text);
+    const change = decide(seen.text, seen.expiresAt);
     if (change.kind === 'keep') return change.result;
     if (change.kind === 'remove' && seen.version === undefined) return change.result;
     if (await swap(seen, change)) return change.result;

@@ -149,6 +149,21 @@ export function storeContract(engine: string, { open }: Opening): void {
       expect(await store.get(key)).toBeUndefined();
     });
 
+    test('what is replaced ends when it would have ended; there is nothing to replace where nothing is', async () => {
+      const key = fresh();
+      const replace = (value: string) =>
+        store.update<string, string | undefined>(key, (result) => ({ kind: 'replace', value, result }));
+      await expect(replace('nothing')).rejects.toThrow(TypeError);
+      await store.set(key, 'first', 60);
+      clock.advance(40);
+      expect(await replace('second')).toBe('first');
+      clock.advance(19);
+      expect(await store.get(key)).toBe('second');
+      clock.advance(1);
+      expect(await store.get(key)).toBeUndefined();
+      await expect(replace('over')).rejects.toThrow(TypeError);
+    });
+
     test('a change that throws fails alone: its neighbours of the same turn are written', async () => {
       const [before, failing, after] = [fresh(), fresh(), fresh()] as const;
       await store.set(failing, 'untouched', 60);

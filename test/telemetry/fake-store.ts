@@ -48,7 +48,7 @@ export function createFakeStore(): FakeStore {
       // run twice, as a store may after a conflict: a change that is not pure shows
       change(read(key));
       const changed = change(read(key));
-      if (changed.kind === 'write') texts.set(key, JSON.stringify(changed.value));
+      if (changed.kind === 'write' || changed.kind === 'replace') texts.set(key, JSON.stringify(changed.value));
       if (changed.kind === 'remove') texts.delete(key);
       return changed.result;
     },

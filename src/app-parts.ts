@@ -15,6 +15,7 @@ import { createActivityStore } from './storage/activity.ts';
 import { createAttemptStore } from './storage/attempts.ts';
 import { openBackend } from './storage/backends.ts';
 import { createDeviceStore } from './storage/devices.ts';
+import { keepHashKeys } from './storage/hash-keys.ts';
 import { createPasskeyStore } from './storage/passkeys.ts';
 import { createRecoveryStore } from './storage/recovery.ts';
 import { createSealer } from './storage/sealer.ts';
@@ -32,6 +33,10 @@ export async function openParts(config: Config, options: PartsOptions = {}) {
   const backend = await openBackend(config.storageUrl, { clock, log, relay: options.relay });
   const { store } = backend;
   const sealer = createSealer(config.dataKeys);
+  await keepHashKeys({ store, sealer }).catch(async (error: unknown) => {
+    await backend.close();
+    throw error;
+  });
   const metrics = createMeter();
   const vendor = vendorFactories.didit({
     ...config.didit,

@@ -22,6 +22,7 @@ import { hashToken } from './tokens.ts';
 
 /** 132 bits of base64url, as long as the tokens that are random (`tokens.ts`). */
 const DEVICE_TOKEN_CHARACTERS = 22;
+const DEVICE_COOKIE = 'device-cookie';
 /** How long one finish has the putting to wait for itself; after a crash, the next may. */
 const LET_WAIT_SECONDS = 5;
 const LET_WAIT_LOOK_MS = 50;
@@ -408,13 +409,16 @@ export function createFinishing(
   /** The cookie of a login that is told again, unless it was taken back since: nothing becomes known by asking twice. */
   async function findDevice(attempt: LoginAttempt, accountId: string | undefined): Promise<string | undefined> {
     if (accountId === undefined) return undefined;
-    const token = deviceTokenOf(attempt);
-    return (await devices.find(hashToken(token), accountId)) && token;
+    for (const hash of sealer.keyedHashes(attempt.uid, DEVICE_COOKIE)) {
+      const token = hash.slice(0, DEVICE_TOKEN_CHARACTERS);
+      if (await devices.find(hashToken(token), accountId)) return token;
+    }
+    return undefined;
   }
 
   /** One login makes one device, however often its answer is asked for: a token that nobody else can make, and we need not keep. */
   const deviceTokenOf = ({ uid }: LoginAttempt) =>
-    sealer.keyedHash(uid, 'device-cookie').slice(0, DEVICE_TOKEN_CHARACTERS);
+    sealer.keyedHash(uid, DEVICE_COOKIE).slice(0, DEVICE_TOKEN_CHARACTERS);
 
   return { finish };
 }

@@ -13,6 +13,7 @@ import { hashToken, newToken } from './tokens.ts';
 
 /** Beside five tries a code, three codes an attempt, and the limits of other ways. */
 const CODE_DIGITS = 8;
+const PURPOSE = 'mailed-code';
 
 export type SendOutcome =
   | { readonly kind: 'sent' }
@@ -38,7 +39,7 @@ export interface MailedCodes {
 
 export function createMailedCodes(parts: JourneyParts & { limiter: Limiter }): MailedCodes {
   const { accounts, attempts, clock, journal, limiter, mailer, rules, sealer } = parts;
-  const hashOf = (uid: string, code: string) => sealer.keyedHash(`${uid}|${code}`, 'mailed-code');
+  const textOf = (uid: string, code: string) => `${uid}|${code}`;
 
   async function findLive(uid: string): Promise<LoginAttempt | undefined> {
     const attempt = await attempts.find(uid);
@@ -88,7 +89,7 @@ export function createMailedCodes(parts: JourneyParts & { limiter: Limiter }): M
       const event = {
         kind: 'mailed',
         purpose,
-        code: hashOf(uid, code),
+        code: sealer.keyedHash(textOf(uid, code), PURPOSE),
         ...(purpose === 'sign-in' ? { link: hashToken(token) } : {}),
       } as const;
       const step = await attempts.change(uid, (a) => advance(a, event, rules.attempt, clock.now()));
@@ -106,7 +107,11 @@ export function createMailedCodes(parts: JourneyParts & { limiter: Limiter }): M
       return { kind: 'sent' };
     },
 
-    type: (uid, typed) => judge(uid, (mailed) => isSame(mailed.code, hashOf(uid, typed.replace(/[\s-]/g, '')))),
+    // under any key: another may have become the present one since the code was sent
+    type: (uid, typed) => {
+      const hashes = sealer.keyedHashes(textOf(uid, typed.replace(/[\s-]/g, '')), PURPOSE);
+      return judge(uid, (mailed) => hashes.map((hash) => isSame(mailed.code, hash)).includes(true));
+    },
 
     async isLinkOpen(uid, token) {
       const attempt = await findLive(uid);

@@ -22,6 +22,7 @@ export function createAccountStore(parts: { store: Store; sealer: Sealer }): Kep
   const { store, sealer } = parts;
   const accountKey = (id: string) => `account:${id}`;
   const portraitKey = (ref: string) => `portrait:${ref}`;
+  /** the present key's first */
   const identifierKeys = (identifier: string) =>
     sealer.keyedHashes(identifier, 'identifier').map((hash) => `identifier:${hash}`);
   const seal = (account: Account) => sealer.seal(JSON.stringify(account), accountKey(account.id));
@@ -61,8 +62,9 @@ export function createAccountStore(parts: { store: Store; sealer: Sealer }): Kep
     async create(account) {
       // the record first: a crash in between leaves a record that nobody finds, never an identifier that leads nowhere
       await store.putIfAbsent(accountKey(account.id), seal(account), FOREVER);
-      // under every key, the oldest first: while keys rotate, a process that knows the older ones only finds it taken as well
-      for (const key of identifierKeys(account.identifier).reverse()) {
+      // under every key: while keys rotate, any two processes have one in common, and only one of them gets that one. In an order that
+      // does not depend on which key is the present one: of two who take them in opposite orders neither would win
+      for (const key of identifierKeys(account.identifier).sort()) {
         if (await store.putIfAbsent(key, account.id, FOREVER)) continue;
         if ((await store.get<string>(key)) === account.id) continue;
         await letGo(account);

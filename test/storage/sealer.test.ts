@@ -1,7 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
+import type { Account } from '../../src/core/account.ts';
 import { SealedUnreadable } from '../../src/core/errors.ts';
-import { createSealer } from '../../src/storage/sealer.ts';
+import { createAccountStore } from '../../src/storage/accounts.ts';
+import { HASH_KEYS, keepHashKeys } from '../../src/storage/hash-keys.ts';
+import { openMemory } from '../../src/storage/memory.ts';
+import { createSealer, dataKeyId, type RotatingSealer } from '../../src/storage/sealer.ts';
 
 const [oldKey, newKey] = [randomBytes(32), randomBytes(32)] as const;
 const sealer = createSealer([newKey, oldKey]);
@@ -62,4 +66,73 @@ describe('rotation (T29)', () => {
 test('a key of another length, or none, is refused', () => {
   expect(() => createSealer([])).toThrow(RangeError);
   expect(() => createSealer([randomBytes(31)])).toThrow(RangeError);
+});
+
+describe('other keys while it runs', () => {
+  const hash = (from: RotatingSealer) => from.keyedHash('a@example.org', 'identifier');
+
+  test('what is asked next has them: what was sealed before opens, what is sealed now needs the new one', () => {
+    const running = createSealer([oldKey]);
+    const before = running.seal('before', 'here');
+    running.useKeys([newKey, oldKey]);
+    expect(running.openText(before, 'here')).toBe('before');
+    expect(createSealer([newKey]).openText(running.seal('after', 'here'), 'here')).toBe('after');
+    expect(running.currentId).toBe(dataKeyId(newKey));
+  });
+
+  test('keys that cannot be used change nothing', () => {
+    const running = createSealer([oldKey]);
+    expect(() => running.useKeys([])).toThrow(RangeError);
+    expect(() => running.useKeys([newKey, randomBytes(31)])).toThrow(RangeError);
+    expect(running.ids).toEqual([dataKeyId(oldKey)]);
+  });
+
+  test('hashes of a data key that is gone are still looked up, in whatever process', async () => {
+    const { store } = openMemory({ clock: { now: () => 1 } });
+    const one = createSealer([oldKey]);
+    const old = hash(one);
+    await keepHashKeys({ store, sealer: one });
+    one.useKeys([newKey, oldKey]);
+    await keepHashKeys({ store, sealer: one });
+    const resealed = one.seal(one.open(String(await store.get(HASH_KEYS)), HASH_KEYS), HASH_KEYS);
+    await store.set(HASH_KEYS, resealed, 60);
+    const other = createSealer([newKey]);
+    await keepHashKeys({ store, sealer: other });
+    expect(other.keyedHashes('a@example.org', 'identifier')).toEqual([hash(other), old]);
+    one.useKeys([newKey]);
+    expect(one.keyedHashes('a@example.org', 'identifier')).toEqual([hash(one), old]);
+    expect(JSON.stringify(await store.get(HASH_KEYS))).not.toContain(old);
+  });
+
+  test('two processes that keep theirs at once lose none', async () => {
+    const { store } = openMemory({ clock: { now: () => 1 } });
+    const third = randomBytes(32);
+    const sealers = [createSealer([oldKey, newKey]), createSealer([oldKey, third])];
+    await Promise.all(sealers.map((each) => keepHashKeys({ store, sealer: each })));
+    const last = createSealer([oldKey]);
+    await keepHashKeys({ store, sealer: last });
+    expect(new Set(last.keyedHashes('x', 'y'))).toEqual(new Set(sealers.flatMap((each) => each.keyedHashes('x', 'y'))));
+  });
+});
+
+test.each([
+  ['the old key, both, and the new one first', [[oldKey], [oldKey, newKey], [newKey, oldKey]]],
+  [
+    'both, in either order',
+    [
+      [oldKey, newKey],
+      [newKey, oldKey],
+    ],
+  ],
+])('an identifier is won by exactly one of processes that know %s', async (_what, orders) => {
+  const { store } = openMemory({ clock: { now: () => 1 } });
+  const stores = orders.map((keys) => createAccountStore({ store, sealer: createSealer(keys) }));
+  for (let round = 0; round < 20; round += 1) {
+    const identifier = `${round}@example.org`;
+    const account = (id: string) => ({ id, identifier, portrait: { kind: 'vendor' } }) as Account;
+    const won = await Promise.all(stores.map((each, index) => each.create(account(`${round}-${index}`))));
+    expect(won.filter(Boolean)).toHaveLength(1);
+    const winner = `${round}-${won.indexOf(true)}`;
+    for (const each of stores) expect((await each.findByIdentifier(identifier))?.id).toBe(winner);
+  }
 });

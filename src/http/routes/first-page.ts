@@ -17,6 +17,8 @@ import type { Access, InteractionRouteParts } from './access.ts';
 import type { ConsentRoutes } from './consent.ts';
 import type { WaitingRoutes } from './waiting.ts';
 
+const SHOWN_PERSON = 'shown-person';
+
 export function createFirstPage(
   parts: InteractionRouteParts,
   access: Access,
@@ -133,7 +135,10 @@ export function createFirstPage(
     return journey.otherWays.offered({ clientId: client.clientId, required: requirement }).length > 0;
   }
 
-  const shownPerson = (accountId: string) => sealer.keyedHash(accountId, 'shown-person');
+  const shownPerson = (accountId: string) => sealer.keyedHash(accountId, SHOWN_PERSON);
+  /** under any key: a page that is open outlives a rotation */
+  const wasShown = (accountId: string, hash: string | undefined) =>
+    hash !== undefined && sealer.keyedHashes(accountId, SHOWN_PERSON).includes(hash);
 
   const verifier = () => ({ ...parts.verifier, keepsPortrait: rules.portrait === 'vendor' });
 
@@ -153,8 +158,7 @@ export function createFirstPage(
     if (interaction.kind !== 'login' || requirement.kind === 'unmet') return reply.onTo(ctx, `/interaction/${uid}`);
     if (known.kind === 'nobody-known') return reply.onTo(ctx, `/interaction/${uid}`);
     // the page showed one person, and another would be begun for: show again who it is (invariant 6)
-    const isShown =
-      known.kind === 'ask' || fields.identifier !== undefined || fields.person === shownPerson(known.accountId);
+    const isShown = known.kind === 'ask' || fields.identifier !== undefined || wasShown(known.accountId, fields.person);
     if (fields.person !== undefined && !isShown) return reply.onTo(ctx, `/interaction/${uid}`);
     // a fixed person cannot be typed over (invariant 6)
     const typed = known.kind === 'fixed' ? undefined : fields.identifier;

@@ -16,6 +16,8 @@ import { createAttemptStore } from './storage/attempts.ts';
 import { openBackend } from './storage/backends.ts';
 import { createDeviceStore } from './storage/devices.ts';
 import { keepHashKeys } from './storage/hash-keys.ts';
+import { createInstances } from './storage/instances.ts';
+import { createKeyHistory } from './storage/key-history.ts';
 import { createPasskeyStore } from './storage/passkeys.ts';
 import { createRecoveryStore } from './storage/recovery.ts';
 import { createSealer } from './storage/sealer.ts';
@@ -67,6 +69,8 @@ export async function openParts(config: Config, options: PartsOptions = {}) {
     recovery: createRecoveryStore({ store, sealer, clock }),
     consents: createConsents({ store }),
     invitations: createInvitationStore({ store, sealer, clock }),
+    instances: createInstances({ store }),
+    keyHistory: createKeyHistory({ store, clock }),
     journal: createJournal({ store, clock }),
     ledger: createLedger({
       store,

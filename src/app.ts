@@ -1,6 +1,6 @@
 // The one place where parts are made and handed to each other. No decisions: what the configuration says is built, what is built
 // is returned, and `close()` takes it down in the right order. Here is what lives as long as the process; what is made anew when the
-// clients change is in `provider-app.ts`.
+// clients or keys change is in `provider-app.ts`.
 
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,10 +8,12 @@ import type { JWKS } from 'oidc-provider';
 import { FORGET } from './admin/erasure.ts';
 import { createForgetting } from './admin/forgetting.ts';
 import { removeAccount } from './admin/remove-account.ts';
+import { createRunningKeys, type KeysReload } from './app-keys.ts';
 import { openMail, openNetworks, openParts, type Parts, type PartsOptions } from './app-parts.ts';
 import { rulesOf } from './app-rules.ts';
 import type { Config } from './config/config.ts';
 import { Misconfigured } from './config/faults.ts';
+import type { KeysReader } from './config/keys.ts';
 import type { ClientsReader } from './config/reload.ts';
 import { createOutgoingPolicy } from './core/outgoing.ts';
 import { createCookies } from './http/cookies.ts';
@@ -55,6 +57,8 @@ export interface App {
   probeMail(): ReturnType<MailDelivery['probe']> | undefined;
   /** Reads the clients again, without dropping a login; where they come from is `AppOptions.readClients`. Safe to repeat. */
   reload(): Promise<Reload>;
+  /** The same with the keys; where they come from is `AppOptions.readKeys`. */
+  reloadKeys(): Promise<KeysReload>;
   listen(port: number, host: string): Promise<number>;
   /** Work may be due that was not a moment ago (the clock was moved): looks at once, not at the next tick. */
   poke(): void;
@@ -69,6 +73,8 @@ export interface AppOptions extends PartsOptions {
   readonly joins?: boolean;
   /** what `/metrics` says, where it is more than this process counts */
   readonly exposition?: Exposition;
+  /** reads the keys again (`config/keys.ts`); the same */
+  readonly readKeys?: KeysReader;
 }
 
 /** Builds the whole provider. Nothing listens yet. */
@@ -153,6 +159,14 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   );
   const served = await orClose(serving);
 
+  const keys = createRunningKeys({
+    ...parts,
+    first: config,
+    read: options.readKeys,
+    served,
+    history: parts.keyHistory,
+    olderDataKeys: async () => undefined,
+  });
   const server = createServer((req, res) => served.current.callback(req, res));
   server.requestTimeout = 30_000;
   server.headersTimeout = 15_000;
@@ -163,6 +177,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     isDraining = true;
     waitingRoom.drain();
     sweeper.stop();
+    await keys.stop();
     if (server.listening) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       // a connection whose last request has just been answered would be kept for the next one
@@ -186,6 +201,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     revoker,
     probeMail: () => mail?.probe(),
     reload: () => served.reload(),
+    reloadKeys: () => keys.reload(),
     async listen(port, host) {
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
@@ -198,6 +214,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       if (!options.joins) await backend.jobs.hasten(LOOK, nowMs());
       await journey.start();
       sweeper.start();
+      await keys.start();
       networks.watch();
       journey.worker.start();
       return (server.address() as AddressInfo).port;

@@ -1,12 +1,13 @@
-// The process: load the configuration, build the app, listen, read the clients again on SIGHUP, drain on SIGTERM. Without a vendor's
+// The process: load the configuration, build the app, listen, read clients and keys again on SIGHUP, drain on SIGTERM. Without a vendor's
 // key and outside production it is the demo: the provider, a stand-in for the vendor and a client, all on loopback. With WORKERS it is
 // the primary of that many processes, which do the serving.
 
-import type { App } from './app.ts';
+import type { App, AppOptions } from './app.ts';
 import type { Config } from './config/config.ts';
 import { type Fault, formatFaults } from './config/faults.ts';
+import { filesOf, type KeysReader, keySourcesOf, readKeySet } from './config/keys.ts';
 import { loadConfig } from './config/load.ts';
-import { type ClientsReader, createClientsReader, fingerprintOf, watchFile } from './config/reload.ts';
+import { createClientsReader, fingerprintOf, watchFile } from './config/reload.ts';
 import { dieLoudly, FAILED, MISCONFIGURED, STOP_MS, type StartFailure, startFailureOf } from './startup.ts';
 import { createLogger, logLevelOf } from './telemetry/log.ts';
 
@@ -19,19 +20,30 @@ export async function serve(env: NodeJS.ProcessEnv, options: { readonly json?: b
   let reload = (): void => undefined;
   // unheard it would end the process; while the start is under way there is nothing to read again
   process.on('SIGHUP', () => reload());
+  const watchKeys = await prepareKeyWatch(env);
   const reading = await loadConfig(env);
   if (!reading.ok) return refuse(reading.faults, options.json);
   const { config, warnings } = reading;
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   try {
-    if (config.demo) return stopOnSignal(await startDemo(config));
+    const readKeys = () => readKeySet(env);
+    if (config.demo) {
+      const demo = await startDemo(config, readKeys);
+      stopOnSignal(demo);
+      reload = () => reloadKeys(demo);
+      return watchKeys(reload);
+    }
     const since = await fingerprintOf(config.clientsFile);
-    const readClients = createClientsReader({ env, config, warnings });
-    const running = config.workers > 1 ? await startWorkers(config, readClients) : await startApp(config, readClients);
+    const readers = { readClients: createClientsReader({ env, config, warnings }), readKeys };
+    const running = config.workers > 1 ? await startWorkers(config, readers) : await startApp(config, readers);
     if ('exitCode' in running) return abandon(running, options.json);
     stopOnSignal(running);
-    reload = () => reloadClients(running);
-    watchFile(config.clientsFile, reload, { since });
+    reload = () => {
+      reloadKeys(running);
+      reloadClients(running);
+    };
+    watchFile(config.clientsFile, () => reloadClients(running), { since });
+    watchKeys(() => reloadKeys(running));
   } catch (error) {
     abandon(startFailureOf(error, config), options.json);
   }
@@ -40,23 +52,26 @@ export async function serve(env: NodeJS.ProcessEnv, options: { readonly json?: b
 /** What runs until it is told to stop. */
 type Running = Pick<App, 'close' | 'log'> & {
   reload(): Promise<unknown>;
+  reloadKeys(): Promise<unknown>;
   /** Ends the processes beside this one. */
   kill?(): void;
 };
 
-async function startApp(config: Config, readClients: ClientsReader): Promise<Running> {
+type Readers = Required<Pick<AppOptions, 'readClients' | 'readKeys'>>;
+
+async function startApp(config: Config, readers: Readers): Promise<Running> {
   const { createApp } = await import('./app.ts');
-  const app = await createApp(config, { readClients });
+  const app = await createApp(config, readers);
   const port = await app.listen(config.port, config.host);
   app.log.info({ issuer: config.issuer, host: config.host, port }, 'listening');
   return app;
 }
 
 /** The primary loads nothing of what its workers serve with. */
-async function startWorkers(config: Config, readClients: ClientsReader): Promise<Running | StartFailure> {
+async function startWorkers(config: Config, readers: Readers): Promise<Running | StartFailure> {
   const { startPrimary } = await import('./workers/primary.ts');
   const log = createLogger({ level: logLevelOf(config.logLevel) });
-  const started = await startPrimary({ config, readClients, log });
+  const started = await startPrimary({ config, ...readers, log });
   if (!started.ok) return started.failure;
   const { issuer, host, port, workers } = config;
   log.info({ issuer, host, port, workers }, 'listening');
@@ -64,9 +79,22 @@ async function startWorkers(config: Config, readClients: ClientsReader): Promise
 }
 
 /** Loaded only now: production never reads a line of the stand-in, and need not have its client's package. */
-async function startDemo(config: Config): Promise<Pick<App, 'close'>> {
+async function startDemo(config: Config, readKeys: KeysReader): Promise<Pick<App, 'close' | 'reloadKeys'>> {
   const demo = await import('./demo/start.ts');
-  return demo.startDemo(config);
+  return demo.startDemo(config, { readKeys });
+}
+
+/**
+ * What the files of the keys look like now, before they are read.
+ *
+ * @returns what begins the watch: a change since now counts
+ */
+async function prepareKeyWatch(env: NodeJS.ProcessEnv): Promise<(onChange: () => void) => void> {
+  const paths = filesOf(keySourcesOf(env));
+  const files = await Promise.all(paths.map(async (path) => ({ path, since: await fingerprintOf(path) })));
+  return (onChange) => {
+    for (const { path, since } of files) watchFile(path, onChange, { since });
+  };
 }
 
 function refuse(faults: readonly Fault[], json = false): void {
@@ -86,6 +114,12 @@ function abandon({ exitCode, faults, message }: StartFailure, json?: boolean): n
 function reloadClients(running: Running): void {
   running.reload().catch((error: unknown) => {
     running.log.error({ err: error }, 'clients could not be read again: those before stay in use');
+  });
+}
+
+function reloadKeys(running: Pick<Running, 'reloadKeys'>): void {
+  running.reloadKeys().catch((error: unknown) => {
+    createLogger({ level: 'error' }).error({ err: error }, 'keys could not be read again: those before stay in use');
   });
 }
 

@@ -1,4 +1,4 @@
-// What is made anew when the clients change: oidc-provider with its middleware, the routes around it, and all that speaks to its
+// What is made anew when the clients or keys change: oidc-provider with its middleware, the routes around it, and all that speaks to its
 // models. It keeps no state that counts: logins, sessions and tokens are in the storage, so between two requests another one takes over.
 
 import type { RequestListener } from 'node:http';
@@ -141,6 +141,8 @@ export interface ServedProvider {
   readonly current: ProviderApp;
   /** Reads the clients again. Those that are refused are told in the log, each fault by itself, and change nothing. Safe to repeat. */
   reload(): Promise<Reload>;
+  /** Other signing and cookie keys from now on. @throws Misconfigured when a client cannot be served with them: those before stay then */
+  useKeys(keys: Pick<ProviderSettings, 'jwks' | 'cookieKeys'>): Promise<void>;
 }
 
 /** @throws Misconfigured as `assembleProvider`: at the start there is none before */
@@ -176,6 +178,19 @@ export async function serveProvider(
     return { ok: true, ...changes };
   }
 
+  async function useKeysNow(keys: Pick<ProviderSettings, 'jwks' | 'cookieKeys'>): Promise<void> {
+    const next = { ...settings, ...keys };
+    current = await assembleProvider(parts, next);
+    settings = next;
+  }
+
+  /** One after another: the last to ask gets what was there when it asked, or later. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = latest.then(work);
+    latest = turn.catch(() => undefined);
+    return turn;
+  }
+
   function keep(faults: readonly Fault[]): Reload {
     for (const fault of faults) log.error({ ...fault }, 'a fault in the configuration');
     log.error({ faults: faults.length }, 'clients not read again: those before stay in use');
@@ -186,11 +201,7 @@ export async function serveProvider(
     get current() {
       return current;
     },
-    reload() {
-      // one after another: the last to ask gets what was there when it asked, or later
-      const reload = latest.then(reloadNow);
-      latest = reload.catch(() => undefined);
-      return reload;
-    },
+    reload: () => inTurn(reloadNow),
+    useKeys: (keys) => inTurn(() => useKeysNow(keys)),
   };
 }

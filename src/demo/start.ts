@@ -2,7 +2,7 @@
 // printed when all answer.
 
 import { randomBytes } from 'node:crypto';
-import { type App, createApp } from '../app.ts';
+import { type App, type AppOptions, createApp } from '../app.ts';
 import { readClients } from '../config/clients.ts';
 import type { Config } from '../config/config.ts';
 import type { Policy } from '../config/policy.ts';
@@ -18,20 +18,21 @@ const RACES = 5;
 /** What the example API asks for beyond a login. */
 const SCOPES: Policy['scopes'] = { payments: 'urn:selfie-oidc:acr:selfie-active' };
 
-export interface RunningDemo extends Pick<App, 'close'> {
+export interface RunningDemo extends Pick<App, 'close' | 'reloadKeys'> {
   readonly provider: string;
   readonly standIn: string;
   readonly client: string;
 }
 
+export interface DemoOptions extends Pick<AppOptions, 'readKeys'> {
+  readonly print?: (line: string) => void;
+}
+
 /** Starts all three, or none. A taken port is not fatal here: the next free one is used. */
-export async function startDemo(
-  config: Config,
-  print: (line: string) => void = (line) => process.stdout.write(`${line}\n`),
-): Promise<RunningDemo> {
+export async function startDemo(config: Config, options: DemoOptions = {}): Promise<RunningDemo> {
   for (let race = 1; ; race += 1) {
     try {
-      return await startOnFreePorts(config, print);
+      return await startOnFreePorts(config, options);
     } catch (error) {
       // somebody took a port between the question and the listening
       if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || race === RACES) throw error;
@@ -39,7 +40,8 @@ export async function startDemo(
   }
 }
 
-async function startOnFreePorts(config: Config, print: (line: string) => void): Promise<RunningDemo> {
+async function startOnFreePorts(config: Config, options: DemoOptions): Promise<RunningDemo> {
+  const { print = (line) => process.stdout.write(`${line}\n`), readKeys } = options;
   const port = await freePort(config.port);
   const vendorPort = await freePort(config.demoVendorPort, [port]);
   const clientPort = await freePort(config.demoClientPort, [port, vendorPort]);
@@ -78,7 +80,7 @@ async function startOnFreePorts(config: Config, print: (line: string) => void): 
         clients: [...config.clients, ...entries.clients],
         outgoingAllow: [...config.outgoingAllow, 'localhost'],
       },
-      { vendorBaseUrl: standIn.url },
+      { vendorBaseUrl: standIn.url, ...(readKeys ? { readKeys } : {}) },
     );
     closers.push(() => app.close());
     await app.listen(port, config.host);
@@ -87,7 +89,13 @@ async function startOnFreePorts(config: Config, print: (line: string) => void): 
     print(`provider ${issuer}`);
     print(`stand-in ${standIn.url}`);
     print(`client ${demoClient.url}`);
-    return { provider: issuer, standIn: standIn.url, client: demoClient.url, close };
+    return {
+      provider: issuer,
+      standIn: standIn.url,
+      client: demoClient.url,
+      close,
+      reloadKeys: () => app.reloadKeys(),
+    };
   } catch (error) {
     await close();
     throw error;

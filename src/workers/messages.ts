@@ -10,6 +10,8 @@ export type ToWorker =
   /** the answer to `ready`; `joins`: others are at work already */
   | { readonly kind: 'begin'; readonly config: Config; readonly number: number; readonly joins: boolean }
   | { readonly kind: 'serve-clients'; readonly version: number; readonly clients: readonly ClientEntry[] }
+  /** the files of the keys have changed */
+  | { readonly kind: 'reload-keys' }
   | { readonly kind: 'bus'; readonly line: string }
   | { readonly kind: 'measure'; readonly round: number }
   | { readonly kind: 'exposition'; readonly question: number; readonly contentType: string; readonly text: string }

@@ -4,6 +4,7 @@
 import cluster from 'node:cluster';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/config.ts';
+import type { KeySet, KeysReader } from '../config/keys.ts';
 import type { ClientsReader } from '../config/reload.ts';
 import type { StartFailure } from '../startup.ts';
 import { openBackend } from '../storage/backends.ts';
@@ -18,6 +19,8 @@ export interface Primary {
   readonly log: RequestLogger;
   /** Reads the clients again, for all workers. Never rejects: what is wrong is in the log. */
   reload(): Promise<void>;
+  /** Tells all workers that the files of the keys have changed; each takes them, or says in the log why not. */
+  reloadKeys(): Promise<void>;
   /** Lets all workers finish what is under way. Safe to repeat. */
   close(): Promise<void>;
   kill(): void;
@@ -40,9 +43,11 @@ const realTiming: CrewTiming = {
 export async function startPrimary(options: {
   readonly config: Config;
   readonly readClients: ClientsReader;
+  readonly readKeys: KeysReader;
   readonly log: RequestLogger;
 }): Promise<{ readonly ok: true; readonly primary: Primary } | { readonly ok: false; readonly failure: StartFailure }> {
-  const { config, readClients, log } = options;
+  const { config, readClients, readKeys, log } = options;
+  let keys: KeySet = config;
   // tables are made once, and a storage that does not open is told once
   const clock = { now: () => Math.floor(Date.now() / 1000) };
   await (await openBackend(config.storageUrl, { clock, log })).close();
@@ -58,7 +63,7 @@ export async function startPrimary(options: {
     log,
     begin: (number, isFirst) => ({
       kind: 'begin',
-      config: { ...config, clients: [...reloading.begin(number)] },
+      config: { ...config, ...keysOf(keys), clients: [...reloading.begin(number)] },
       number,
       joins: !isFirst,
     }),
@@ -82,12 +87,22 @@ export async function startPrimary(options: {
   const primary: Primary = {
     log,
     reload: reloading.reload,
+    async reloadKeys() {
+      const reading = await readKeys();
+      // whoever takes the place of another begins with these: those of the start may be retired by then
+      if (reading.ok) ({ keys } = reading);
+      for (const { worker } of members()) worker.send({ kind: 'reload-keys' });
+    },
     async close() {
       if (!(await crew.stop())) throw new Error('a worker did not end well');
     },
     kill: crew.kill,
   };
   return { ok: true, primary };
+}
+
+function keysOf({ jwks, cookieKeys, dataKeys }: KeySet): Pick<Config, 'jwks' | 'cookieKeys' | 'dataKeys'> {
+  return { jwks: { keys: [...jwks.keys] }, cookieKeys: [...cookieKeys], dataKeys: [...dataKeys] };
 }
 
 function createHiring(): CrewOptions['hire'] {

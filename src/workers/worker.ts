@@ -4,6 +4,7 @@
 import { type App, createApp } from '../app.ts';
 import type { ClientEntry } from '../config/client-entry.ts';
 import { receiveConfig } from '../config/handover.ts';
+import { readKeySet } from '../config/keys.ts';
 import { dieLoudly, FAILED, STOP_MS, startFailureOf } from '../startup.ts';
 import { openLink } from './link.ts';
 import type { ToWorker } from './messages.ts';
@@ -26,6 +27,7 @@ link.send({ kind: 'ready' });
 function obey(message: ToWorker): void {
   if (message.kind === 'begin') void begin(message);
   else if (message.kind === 'serve-clients') void serveClients(message.version, message.clients);
+  else if (message.kind === 'reload-keys') void reloadKeys();
   else if (message.kind === 'measure') void measure(message.round);
   else if (message.kind === 'ping') link.send({ kind: 'pong' });
   else if (message.kind === 'stop') stop();
@@ -37,6 +39,8 @@ async function begin({ number, joins, ...message }: Extract<ToWorker, { kind: 'b
   try {
     const made = await createApp(config, {
       readClients: async () => ({ ok: true, clients, warnings: [] }),
+      // from the files, and not what the primary read: a rotation counts on what a process reads after it has said that it runs
+      readKeys: () => readKeySet(process.env),
       logBase: { worker: number },
       relay: link.relay,
       exposition: link.exposition,
@@ -62,6 +66,14 @@ async function serveClients(version: number, next: readonly ClientEntry[]): Prom
   } catch (error) {
     app?.log.error({ err: error }, 'clients could not be read again: those before stay in use');
     link.send({ kind: 'clients-served', version, accepted: false });
+  }
+}
+
+async function reloadKeys(): Promise<void> {
+  try {
+    await app?.reloadKeys();
+  } catch (error) {
+    app?.log.error({ err: error }, 'keys could not be read again: those before stay in use');
   }
 }
 

@@ -16,7 +16,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'selfie-oidc-'));
   const reading = await loadConfig({ STORAGE_URL: 'memory:', LOG_LEVEL: 'silent' }, { cwd: directory });
   if (!reading.ok) throw new Error(JSON.stringify(reading.faults));
-  demo = await startDemo(reading.config, () => undefined);
+  demo = await startDemo(reading.config, { print: () => undefined });
 }, 30_000);
 
 afterAll(async () => {

@@ -21,7 +21,7 @@ beforeAll(async () => {
   if (pictures) await mkdir(pictures, { recursive: true });
   const reading = await loadConfig({ STORAGE_URL: 'memory:', LOG_LEVEL: 'silent' }, { cwd: directory });
   if (!reading.ok) throw new Error(JSON.stringify(reading.faults));
-  [demo, chromium] = await Promise.all([startDemo(reading.config, () => undefined), launchChromium()]);
+  [demo, chromium] = await Promise.all([startDemo(reading.config, { print: () => undefined }), launchChromium()]);
 }, 30_000);
 
 afterAll(async () => {

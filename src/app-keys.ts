@@ -1,0 +1,124 @@
+// The keys of a running process: taken anew when their files change, told to the others, never mended half way. Nobody who signs in
+// notices: what was made under the keys before is still accepted, as long as they are in the lists.
+
+import { isDeepStrictEqual } from 'node:util';
+import type { JWKS } from 'oidc-provider';
+import { type Fault, Misconfigured } from './config/faults.ts';
+import type { KeySet, KeysReader } from './config/keys.ts';
+import type { Clock, Logger, Store } from './login/ports.ts';
+import { newId } from './login/tokens.ts';
+import type { ServedProvider } from './provider-app.ts';
+import { keepHashKeys } from './storage/hash-keys.ts';
+import type { Instances } from './storage/instances.ts';
+import type { KeyHistoryStore } from './storage/key-history.ts';
+import { namesOf } from './storage/key-names.ts';
+import type { RotatingSealer } from './storage/sealer.ts';
+
+export type KeysReload =
+  | { readonly ok: true; readonly changed: boolean }
+  | { readonly ok: false; readonly faults: readonly Fault[] };
+
+export interface RunningKeys {
+  /** Reads the lists again. Faulty ones are told in the log and change nothing. Safe to repeat; one after another. */
+  reload(): Promise<KeysReload>;
+  /** From now on this process is among those that run. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const ANNOUNCE_EVERY_MS = 10_000;
+
+export function createRunningKeys(parts: {
+  readonly first: KeySet;
+  /** undefined: there is nowhere to read them from again */
+  readonly read: KeysReader | undefined;
+  readonly served: Pick<ServedProvider, 'useKeys'>;
+  readonly store: Store;
+  readonly sealer: RotatingSealer;
+  readonly instances: Instances;
+  readonly history: KeyHistoryStore;
+  /** there are data keys behind the present one: what they sealed may have to be sealed anew */
+  readonly olderDataKeys: () => Promise<void>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}): RunningKeys {
+  const { read, served, store, sealer, instances, history, clock, log } = parts;
+  const id = newId();
+  let keys = parts.first;
+  let startedAt: number | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let latest: Promise<unknown> = Promise.resolve();
+
+  /** What others may rely on is said only when it is so. */
+  async function tell(): Promise<void> {
+    const held = namesOf(keys);
+    await history.noteHeld(held);
+    if (startedAt !== undefined) await instances.announce({ id, startedAt, keys: held });
+    if (keys.dataKeys.length > 1) await parts.olderDataKeys();
+  }
+
+  function announceAgain(): void {
+    if (startedAt === undefined) return;
+    instances.announce({ id, startedAt, keys: namesOf(keys) }).catch((error: unknown) => {
+      log.warn({ err: error }, 'could not tell that this process runs');
+    });
+  }
+
+  async function take(next: KeySet): Promise<void> {
+    if (!isDeepStrictEqual(keys.dataKeys, next.dataKeys)) {
+      sealer.useKeys(next.dataKeys);
+      keys = { ...keys, dataKeys: next.dataKeys };
+      await keepHashKeys({ store, sealer });
+    }
+    const { jwks, cookieKeys } = next;
+    if (!isDeepStrictEqual([keys.jwks, keys.cookieKeys], [jwks, cookieKeys])) {
+      await served.useKeys({ jwks: jwks as JWKS, cookieKeys });
+      keys = next;
+    }
+  }
+
+  async function reloadNow(): Promise<KeysReload> {
+    if (read === undefined) return { ok: true, changed: false };
+    const reading = await read();
+    if (!reading.ok) return keep(reading.faults);
+    const before = keys;
+    try {
+      await take(reading.keys);
+    } catch (error) {
+      if (error instanceof Misconfigured) return keep(error.faults);
+      throw error;
+    } finally {
+      if (keys !== before) await tell();
+    }
+    if (keys !== before) log.info({ keys: namesOf(keys) }, 'keys read again');
+    return { ok: true, changed: keys !== before };
+  }
+
+  function keep(faults: readonly Fault[]): KeysReload {
+    for (const fault of faults) log.error({ ...fault }, 'a fault in the keys');
+    log.error({ faults: faults.length }, 'keys not read again: those before stay in use');
+    return { ok: false, faults };
+  }
+
+  return {
+    reload() {
+      const reload = latest.then(reloadNow);
+      latest = reload.catch(() => undefined);
+      return reload;
+    },
+    async start() {
+      startedAt = clock.now();
+      await tell();
+      timer = setInterval(announceAgain, ANNOUNCE_EVERY_MS);
+      timer.unref();
+    },
+    async stop() {
+      clearInterval(timer);
+      await latest;
+      if (startedAt === undefined) return;
+      startedAt = undefined;
+      // whoever asks in the next half minute still counts this process then
+      await instances.withdraw(id).catch(() => undefined);
+    },
+  };
+}

@@ -5,13 +5,15 @@ import { isDeepStrictEqual } from 'node:util';
 import type { JWKS } from 'oidc-provider';
 import { type Fault, Misconfigured } from './config/faults.ts';
 import type { KeySet, KeysReader } from './config/keys.ts';
-import type { Clock, Logger, Store } from './login/ports.ts';
+import { describeKeys } from './core/key-rotation.ts';
+import type { Clock, JobQueue, Logger, Store } from './login/ports.ts';
 import { newId } from './login/tokens.ts';
 import type { ServedProvider } from './provider-app.ts';
 import { keepHashKeys } from './storage/hash-keys.ts';
 import type { Instances } from './storage/instances.ts';
 import type { KeyHistoryStore } from './storage/key-history.ts';
 import { namesOf } from './storage/key-names.ts';
+import { scheduleResealing } from './storage/resealing.ts';
 import type { RotatingSealer } from './storage/sealer.ts';
 
 export type KeysReload =
@@ -37,8 +39,8 @@ export function createRunningKeys(parts: {
   readonly sealer: RotatingSealer;
   readonly instances: Instances;
   readonly history: KeyHistoryStore;
-  /** there are data keys behind the present one: what they sealed may have to be sealed anew */
-  readonly olderDataKeys: () => Promise<void>;
+  readonly jobs: JobQueue;
+  readonly nowMs: () => number;
   readonly clock: Clock;
   readonly log: Logger;
 }): RunningKeys {
@@ -52,9 +54,9 @@ export function createRunningKeys(parts: {
   /** What others may rely on is said only when it is so. */
   async function tell(): Promise<void> {
     const held = namesOf(keys);
-    await history.noteHeld(held);
+    const past = await history.noteHeld(held);
     if (startedAt !== undefined) await instances.announce({ id, startedAt, keys: held });
-    if (keys.dataKeys.length > 1) await parts.olderDataKeys();
+    if (describeKeys('data', held.data, past).some(({ state }) => state === 'previous')) await scheduleResealing(parts);
   }
 
   function announceAgain(): void {

@@ -38,6 +38,7 @@ import { type Reload, serveProvider } from './provider-app.ts';
 import { createMarks } from './storage/archive/marks.ts';
 import { createOidcAdapter } from './storage/oidc-adapter.ts';
 import { createSweeper } from './storage/sweeper.ts';
+import { createResealing, RESEAL } from './storage/resealing.ts';
 import { redactPath } from './telemetry/log.ts';
 import type { Exposition } from './telemetry/metrics.ts';
 
@@ -107,6 +108,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       [LOGOUT]: (job) => served.current.logout.deliver(job),
       [FORGET]: createForgetting({ ...parts, jobs, revoker }),
       ...(mail ? { [mail.jobKind]: (job) => mail.deliver(job) } : {}),
+      [RESEAL]: createResealing({ ...parts, jobs, nowMs }),
     },
   );
   const waitingRoom = createWaitingRoom({ bus, readState: (uid) => served.current.readState(uid), logger: log });
@@ -165,7 +167,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     read: options.readKeys,
     served,
     history: parts.keyHistory,
-    olderDataKeys: async () => undefined,
+    jobs,
+    nowMs,
   });
   const server = createServer((req, res) => served.current.callback(req, res));
   server.requestTimeout = 30_000;

@@ -41,7 +41,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'app-parts.ts': ['core', 'login', 'vendors', 'factors', 'storage', 'telemetry', 'networks', 'mail', 'oidc', 'config'],
   'app-rules.ts': ['login', 'config'],
-  'app-keys.ts': ['provider-app.ts', 'login', 'storage', 'config'],
+  'app-keys.ts': ['provider-app.ts', 'core', 'login', 'storage', 'config'],
   // the part of the app that is made anew when the clients change
   'provider-app.ts': ['core', 'login', 'oidc', 'http', 'config'],
   // what starts a process: the app, its settings, and in the demo the stand-in beside it

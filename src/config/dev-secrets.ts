@@ -45,22 +45,33 @@ export async function loadDevSecrets(dataDir: string): Promise<DevSecrets> {
   throw new Error(`${join(dataDir, DEV_SECRETS_FILE)} could not be made`);
 }
 
-/** A fresh RS256 and ES256 key pair, `kid` being the RFC 7638 thumbprint. */
+/** A fresh RS256 and ES256 key pair. */
 export async function makeSigningKeys(): Promise<{ keys: JWK[] }> {
-  const make = async (alg: string): Promise<JWK> => {
-    const { privateKey } = await generateKeyPair(alg, { extractable: true });
-    const jwk = await exportJWK(privateKey);
-    return { kid: await calculateJwkThumbprint(jwk), alg, use: 'sig', ...jwk };
-  };
-  return { keys: [await make('RS256'), await make('ES256')] };
+  return { keys: [await makeSigningKey('RS256'), await makeSigningKey('ES256')] };
+}
+
+/**
+ * A fresh key pair, `kid` being the RFC 7638 thumbprint.
+ *
+ * @param bits of an RSA key; 2048 unless said
+ */
+export async function makeSigningKey(alg: string, bits = 2048): Promise<JWK> {
+  const { privateKey } = await generateKeyPair(alg, { extractable: true, modulusLength: bits });
+  const jwk = await exportJWK(privateKey);
+  return { kid: await calculateJwkThumbprint(jwk), alg, use: 'sig', ...jwk };
+}
+
+export function makeCookieKey(): string {
+  return randomBytes(48).toString('base64url');
+}
+
+/** 32 bytes, base64url. */
+export function makeDataKey(): string {
+  return randomBytes(32).toString('base64url');
 }
 
 async function makeSecrets(): Promise<object> {
-  return {
-    cookie_keys: [randomBytes(48).toString('base64url')],
-    data_keys: [randomBytes(32).toString('base64url')],
-    jwks: await makeSigningKeys(),
-  };
+  return { cookie_keys: [makeCookieKey()], data_keys: [makeDataKey()], jwks: await makeSigningKeys() };
 }
 
 /** Writes aside and links into place: the first one wins, and nobody ever reads half a file. */

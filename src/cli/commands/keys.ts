@@ -1,25 +1,46 @@
-// `keys`: which keys are in use, for a rotation; and fresh ones, for the first set-up. No secret is listed.
+// `keys`: which keys are in use, rotation step by step, and fresh ones for the first set-up. No secret is listed.
 
-import { randomBytes } from 'node:crypto';
 import type { Config } from '../../config/config.ts';
-import { makeSigningKeys } from '../../config/dev-secrets.ts';
-import { dataKeyId } from '../../storage/sealer.ts';
+import { makeCookieKey, makeDataKey, makeSigningKeys } from '../../config/dev-secrets.ts';
+import { describeKeys, type KeyHistory, type KeyKind, type KeyState } from '../../core/key-rotation.ts';
+import type { RunningInstance } from '../../storage/instances.ts';
+import { namesOf } from '../../storage/key-names.ts';
 import { type Call, type Command, expectWords, Misuse, readAction, SUCCESS } from '../command.ts';
-import { columns } from '../output.ts';
-import { withConfig } from '../work.ts';
+import { columns, isoTime } from '../output.ts';
+import { withConfig, withParts } from '../work.ts';
+import { retire, rotate } from './keys-rotate.ts';
 
 export const keys: Command = {
   name: 'keys',
-  summary: 'Lists the keys in use, without their secrets, or makes new ones',
-  forms: ['keys [list]', 'keys make jwks | cookie | data'],
+  summary: 'Lists the keys in use, without their secrets, rotates them, or makes new ones',
+  forms: [
+    'keys [list]',
+    'keys rotate signing | cookie | data | all',
+    'keys retire signing | cookie | data | all',
+    'keys make jwks | cookie | data',
+  ],
+  options: {
+    now: { type: 'boolean', about: 'rotate: both steps, waiting up to a minute for the running instances' },
+    print: { type: 'boolean', about: 'rotate, retire: print the new content, secrets included, and write no file' },
+    force: { type: 'boolean', about: 'retire: do not wait for what the key made to end' },
+  },
   notes: [
+    'rotate, run twice, adds a next key and then, when every running instance has it, makes it the current one. retire',
+    'drops previous keys that nothing depends on any more. Both edit the files that JWKS_FILE, COOKIE_KEYS_FILE and',
+    'DATA_KEYS_FILE name, or data/dev-secrets.json; running instances read them again within seconds.',
     'make prints a fresh key and keeps none: jwks for JWKS_FILE (RS256 and ES256), cookie for COOKIE_KEYS, data for',
     'DATA_KEYS. It needs no configuration: (umask 077; selfie-oidc keys make jwks > jwks.json)',
   ],
   async run(call) {
-    const action = readAction(call.words, ['list', 'make'], 'list');
+    const action = readAction(call.words, ['list', 'make', 'rotate', 'retire'], 'list');
     expectWords(call.words, action === 'list' ? 1 : 2);
-    return action === 'list' ? list(call) : make(call);
+    const allowed: readonly string[] = { list: [], make: [], rotate: ['now', 'print'], retire: ['force', 'print'] }[
+      action
+    ];
+    const wrong = ['now', 'print', 'force'].find((name) => call.values[name] === true && !allowed.includes(name));
+    if (wrong !== undefined) throw new Misuse(`keys ${action} takes no --${wrong}`);
+    const run = { list, make, rotate, retire }[action];
+    return run(call);
   },
 };
 
@@ -31,7 +52,7 @@ async function make(call: Call): Promise<number> {
     call.out(call.json ? JSON.stringify(jwks) : JSON.stringify(jwks, null, 2));
     return SUCCESS;
   }
-  const key = randomBytes(kind === 'cookie' ? 48 : 32).toString('base64url');
+  const key = kind === 'cookie' ? makeCookieKey() : makeDataKey();
   call.out(call.json ? JSON.stringify({ [kind === 'cookie' ? 'COOKIE_KEYS' : 'DATA_KEYS']: key }) : key);
   return SUCCESS;
 }
@@ -39,37 +60,56 @@ async function make(call: Call): Promise<number> {
 interface KeyFacts {
   readonly use: 'sig' | 'enc' | 'cookie';
   readonly alg: string;
-  /** null: it has no name that could be told without telling the key */
-  readonly id: string | null;
-  /** `current` makes what is new; `kept` only reads what it once made */
-  readonly state: 'current' | 'kept';
+  readonly id: string;
+  /** `current` makes what is new, `next` will, `previous` is only accepted */
+  readonly state: KeyState;
+  /** ISO 8601; null where nobody saw it begin */
+  readonly since: string | null;
+  /** running instances that have it, and how many there are */
+  readonly held_by: number;
+  readonly running: number;
+}
+
+const SHOWN: readonly (readonly [KeyKind, KeyFacts['use']])[] = [
+  ['signing', 'sig'],
+  ['data', 'enc'],
+  ['cookie', 'cookie'],
+];
+
+/** What the storage knows of keys. */
+interface Known {
+  readonly history: KeyHistory;
+  readonly running: readonly RunningInstance[];
 }
 
 function list(call: Call): Promise<number> {
   return withConfig(call, async (config) => {
-    const facts = describeKeys(config);
-    if (call.json) for (const fact of facts) call.out(JSON.stringify(fact));
-    else {
-      const rows = facts.map(({ use, alg, id, state }) => [use, alg, id ?? '-', state]);
-      for (const line of columns([['use', 'alg', 'id', 'state'], ...rows])) call.out(line);
-    }
-    return SUCCESS;
+    // a storage in memory is the provider's alone
+    if (config.storageUrl === 'memory:') return print(call, describe(config, { history: {}, running: [] }));
+    return withParts(call, async ({ keyHistory, instances }) =>
+      print(call, describe(config, { history: await keyHistory.read(), running: await instances.list() })),
+    );
   });
 }
 
-function describeKeys(config: Config): KeyFacts[] {
-  const state = (isFirst: boolean) => (isFirst ? 'current' : 'kept');
-  const signing = config.jwks.keys;
-  return [
-    ...signing.map(({ kid, alg = '' }, index): KeyFacts => {
-      const isFirst = signing.findIndex((key) => key.alg === alg) === index;
-      return { use: 'sig', alg, id: kid ?? null, state: state(isFirst) };
+function print(call: Call, facts: readonly KeyFacts[]): number {
+  if (call.json) for (const fact of facts) call.out(JSON.stringify(fact));
+  else {
+    const rows = facts.map(({ use, alg, id, state, since, held_by, running }) => {
+      return [use, alg, id, state, since ?? '-', `${held_by} of ${running}`];
+    });
+    for (const line of columns([['use', 'alg', 'id', 'state', 'since', 'instances'], ...rows])) call.out(line);
+  }
+  return SUCCESS;
+}
+
+function describe(config: Config, { history, running }: Known): KeyFacts[] {
+  const names = namesOf(config);
+  return SHOWN.flatMap(([kind, use]) =>
+    describeKeys(kind, names[kind], history).map(({ id, alg, state, since }): KeyFacts => {
+      const holders = running.filter((each) => each.keys[kind].some((key) => key.id === id));
+      const start = since === undefined ? null : isoTime(since);
+      return { use, alg, id, state, since: start, held_by: holders.length, running: running.length };
     }),
-    ...config.dataKeys.map((key, index): KeyFacts => {
-      return { use: 'enc', alg: 'A256GCM', id: dataKeyId(key), state: state(index === 0) };
-    }),
-    ...config.cookieKeys.map(
-      (_, index): KeyFacts => ({ use: 'cookie', alg: 'HMAC', id: null, state: state(index === 0) }),
-    ),
-  ];
+  );
 }

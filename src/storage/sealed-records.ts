@@ -38,6 +38,8 @@ export interface PassPosition {
 export const PASS_BEGIN: PassPosition = { kind: 0, after: '' };
 
 export interface PassStep {
+  /** records that were looked at */
+  readonly looked: number;
   /** undefined: that was all */
   readonly next: PassPosition | undefined;
   readonly resealed: number;
@@ -48,9 +50,23 @@ export interface PassStep {
 type Parts = { readonly store: Store; readonly sealer: RotatingSealer };
 
 /** Seals the next few records under the present key, each as one step with a look at what it is by then. Safe to repeat. */
-export async function resealStep(parts: Parts, position: PassPosition, limit: number): Promise<PassStep> {
+export async function resealStep(parts: Parts, from: PassPosition, limit: number): Promise<PassStep> {
+  let step: PassStep = { next: from, looked: 0, resealed: 0, unreadable: [] };
+  while (step.next !== undefined && step.looked < limit) {
+    const { next, looked, resealed, unreadable } = await resealKind(parts, step.next, limit - step.looked);
+    step = {
+      next,
+      looked: step.looked + looked,
+      resealed: step.resealed + resealed,
+      unreadable: [...step.unreadable, ...unreadable],
+    };
+  }
+  return step;
+}
+
+async function resealKind(parts: Parts, position: PassPosition, limit: number): Promise<PassStep> {
   const kind = SEALED_RECORDS[position.kind];
-  if (kind === undefined) return { next: undefined, resealed: 0, unreadable: [] };
+  if (kind === undefined) return { next: undefined, looked: 0, resealed: 0, unreadable: [] };
   const { after } = position;
   const keys = await parts.store.keys(kind.prefix, { limit, ...(after === '' ? {} : { after }) });
   let resealed = 0;
@@ -68,7 +84,8 @@ export async function resealStep(parts: Parts, position: PassPosition, limit: nu
     last === undefined || keys.length < limit
       ? { kind: position.kind + 1, after: '' }
       : { kind: position.kind, after: last };
-  return { next: SEALED_RECORDS[next.kind] === undefined ? undefined : next, resealed, unreadable };
+  const hasMore = SEALED_RECORDS[next.kind] !== undefined;
+  return { next: hasMore ? next : undefined, looked: keys.length, resealed, unreadable };
 }
 
 async function resealRecord({ store, sealer }: Parts, kind: SealedKind, key: string): Promise<boolean> {

@@ -5,8 +5,10 @@ import { chmod, chown, mkdir, readdir, readFile, stat, symlink, writeFile } from
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { takeLease } from '../../src/admin/lease.ts';
-import { makeCookieKey, makeDataKey, makeSigningKeys } from '../../src/config/dev-secrets.ts';
-import type { KeysHeld } from '../../src/core/key-rotation.ts';
+import { openKeyList } from '../../src/cli/key-list.ts';
+import { loadDevSecrets, makeCookieKey, makeDataKey, makeSigningKeys } from '../../src/config/dev-secrets.ts';
+import { keySourcesOf, readKeySet } from '../../src/config/keys.ts';
+import { KEY_KINDS, type KeysHeld } from '../../src/core/key-rotation.ts';
 import { FOREVER } from '../../src/login/ports.ts';
 import { openBackend } from '../../src/storage/backends.ts';
 import { createInstances } from '../../src/storage/instances.ts';
@@ -215,16 +217,30 @@ describe('keys rotate', () => {
   });
 
   test('keys that were made outside production are rotated where they are kept', async () => {
-    const { JWKS_FILE: _1, COOKIE_KEYS_FILE: _2, DATA_KEYS_FILE: _3, ...others } = env;
-    const child = spawn(process.execPath, [CLI, 'keys', 'rotate', 'all'], {
-      cwd: folder,
-      env: { ...others, PATH: process.env.PATH },
-    });
-    expect(await ended(child)).toMatchObject({ code: 0, err: '' });
-    const path = file('data/dev-secrets.json');
-    const made = JSON.parse(await readFile(path, 'utf8'));
-    expect([made.cookie_keys.length, made.data_keys.length, made.jwks.keys.length]).toEqual([2, 2, 4]);
-    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    const made = await loadDevSecrets(file('data'));
+    const source = keySourcesOf({}, folder);
+    for (const kind of KEY_KINDS) {
+      const list = await openKeyList(
+        kind,
+        { read: () => readKeySet({}, { cwd: folder }), source: source[kind] },
+        undefined,
+      );
+      await list.write([await list.make(list.keys[0] ?? { id: '', alg: '' }), ...list.keys]);
+    }
+    const after = await loadDevSecrets(file('data'));
+    expect(after.cookieKeys.slice(1)).toEqual(made.cookieKeys);
+    expect(after.dataKeys.slice(1)).toEqual(made.dataKeys);
+    expect(after.jwks.keys.slice(1)).toEqual(made.jwks.keys);
+    expect((await stat(file('data/dev-secrets.json'))).mode & 0o777).toBe(0o600);
+  });
+
+  test('a file that somebody changed meanwhile is not written over', async () => {
+    const source = keySourcesOf(env, folder).cookie;
+    const list = await openKeyList('cookie', { read: () => readKeySet(env, { cwd: folder }), source }, undefined);
+    const theirs = makeCookieKey();
+    await writeFile(file('cookie.txt'), theirs);
+    await expect(list.write(list.keys)).rejects.toThrow(/was changed meanwhile/);
+    expect(await listOf('cookie.txt')).toEqual([theirs]);
   });
 
   test('a faulty list is told and not touched', async () => {

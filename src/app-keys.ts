@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { JWKS } from 'oidc-provider';
 import { type Fault, Misconfigured } from './config/faults.ts';
 import type { KeySet, KeysReader } from './config/keys.ts';
+import { type Every, everyInterval } from './config/reload.ts';
 import { describeKeys } from './core/key-rotation.ts';
 import type { Clock, JobQueue, Logger, Store } from './login/ports.ts';
 import { newId } from './login/tokens.ts';
@@ -42,35 +43,42 @@ export function createRunningKeys(parts: {
   readonly jobs: JobQueue;
   readonly nowMs: () => number;
   readonly clock: Clock;
+  readonly every?: Every;
   readonly log: Logger;
 }): RunningKeys {
   const { read, served, store, sealer, instances, history, clock, log } = parts;
   const id = newId();
   let keys = parts.first;
   let startedAt: number | undefined;
-  let timer: NodeJS.Timeout | undefined;
+  let endBeat = (): void => undefined;
+  let isTold = false;
   let latest: Promise<unknown> = Promise.resolve();
 
-  /** What others may rely on is said only when it is so. */
+  /** What others may rely on is said only when it is so; what could not be said is said with the next beat. */
   async function tell(): Promise<void> {
+    isTold = false;
     const held = namesOf(keys);
+    await keepHashKeys({ store, sealer });
     const past = await history.noteHeld(held);
     if (startedAt !== undefined) await instances.announce({ id, startedAt, keys: held });
     if (describeKeys('data', held.data, past).some(({ state }) => state === 'previous')) await scheduleResealing(parts);
+    isTold = true;
   }
 
-  function announceAgain(): void {
+  async function beat(): Promise<void> {
     if (startedAt === undefined) return;
-    instances.announce({ id, startedAt, keys: namesOf(keys) }).catch((error: unknown) => {
-      log.warn({ err: error }, 'could not tell that this process runs');
-    });
+    try {
+      if (isTold) await instances.announce({ id, startedAt, keys: namesOf(keys) });
+      else await tell();
+    } catch (error) {
+      log.warn({ err: error }, 'could not tell that this process runs, and with which keys');
+    }
   }
 
   async function take(next: KeySet): Promise<void> {
     if (!isDeepStrictEqual(keys.dataKeys, next.dataKeys)) {
       sealer.useKeys(next.dataKeys);
       keys = { ...keys, dataKeys: next.dataKeys };
-      await keepHashKeys({ store, sealer });
     }
     const { jwks, cookieKeys } = next;
     if (!isDeepStrictEqual([keys.jwks, keys.cookieKeys], [jwks, cookieKeys])) {
@@ -111,11 +119,10 @@ export function createRunningKeys(parts: {
     async start() {
       startedAt = clock.now();
       await tell();
-      timer = setInterval(announceAgain, ANNOUNCE_EVERY_MS);
-      timer.unref();
+      endBeat = (parts.every ?? everyInterval)(ANNOUNCE_EVERY_MS, beat);
     },
     async stop() {
-      clearInterval(timer);
+      endBeat();
       await latest;
       if (startedAt === undefined) return;
       startedAt = undefined;

@@ -107,8 +107,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     {
       [LOGOUT]: (job) => served.current.logout.deliver(job),
       [FORGET]: createForgetting({ ...parts, jobs, revoker }),
+      [RESEAL]: createResealing({ ...parts, jobs, nowMs, poke: () => journey.worker.poke() }),
       ...(mail ? { [mail.jobKind]: (job) => mail.deliver(job) } : {}),
-      [RESEAL]: createResealing({ ...parts, jobs, nowMs }),
     },
   );
   const waitingRoom = createWaitingRoom({ bus, readState: (uid) => served.current.readState(uid), logger: log });

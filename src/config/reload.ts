@@ -123,7 +123,8 @@ export function watchFile(
   return (options.every ?? everyInterval)(LOOK_EVERY_MS, look);
 }
 
-function everyInterval(ms: number, work: () => Promise<void>): () => void {
+/** `Every` by the process's timers, which keep no process alive. */
+export function everyInterval(ms: number, work: () => Promise<void>): () => void {
   const timer = setInterval(() => void work(), ms);
   timer.unref();
   return () => clearInterval(timer);

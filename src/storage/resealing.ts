@@ -53,10 +53,16 @@ export function createResealing(
     readonly instances: Pick<Instances, 'list'>;
     readonly journal: Journal;
     readonly log: Logger;
+    /** tells the worker that a job is due sooner than it thinks */
+    readonly poke: () => void;
   },
 ): (job: Job) => Promise<void> {
-  const { store, jobs, sealer, instances, journal, log, nowMs } = parts;
-  const again = (delayMs: number) => jobs.schedule({ kind: RESEAL, id: ID, dueAtMs: nowMs() + delayMs });
+  const { store, jobs, sealer, instances, journal, log, nowMs, poke } = parts;
+
+  async function again(delayMs: number): Promise<void> {
+    await jobs.schedule({ kind: RESEAL, id: ID, dueAtMs: nowMs() + delayMs });
+    poke();
+  }
 
   async function load(target: string): Promise<Progress> {
     const kept = await store.get<Progress>(PROGRESS);

@@ -150,6 +150,7 @@ function createRunner(options: { readonly running?: readonly string[]; readonly 
     },
     journal: { record: async (entry) => void entries.push(entry) },
     log: silent,
+    poke: () => undefined,
   });
   return {
     entries,

@@ -93,7 +93,8 @@ export const SETTINGS = {
     example: 'sqlite:data/selfie-oidc.sqlite',
   }),
   COOKIE_KEYS: optional(readCookieKeys, {
-    about: 'Keys that sign cookies: comma list, newest first; in production at least 32 characters each.',
+    about:
+      'Keys that sign cookies: comma list; the first signs, all are accepted; in production at least 32 characters each. In a file they can be rotated by `keys rotate`.',
     fallbackText: 'made and kept in `data/` outside production',
     secret: true,
     required: 'production',
@@ -107,7 +108,8 @@ export const SETTINGS = {
     example: '/run/secrets/jwks.json',
   }),
   DATA_KEYS: optional(readDataKeys, {
-    about: 'Keys for what is encrypted at rest: comma list of 32-byte base64url keys, newest first.',
+    about:
+      'Keys for what is encrypted at rest: comma list of 32-byte base64url keys; the first encrypts, all decrypt. In a file they can be rotated by `keys rotate`.',
     fallbackText: 'made and kept in `data/` outside production',
     secret: true,
     required: 'production',

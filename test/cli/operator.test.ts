@@ -261,7 +261,7 @@ test('the journal is printed as it was hashed, tells no identifier, and shows wh
 
 test('keys are listed by id and algorithm, and none is shown', async () => {
   const [people, programs] = await Promise.all([command('keys'), ask('keys', '--json')]);
-  expect(people.out).toMatch(/^sig +RS256 +[\w-]{43} +current$/m);
+  expect(people.out).toMatch(/^sig +RS256 +[\w-]{43} +current +\S+ +1 of 1$/m);
   expect(programs.json().map(({ use, alg, state }) => [use, alg, state])).toEqual([
     ['sig', 'RS256', 'current'],
     ['sig', 'ES256', 'current'],

@@ -177,6 +177,29 @@ test('a change of the clients file is noticed without a signal', async () => {
   expect(await knows(place.port, 'other')).toBe(true);
 });
 
+test('R11: keys are rotated while it runs, in one go; a faulty file is told and changes nothing', async () => {
+  const place = await development();
+  const server = start([MAIN], place);
+  await said(server, 1);
+  const kids = async (): Promise<string[]> => {
+    const jwks = await (await fetch(`http://127.0.0.1:${place.port}/jwks`)).json();
+    return (jwks as { keys: { kid: string }[] }).keys.map(({ kid }) => kid);
+  };
+  const before = await kids();
+  const { code, out } = await cli(['keys', 'rotate', 'signing', '--now', '--json'], place);
+  expect(code).toBe(0);
+  const steps = linesOf(out);
+  expect(steps.map(({ step }) => step)).toEqual(['added', 'promoted']);
+  // the second step was taken because this process said that it has the next keys; it reads the new order within seconds
+  expect(await kids()).toEqual(expect.arrayContaining([...before, ...(steps[1]?.ids as string[])]));
+  const fault = logged(server, 'keys not read again: those before stay in use');
+  const reads = logged(server, 'clients not read again: those before stay in use');
+  await writeFile(join(place.cwd, 'data/dev-secrets.json'), '{');
+  server.kill('SIGHUP');
+  await Promise.all([fault, reads]);
+  expect(await kids()).toHaveLength(4);
+});
+
 test('SIGHUP ends nothing: not while it starts, not the demo', async () => {
   const env = await demoEnv();
   const demo = start([MAIN], { cwd: await newFolder(), env });

@@ -20,11 +20,12 @@ interface Service {
   readonly cap_drop?: readonly string[];
   readonly security_opt?: readonly string[];
   readonly ports?: readonly string[];
+  readonly volumes?: readonly string[];
 }
 
 const root = new URL('../../', import.meta.url);
 const readText = (name: string) => readFile(new URL(name, root), 'utf8');
-let services: Readonly<Record<'keys' | 'provider' | 'proxy', Service>>;
+let services: Readonly<Record<'keys' | 'provider' | 'operator' | 'proxy', Service>>;
 let keys: string;
 
 beforeAll(async () => {
@@ -78,6 +79,8 @@ describe('compose.yaml', () => {
     }
     expect(services.provider.ports).toBeUndefined();
     expect(services.keys.ports).toBeUndefined();
+    expect(services.provider.volumes).toContain('keys:/keys:ro');
+    expect(services.operator).toMatchObject({ profiles: ['operator'], volumes: ['keys:/keys'] });
   });
 });
 

@@ -24,7 +24,10 @@ export type KeysReload =
 export interface RunningKeys {
   /** Reads the lists again. Faulty ones are told in the log and change nothing. Safe to repeat; one after another. */
   reload(): Promise<KeysReload>;
-  /** From now on this process is among those that run. */
+  /**
+   * From now on this process is among those that run; call it before the first request is taken. It says so first and reads the keys
+   * once more then: a rotation that did not see it had put the next key into the file before.
+   */
   start(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -110,15 +113,18 @@ export function createRunningKeys(parts: {
     return { ok: false, faults };
   }
 
+  function reload(): Promise<KeysReload> {
+    const turn = latest.then(reloadNow);
+    latest = turn.catch(() => undefined);
+    return turn;
+  }
+
   return {
-    reload() {
-      const reload = latest.then(reloadNow);
-      latest = reload.catch(() => undefined);
-      return reload;
-    },
+    reload,
     async start() {
       startedAt = clock.now();
       await tell();
+      await reload();
       endBeat = (parts.every ?? everyInterval)(ANNOUNCE_EVERY_MS, beat);
     },
     async stop() {

@@ -206,6 +206,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     reload: () => served.reload(),
     reloadKeys: () => keys.reload(),
     async listen(port, host) {
+      await keys.start();
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
         server.listen(port, host, () => {
@@ -217,7 +218,6 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       if (!options.joins) await backend.jobs.hasten(LOOK, nowMs());
       await journey.start();
       sweeper.start();
-      await keys.start();
       networks.watch();
       journey.worker.start();
       return (server.address() as AddressInfo).port;

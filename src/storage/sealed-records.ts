@@ -112,7 +112,8 @@ function resealed(sealer: RotatingSealer, { members }: SealedKind, key: string, 
   return changed.length === 0 ? undefined : { ...value, ...Object.fromEntries(changed) };
 }
 
-const LOOK_AT = 500;
+/** Read at once: others wait for the same connections. */
+const LOOK_AT = 50;
 
 /** How many records, of whatever kind, hold something that a data key has sealed. Looks at everything there is. */
 export async function countSealedUnder(store: Store, keyId: string): Promise<number> {
@@ -121,7 +122,8 @@ export async function countSealedUnder(store: Store, keyId: string): Promise<num
   let after = '';
   for (;;) {
     const keys = await store.keys('', { limit: LOOK_AT, ...(after === '' ? {} : { after }) });
-    for (const key of keys) if (JSON.stringify((await store.get(key)) ?? null).includes(mark)) count += 1;
+    const values = await Promise.all(keys.map((key) => store.get(key)));
+    count += values.filter((value) => JSON.stringify(value ?? null).includes(mark)).length;
     const last = keys.at(-1);
     if (last === undefined || keys.length < LOOK_AT) return count;
     after = last;

@@ -251,6 +251,13 @@ describe('keys rotate', () => {
   });
 });
 
+test('keys are listed also where the storage cannot be reached, with what is not known then', async () => {
+  env.STORAGE_URL = 'redis://127.0.0.1:9/0';
+  const { code, out, err } = await keys();
+  expect([code, err]).toEqual([1, expect.stringContaining('is not known')]);
+  expect(out).toMatch(/^cookie +HMAC +[0-9a-f]{8} +current/m);
+});
+
 describe('keys retire', () => {
   const rotated = async (kind: 'signing' | 'cookie' | 'data') => {
     const before = (await heldNow())[kind];

@@ -96,6 +96,15 @@ test('a page that was open while cookie keys rotated can still be sent', async (
   expect(begun.headers.get('location')).toContain(world.sandbox.url);
 });
 
+test('a page that showed who is signing in while data keys rotated can still be sent', async () => {
+  const { browser } = await world.enrol('shown@example.org');
+  const first = await browser.get((await world.authorize({ prompt: 'login' })).url);
+  expect(first.text).toContain('name="person"');
+  for (let each = 0; each < 2; each += 1) await step('data');
+  const begun = await browser.press(first, { name: 'begin', value: 'here' }, { biometric_consent: 'yes' });
+  expect(begun.headers.get('location')).toContain(world.sandbox.url);
+});
+
 test('data keys: all is readable before, between and after; encrypted anew, the old key can go for good', async () => {
   const { tokens } = await world.enrol('kept@example.org');
   const old = world.app.parts.sealer.currentId;

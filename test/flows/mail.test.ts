@@ -1,6 +1,7 @@
 // Mail in a login, over HTTP with several browsers: whose address it is, proven before anything is paid for (T15), at a mail server that
 // may be down, and nothing of it where it does not belong (T18, T27).
 
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as oidc from 'openid-client';
 import { hashToken, newToken } from '../../src/login/tokens.ts';
@@ -143,6 +144,16 @@ describe('an enrolment under an e-mail address', () => {
     const third = codeIn(await mailbox.waitFor('slow@example.org', 3));
     expect((await browser.press(again, CONFIRM, { code: second })).status).toBe(422);
     atVendor(world, begun, await browser.press(again, CONFIRM, { code: third }));
+  });
+
+  test('R11: a code that was mailed before the data keys changed is good', async () => {
+    const { begun, browser, page } = await start(world, 'rotated@example.org');
+    const code = codeIn(await mailbox.waitFor('rotated@example.org'));
+    const { sealer } = world.app.parts;
+    const other = new Uint8Array(randomBytes(32));
+    sealer.useKeys([other, ...world.config.dataKeys]);
+    atVendor(world, begun, await browser.press(page, CONFIRM, { code }));
+    sealer.useKeys([...world.config.dataKeys, other]);
   });
 
   test('three codes are sent in one sign-in, and then the page says how it goes on', async () => {

@@ -81,6 +81,14 @@ test('says what it has from its start on, again and again, until it ends', async
   expect(await announced()).toEqual([]);
 });
 
+test('keys that changed while it was starting are there before it takes a request', async () => {
+  const { running, announced, sealer } = start();
+  onDisk = { ...FIRST, dataKeys: [...FIRST.dataKeys, key()] };
+  await running.start();
+  expect(sealer.ids).toHaveLength(2);
+  expect(await announced()).toEqual([namesOf(onDisk)]);
+});
+
 test('one that is gone without a word is forgotten', async () => {
   const { running, announced } = start();
   await running.start();

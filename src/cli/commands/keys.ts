@@ -2,10 +2,11 @@
 
 import type { Config } from '../../config/config.ts';
 import { makeCookieKey, makeDataKey, makeSigningKeys } from '../../config/dev-secrets.ts';
+import { StorageUnavailable } from '../../core/errors.ts';
 import { describeKeys, type KeyHistory, type KeyKind, type KeyState } from '../../core/key-rotation.ts';
 import type { RunningInstance } from '../../storage/instances.ts';
 import { namesOf } from '../../storage/key-names.ts';
-import { type Call, type Command, expectWords, Misuse, readAction, SUCCESS } from '../command.ts';
+import { type Call, type Command, expectWords, FAILED, Misuse, readAction, SUCCESS } from '../command.ts';
 import { columns, isoTime } from '../output.ts';
 import { withConfig, withParts } from '../work.ts';
 import { retire, rotate } from './keys-rotate.ts';
@@ -84,11 +85,19 @@ interface Known {
 
 function list(call: Call): Promise<number> {
   return withConfig(call, async (config) => {
+    const alone = () => print(call, describe(config, { history: {}, running: [] }));
     // a storage in memory is the provider's alone
-    if (config.storageUrl === 'memory:') return print(call, describe(config, { history: {}, running: [] }));
-    return withParts(call, async ({ keyHistory, instances }) =>
-      print(call, describe(config, { history: await keyHistory.read(), running: await instances.list() })),
-    );
+    if (config.storageUrl === 'memory:') return alone();
+    try {
+      return await withParts(call, async ({ keyHistory, instances }) =>
+        print(call, describe(config, { history: await keyHistory.read(), running: await instances.list() })),
+      );
+    } catch (error) {
+      if (!(error instanceof StorageUnavailable)) throw error;
+      call.err(`keys: ${error.message}: which key is the next, since when, and who has it is not known`);
+      alone();
+      return FAILED;
+    }
   });
 }
 

@@ -37,8 +37,8 @@ import { createGuardedFetch } from './oidc/outgoing.ts';
 import { type Reload, serveProvider } from './provider-app.ts';
 import { createMarks } from './storage/archive/marks.ts';
 import { createOidcAdapter } from './storage/oidc-adapter.ts';
-import { createSweeper } from './storage/sweeper.ts';
 import { createResealing, RESEAL } from './storage/resealing.ts';
+import { createSweeper } from './storage/sweeper.ts';
 import { redactPath } from './telemetry/log.ts';
 import type { Exposition } from './telemetry/metrics.ts';
 

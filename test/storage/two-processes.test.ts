@@ -1,77 +1,10 @@
 // Two processes on the same records: of two writers exactly one wins, and what was promised survives a kill.
 
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { openBackend } from '../../src/storage/backends.ts';
-import { describeOn, ENGINES, type Engine, makeRoom, type Room } from '../support/servers.ts';
+import { twoProcesses } from '../contract/storage.ts';
+import { describeOn, ENGINES, makeRoom } from '../support/servers.ts';
 
-const clock = { now: () => Math.floor(Date.now() / 1000) };
-
-async function start(...args: readonly string[]): Promise<ChildProcess> {
-  const child = fork(join(import.meta.dirname, 'fixtures/store-process.ts'), args, { execArgv: ['--no-warnings'] });
-  await once(child, 'message');
-  return child;
-}
-
-interface Result {
-  won: boolean[];
-  taken: boolean[];
-  counts: number[];
-  claimed: string[];
-}
-
-for (const engine of ENGINES) describeOn(engine, () => inTwoProcesses(engine));
-
-function inTwoProcesses(engine: Engine): void {
-  let room: Room;
-  beforeEach(async () => {
-    room = await makeRoom(engine);
-  });
-  afterEach(() => room.remove());
-
-  test('putIfAbsent, take, increment, update and claims: exactly one wins each, and nothing is lost', async () => {
-    const { store, jobs, close } = await openBackend(room.url, { clock });
-    const children = await Promise.all([start('conflict', room.url, 'a'), start('conflict', room.url, 'b')]);
-    for (let round = 0; round < (engine === 'sqlite' ? 10 : 5); round += 1) {
-      const twenty = Array.from({ length: 20 }, (_, i) => i);
-      await Promise.all(twenty.map((i) => store.set(`take:${round}:${i}`, 1, 60)));
-      await Promise.all(twenty.map((i) => jobs.schedule({ kind: 'race', id: `${round}:${i}`, dueAtMs: 0 })));
-      const replies = children.map((child) => once(child, 'message'));
-      for (const child of children) child.send(String(round));
-      const [a, b] = (await Promise.all(replies)).map(([reply]) => reply as Result) as [Result, Result];
-      for (const what of ['won', 'taken'] as const) {
-        expect(twenty.filter((i) => a[what][i] === b[what][i])).toEqual([]);
-      }
-      expect([...a.counts, ...b.counts].toSorted((x, y) => x - y)).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
-      expect(new Set(await store.get<string[]>(`list:${round}`)).size).toBe(40);
-      const claimed = [...a.claimed, ...b.claimed];
-      expect([claimed.length, new Set(claimed).size]).toEqual([20, 20]);
-    }
-    for (const child of children) child.disconnect();
-    await close();
-  });
-
-  test('R6: what was told before a kill -9 is there afterwards; in SQLite a pair of one turn whole or not at all', async () => {
-    for (let round = 0; round < (engine === 'sqlite' ? 5 : 2); round += 1) {
-      const child = await start('write', room.url);
-      let last = -1;
-      child.on('message', (index) => {
-        last = index as number;
-        if (last === 20 + 7 * round) child.kill('SIGKILL');
-      });
-      child.send('go');
-      await once(child, 'exit');
-      const { store, close } = await openBackend(room.url, { clock });
-      const pairs = await Promise.all(
-        Array.from({ length: last + 3 }, async (_, i) => [await store.get(`a:${i}`), await store.get(`b:${i}`)]),
-      );
-      expect(pairs.slice(0, last + 1)).toEqual(Array.from({ length: last + 1 }, (_, i) => [i, i]));
-      if (engine === 'sqlite') for (const [a, b] of pairs) expect(a).toBe(b);
-      await close();
-      await room.remove();
-      room = await makeRoom(engine);
-    }
-  });
+for (const engine of ENGINES) {
+  const isLocal = engine === 'sqlite';
+  const rounds = isLocal ? { conflicts: 10, kills: 5 } : { conflicts: 5, kills: 2 };
+  describeOn(engine, () => twoProcesses(() => makeRoom(engine), { ...rounds, pairsWhole: isLocal }));
 }

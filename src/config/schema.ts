@@ -88,7 +88,7 @@ export const SETTINGS = {
   }),
   STORAGE_URL: withDefault('sqlite:data/selfie-oidc.sqlite', readStorageUrl, {
     about:
-      'Where state is kept: `sqlite:PATH` for one machine; `redis://HOST:PORT/DB` (`rediss:` for TLS; `?prefix=` where several share it) or `postgres://USER@HOST:PORT/DB` (`?schema=`, `connections=`, `sslmode=require|verify-full`, `sslrootcert=`) for many processes; `memory:` forgets everything and is refused in production.',
+      'Where state is kept: `sqlite:PATH` for one machine; `redis://HOST:PORT/DB` (`rediss:` for TLS; `?prefix=` where several share it; of a Redis Cluster any node, and more by `node=HOST:PORT`) or `postgres://USER@HOST:PORT/DB` (`?schema=`, `connections=`, `sslmode=require|verify-full`, `sslrootcert=`) for many processes; `memory:` forgets everything and is refused in production.',
     secret: 'in-part',
     example: 'sqlite:data/selfie-oidc.sqlite',
   }),

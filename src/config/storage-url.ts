@@ -62,11 +62,18 @@ function readServer(
 
 function judgeRedis({ pathname, searchParams }: URL): readonly [string, string] | undefined {
   if (!/^\/?\d{0,4}$/.test(pathname)) return ['has no number of a database behind the host', 'write /0, or nothing'];
-  const { prefix, ...unknown } = Object.fromEntries(searchParams);
-  if (Object.keys(unknown).length > 0) return ['has options that Redis storage does not know', 'write ?prefix=… only'];
+  const { prefix, node: _nodes, ...unknown } = Object.fromEntries(searchParams);
+  if (Object.keys(unknown).length > 0)
+    return ['has options that Redis storage does not know', 'write prefix or node behind the ?'];
   if (prefix !== undefined && !/^[A-Za-z0-9._:-]{1,64}$/.test(prefix))
     return ['has a prefix that cannot be one', 'write 1 to 64 letters, digits, dots, dashes, underscores or colons'];
+  if (!searchParams.getAll('node').every(isNode))
+    return ['names a node of a cluster that cannot be one', 'write node=HOST or node=HOST:PORT, once for each'];
   return undefined;
+}
+
+function isNode(text: string): boolean {
+  return /^(?:\[[0-9a-fA-F:.]+\]|[^[\]:@/?#\s]+)(?::\d+)?$/.test(text) && URL.canParse(`redis://${text}`);
 }
 
 const SSL_MODES = ['disable', 'require', 'verify-full'];

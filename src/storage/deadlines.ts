@@ -7,8 +7,8 @@ import { StorageUnavailable } from '../core/errors.ts';
 export interface Turn {
   /** the moment (of `performance.now()`) after which nothing may be sent on its behalf */
   readonly giveUpAtMs: number;
-  /** set while a connection is busy with it; called when no answer came, as that connection may be dead without knowing */
-  abandon?: (() => void) | undefined;
+  /** one for each connection that is busy with it; called when no answer came, as that connection may be dead without knowing */
+  readonly unanswered: Set<() => void>;
 }
 
 export interface Deadlines {
@@ -23,7 +23,7 @@ export function createDeadlines({ engine, deadlineMs }: { engine: string; deadli
   let closed = false;
 
   function limit<T>(operation: (turn: Turn) => Promise<T>): Promise<T> {
-    const turn: Turn = { giveUpAtMs: performance.now() + deadlineMs };
+    const turn: Turn = { giveUpAtMs: performance.now() + deadlineMs, unanswered: new Set() };
     const running = operation(turn);
     return new Promise<T>((resolve, reject) => {
       let over = false;
@@ -32,7 +32,7 @@ export function createDeadlines({ engine, deadlineMs }: { engine: string; deadli
         setImmediate(() => {
           if (over) return;
           reject(new StorageUnavailable(`${engine} did not answer within ${deadlineMs} ms`));
-          turn.abandon?.();
+          for (const abandon of turn.unanswered) abandon();
         });
       }, deadlineMs);
       const end = () => {

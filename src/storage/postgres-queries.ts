@@ -82,9 +82,10 @@ export function createPostgresQueries(options: {
     assertInTime(turn, place.description);
     const client = await pool.connect();
     const release = once((error?: unknown) => client.release(error === undefined ? undefined : (error as Error)));
+    const abandon = () => release(new Error('no answer in time'));
     try {
       assertInTime(turn, place.description);
-      turn.abandon = () => release(new Error('no answer in time'));
+      turn.unanswered.add(abandon);
       return await execute<R>(turn, client, statement, values);
     } catch (error) {
       if (codeOf(error) === LATE && performance.now() < turn.giveUpAtMs) {
@@ -95,7 +96,7 @@ export function createPostgresQueries(options: {
       if (isOfTheConnection(error)) release(error);
       throw error;
     } finally {
-      turn.abandon = undefined;
+      turn.unanswered.delete(abandon);
       release();
     }
   }

@@ -23,6 +23,7 @@ export function createRedisBulk(parts: { commands: RedisCommands; layout: ShardL
   const { commands, layout } = parts;
   const place = `{${parts.prefix}:jobs}`;
   const jobsKey = `${place}:jobs`;
+  const readyKey = `${place}:ready`;
 
   async function readRows(after: string, now: number): Promise<readonly StoredRow[]> {
     for (let from = after; ; ) {
@@ -42,7 +43,12 @@ export function createRedisBulk(parts: { commands: RedisCommands; layout: ShardL
     for (let at = 0; at < keys.length && bytes < PAGE_BYTES; at += TEXTS_AT_ONCE) {
       const some = keys.slice(at, at + TEXTS_AT_ONCE);
       const raws = await commands.run((turn) =>
-        Promise.all(some.map((key) => commands.ask(turn, ['GET', layout.of(key).row + key]))),
+        Promise.all(
+          some.map((key) => {
+            const name = layout.of(key).row + key;
+            return commands.ask(turn, name, ['GET', name]);
+          }),
+        ),
       );
       for (const [index, raw] of raws.entries()) {
         const { text, expiresAt } = unpack(raw as string | null);
@@ -68,7 +74,7 @@ export function createRedisBulk(parts: { commands: RedisCommands; layout: ShardL
     do {
       const from = cursor;
       const [next, found] = (await commands.run((turn) =>
-        commands.ask(turn, ['ZSCAN', `${place}:ready`, from, 'COUNT', String(PAGE_ENTRIES)]),
+        commands.ask(turn, readyKey, ['ZSCAN', readyKey, from, 'COUNT', String(PAGE_ENTRIES)]),
       )) as [string, string[]];
       for (const [index, name] of found.entries()) if (index % 2 === 0) names.add(name);
       cursor = next;
@@ -83,8 +89,8 @@ export function createRedisBulk(parts: { commands: RedisCommands; layout: ShardL
     const raw = names.map(({ kind, id }) => `${kind}\0${id}`);
     const [texts, moments] = (await commands.run((turn) =>
       Promise.all([
-        commands.ask(turn, ['HMGET', jobsKey, ...raw]),
-        commands.ask(turn, ['ZMSCORE', `${place}:ready`, ...raw]),
+        commands.ask(turn, jobsKey, ['HMGET', jobsKey, ...raw]),
+        commands.ask(turn, readyKey, ['ZMSCORE', readyKey, ...raw]),
       ]),
     )) as [(string | null)[], (string | number | null)[]];
     return names.flatMap((name, index): StoredJob[] => {
@@ -115,7 +121,7 @@ export function createRedisBulk(parts: { commands: RedisCommands; layout: ShardL
       const replies = await commands.run((turn) =>
         Promise.all(
           added.map(({ kind, id, dueAtMs, readyAtMs, attempts, payloadText }) => {
-            const keys = [`${place}:ready`, jobsKey, `${place}:ready:${kind}`];
+            const keys = [readyKey, jobsKey, `${place}:ready:${kind}`];
             const args = [`${kind}\0${id}`, `${dueAtMs} ${attempts} ${payloadText}`, String(readyAtMs)];
             return commands.call(turn, jobScripts.add, keys, args);
           }),

@@ -33,7 +33,7 @@ export function createRedisJobs({ commands, prefix }: { commands: RedisCommands;
       while (Number(await call(jobScripts.hasten, kind, [Math.floor(nowMs), HASTEN_STEP])) === HASTEN_STEP);
     },
     async nextDueAtMs() {
-      const reply = await commands.run((turn) => commands.ask(turn, ['ZRANGE', ready, '0', '0', 'WITHSCORES']));
+      const reply = await commands.run((turn) => commands.ask(turn, ready, ['ZRANGE', ready, '0', '0', 'WITHSCORES']));
       const [, readyAtMs] = reply as string[];
       return readyAtMs === undefined ? undefined : Number(readyAtMs);
     },

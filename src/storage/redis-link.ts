@@ -7,23 +7,26 @@ import type { RedisPlace } from './redis-url.ts';
 export type RedisClient = ReturnType<typeof createClient>;
 
 /**
+ * @param place   where to; asked anew for each connection, as in a cluster it may be another node by then
  * @param prepare what a new connection needs before anybody may use it
  * @param beat    asks a sign of life
  */
 export function createRedisConnector(options: {
-  readonly place: RedisPlace;
+  readonly description: string;
+  readonly place: () => RedisPlace;
   readonly deadlineMs: number;
-  readonly prepare: (client: RedisClient) => Promise<unknown>;
+  readonly prepare: (client: RedisClient, place: RedisPlace) => Promise<unknown>;
   readonly beat: (client: RedisClient) => Promise<unknown>;
 }): Connector<RedisClient> {
-  const { place, deadlineMs, prepare, beat } = options;
+  const { description, deadlineMs, prepare, beat } = options;
   return {
-    description: place.description,
+    description,
     open(lose) {
+      const place = options.place();
       const client = createRedisClient(place, deadlineMs);
       client.on('error', lose);
       client.on('end', () => lose(new Error('the connection was closed')));
-      return { connection: client, ready: client.connect().then(() => prepare(client)) };
+      return { connection: client, ready: client.connect().then(() => prepare(client, place)) };
     },
     end(client) {
       try {

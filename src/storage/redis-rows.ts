@@ -3,6 +3,7 @@
 // which keeps their order; only a change, which takes several steps, is waited for.
 
 import type { Rows } from './backend.ts';
+import type { Turn } from './deadlines.ts';
 import { createKeyOrder } from './key-order.ts';
 import type { RedisCommands } from './redis-commands.ts';
 import { rowScripts, type Script, shardScripts } from './redis-scripts.ts';
@@ -23,6 +24,7 @@ export function createRedisRows({ commands, layout }: { commands: RedisCommands;
     );
   }
 
+  const get = async (turn: Turn, row: string) => (await commands.ask(turn, row, ['GET', row])) as string | null;
   const isOne = (reply: unknown) => reply === 1;
   const livingText = (now: number) => (reply: unknown) => {
     const { text, expiresAt } = unpack(reply as string | null);
@@ -31,9 +33,7 @@ export function createRedisRows({ commands, layout }: { commands: RedisCommands;
 
   return {
     read: (key, now) =>
-      commands.run((turn) =>
-        order.beside(key, async () => livingText(now)(await commands.ask(turn, ['GET', shardOf(key).row + key]))),
-      ),
+      commands.run((turn) => order.beside(key, async () => livingText(now)(await get(turn, shardOf(key).row + key)))),
     write: (key, text, expiresAt) =>
       write(key, rowScripts.write, [String(expiresAt), pack(text, expiresAt)], () => undefined),
     remove: (key, now) => write(key, rowScripts.take, [], (reply) => livingText(now)(reply) !== undefined),
@@ -50,9 +50,8 @@ export function createRedisRows({ commands, layout }: { commands: RedisCommands;
             turn,
             decide,
             async see() {
-              const raw = (await commands.ask(turn, ['GET', row + key])) as string | null;
-              const { expiresAt } = unpack(raw);
-              return { text: livingText(now)(raw), version: raw ?? undefined, expiresAt };
+              const raw = await get(turn, row + key);
+              return { text: livingText(now)(raw), version: raw ?? undefined, expiresAt: unpack(raw).expiresAt };
             },
             async swap({ version }, change) {
               const [script, args] =

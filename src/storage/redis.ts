@@ -1,19 +1,18 @@
-// Redis by `@redis/client`: any number of processes on any number of machines. Records, jobs and the bus share a prefix, which
-// tells deployments on one server apart. What the server is told to do with data when memory is short or it is restarted is
-// looked at before anything is stored.
+// Redis by `@redis/client`, one server or a cluster: any number of processes on any number of machines. Records, jobs and the bus
+// share a prefix, which tells deployments on one server apart.
 
-import { StorageUnavailable } from '../core/errors.ts';
 import type { Clock, Logger } from '../login/ports.ts';
 import type { Backend } from './backend.ts';
 import { type KeptConnection, keepConnected } from './kept-connection.ts';
 import { createKeyv } from './keyv-face.ts';
 import { createRedisBulk } from './redis-bulk.ts';
-import { createRedisCommands, type RedisCommands } from './redis-commands.ts';
+import type { RedisCommands } from './redis-commands.ts';
+import { connectRedis } from './redis-connect.ts';
 import { createRedisJobs } from './redis-jobs.ts';
 import { createRedisConnector, type RedisClient } from './redis-link.ts';
 import { createRedisRows } from './redis-rows.ts';
 import { layOutShards } from './redis-shards.ts';
-import { readRedisUrl } from './redis-url.ts';
+import { type RedisPlace, readRedisUrl } from './redis-url.ts';
 import { createSharedBus } from './shared-bus.ts';
 import { createStore } from './store.ts';
 import { sweep } from './sweep.ts';
@@ -34,28 +33,18 @@ interface RedisOptions {
  */
 export async function openRedis({ url, clock, deadlineMs, log }: RedisOptions): Promise<Backend> {
   const place = readRedisUrl(url);
-  const commands = createRedisCommands({ place, deadlineMs, log });
+  const commands = await connectRedis({ place, deadlineMs, log });
   const channel = `${place.prefix}:bus`;
   const { bus, receive } = createSharedBus({
-    send: (message) => commands.run((turn) => commands.ask(turn, ['PUBLISH', channel, message])),
+    send: (message) => commands.run((turn) => commands.ask(turn, undefined, ['PUBLISH', channel, message])),
     log,
   });
-  let ears: KeptConnection<RedisClient> | undefined;
+  const hear = (client: RedisClient) => client.subscribe(channel, receive);
+  const ears = keepListening({ commands, deadlineMs, log, hear });
   try {
-    await inspectServer(commands, log);
-    ears = keepConnected({
-      connector: createRedisConnector({
-        place,
-        deadlineMs,
-        prepare: (client) => client.subscribe(channel, receive),
-        beat: (client) => client.ping(),
-      }),
-      deadlineMs,
-      log,
-    });
     await ears.connected(performance.now() + deadlineMs);
   } catch (error) {
-    ears?.close();
+    ears.close();
     await commands.close();
     throw error;
   }
@@ -73,33 +62,32 @@ export async function openRedis({ url, clock, deadlineMs, log }: RedisOptions): 
       ears.close();
       await commands.close();
     },
-    description: place.description,
+    description: commands.description,
   };
 }
 
-async function inspectServer(commands: RedisCommands, log: Logger | undefined): Promise<void> {
-  const info = String(await commands.run((turn) => commands.ask(turn, ['INFO'])));
-  const read = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1];
-  const version = read('redis_version') ?? '';
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (major < 6 || (major === 6 && minor < 2)) throw new Error(`redis ${version} is too old; 6.2 or later is needed`);
-  if (read('cluster_enabled') === '1') {
-    throw new Error(
-      'this server is part of a Redis Cluster, which this version does not support; name a server of its own',
-    );
-  }
-  if (read('role') === 'slave')
-    throw new StorageUnavailable('this redis is a replica and takes no writes; name the master');
-  const policy = read('maxmemory_policy');
-  if (policy?.startsWith('allkeys')) {
-    throw new Error(
-      `redis has maxmemory-policy ${policy} and would throw away accounts and used codes; set maxmemory-policy noeviction`,
-    );
-  }
-  if (read('aof_enabled') === '0') {
-    log?.warn(
-      {},
-      'redis has appendonly no: a restart of it forgets what was stored since its last snapshot; set appendonly yes',
-    );
-  }
+/** Over a connection of its own: one that listens can ask nothing else. In a cluster every node passes every message on. */
+function keepListening(options: {
+  readonly commands: RedisCommands;
+  readonly deadlineMs: number;
+  readonly log: Logger | undefined;
+  readonly hear: (client: RedisClient) => Promise<unknown>;
+}): KeptConnection<RedisClient> {
+  const { commands, deadlineMs, log, hear } = options;
+  const places = new WeakMap<RedisClient, RedisPlace>();
+  const connector = createRedisConnector({
+    description: `${commands.description} bus`,
+    place: commands.listeningPlace,
+    deadlineMs,
+    prepare(client, at) {
+      places.set(client, at);
+      return hear(client);
+    },
+    async beat(client) {
+      const at = places.get(client);
+      if (at !== undefined && !commands.hearsAll(at)) throw new Error('this node is no master any more');
+      await client.ping();
+    },
+  });
+  return keepConnected({ connector, deadlineMs, log });
 }

@@ -44,16 +44,24 @@ describe('a Redis URL', () => {
     expect(place).toMatchObject({ host: '::1', port: 7000, tls: true, username: 'us@r', password: 'p/w', database: 3 });
     expect([place.prefix, place.description]).toEqual(['op-2', 'redis [::1]:7000/3 op-2']);
     expect(readRedisUrl('redis://h')).toMatchObject({ port: 6379, tls: false, database: 0, prefix: 'selfie-oidc' });
+    expect(readRedisUrl('redis://h?node=h2&node=[::1]:7001').others).toEqual([
+      { host: 'h2', port: 6379 },
+      { host: '::1', port: 7001 },
+    ]);
   });
 
-  test.each(['redis://', 'redis://h/name', 'redis://:secret@h/0?prefix={a}', 'redis://:secret@h?db=1', 'redis://h#x'])(
-    '%s is refused, without its password',
-    async (url) => {
-      const failure = await openBackend(url, { clock }).catch((error: Error) => error);
-      expect(failure).toBeInstanceOf(Error);
-      expect((failure as Error).message).not.toContain('secret');
-    },
-  );
+  test.each([
+    'redis://',
+    'redis://h/name',
+    'redis://:secret@h/0?prefix={a}',
+    'redis://:secret@h?db=1',
+    'redis://h#x',
+    'redis://h?node=:secret@h2',
+  ])('%s is refused, without its password', async (url) => {
+    const failure = await openBackend(url, { clock }).catch((error: Error) => error);
+    expect(failure).toBeInstanceOf(Error);
+    expect((failure as Error).message).not.toContain('secret');
+  });
 });
 
 describeWithOwn('redis', 'a Redis in trouble', () => {
@@ -184,10 +192,12 @@ describeWithOwn('redis', 'opening Redis', () => {
     server.tell('REPLICAOF', 'NO', 'ONE');
   });
 
-  test('a node of a Redis Cluster is refused', async () => {
+  test('several nodes in the URL are refused of a server that is in no cluster, and a cluster that serves nothing', async () => {
+    await expect(open(`${server.url}?node=127.0.0.1`)).rejects.toThrow(/none of a Redis Cluster/);
     const node = await ownRedis('--cluster-enabled', 'yes');
-    await expect(open(node.url)).rejects.toThrow(/Redis Cluster/);
-    await node.remove();
+    leftOpen.push(node.remove);
+    await expect(open(node.url)).rejects.toThrow(/no node of the cluster serves any key/);
+    await expect(open(`${node.url}/1`)).rejects.toThrow(/no databases but 0/);
   });
 
   test('rediss: speaks TLS with a server whose certificate is trusted, and with no other', async () => {

@@ -15,6 +15,7 @@ import { importCommand } from './commands/import.ts';
 import { invite } from './commands/invite.ts';
 import { journal } from './commands/journal.ts';
 import { keys } from './commands/keys.ts';
+import { migrate } from './commands/migrate.ts';
 import { recovery } from './commands/recovery.ts';
 import { serve } from './commands/serve.ts';
 import type { Output } from './output.ts';
@@ -23,6 +24,7 @@ import { readVersion } from './version.ts';
 const COMMANDS: readonly Command[] = [
   serve,
   check,
+  migrate,
   accounts,
   recovery,
   invite,

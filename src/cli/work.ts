@@ -58,7 +58,8 @@ export function logTo(call: Pick<Call, 'err'>, level: 'warn' | 'silent' = 'warn'
   return createLogger({ level, destination: { write: (line) => call.err(line.trimEnd()) } });
 }
 
-function refuseMemory(config: Config): void {
+/** @throws Failure what is kept there is in another process */
+export function refuseMemory(config: Config): void {
   if (config.storageUrl !== 'memory:') return;
   throw new Failure('STORAGE_URL is memory:, which the process of the provider alone can see');
 }

@@ -3,6 +3,7 @@
 
 import type { Clock, Logger } from '../login/ports.ts';
 import type { Backend } from './backend.ts';
+import type { Migration } from './schema-version.ts';
 import type { Relay } from './shared-bus.ts';
 
 export interface BackendOptions {
@@ -49,6 +50,45 @@ export async function openBackend(url: string, options: BackendOptions): Promise
     }
     default:
       throw new Error('a storage URL begins with sqlite:, memory:, redis:, rediss: or postgres:');
+  }
+}
+
+/** What was done to the form of the records, or would be. */
+export interface StorageMigration extends Migration {
+  /** engine and place, without secrets */
+  readonly description: string;
+}
+
+/**
+ * Makes or changes what the records lie in, as opening does, and says what that was.
+ *
+ * @param onlyLook changes nothing and says what would be done
+ * @throws Error             a URL this version cannot serve, or storage that ends with its process
+ * @throws StorageUnavailable it cannot be opened now, or was written by a newer program
+ */
+export async function migrateBackend(
+  url: string,
+  options: Omit<BackendOptions, 'clock'> & { readonly onlyLook: boolean },
+): Promise<StorageMigration> {
+  const scheme = url.slice(0, url.indexOf(':') + 1);
+  const { deadlineMs = DEADLINE_MS, log, onlyLook } = options;
+  switch (scheme) {
+    case 'sqlite:': {
+      const { migrateSqlite } = await import('./sqlite.ts');
+      return migrateSqlite({ path: sqlitePath(url), deadlineMs, log, onlyLook });
+    }
+    case 'redis:':
+    case 'rediss:': {
+      const { migrateRedis } = await import('./redis.ts');
+      return migrateRedis({ url, deadlineMs, log, onlyLook });
+    }
+    case 'postgres:':
+    case 'postgresql:': {
+      const { migratePostgres } = await import('./postgres.ts');
+      return migratePostgres({ url, deadlineMs, onlyLook });
+    }
+    default:
+      throw new Error('nothing but sqlite:, redis:, rediss: and postgres: can be migrated');
   }
 }
 

@@ -2,6 +2,7 @@
 // share: any number may start at once, and the first does it.
 
 import type { Client } from 'pg';
+import { assertKnown, type Migration } from './schema-version.ts';
 
 /** Moves a schema from the version that is its index to the next; a release only ever appends. */
 const MIGRATIONS: readonly ((schema: string) => string)[] = [
@@ -31,11 +32,12 @@ export const LATE = 'SO001';
 const LOCK_TIMEOUT_MS = 15_000;
 
 /** @throws Error a schema of a newer program, a database that cannot hold every text, or what PostgreSQL says */
-export async function prepareSchema(client: Client, name: string): Promise<void> {
+export async function prepareSchema(client: Client, name: string): Promise<Migration> {
   const schema = `"${name}"`;
   const { rows } = await client.query("SELECT current_setting('server_encoding') AS encoding");
   if (rows[0].encoding !== 'UTF8') throw new Error(`the database is encoded in ${rows[0].encoding}; UTF8 is needed`);
-  if ((await readVersion(client, schema)) === MIGRATIONS.length) return;
+  const { from, to } = await readMigration(client, name);
+  if (from === to) return { from, to };
   await client.query('BEGIN');
   try {
     await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
@@ -43,30 +45,32 @@ export async function prepareSchema(client: Client, name: string): Promise<void>
     // Only if it is not there: whoever may not make schemas can be given one.
     const { rowCount } = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [name]);
     if (rowCount === 0) await client.query(`CREATE SCHEMA ${schema}`);
-    await migrate(client, schema);
+    const migration = await migrate(client, name);
     await client.query('COMMIT');
+    return migration;
   } catch (error) {
     await client.query('ROLLBACK').catch(() => {});
     throw error;
   }
 }
 
-async function migrate(client: Client, schema: string): Promise<void> {
-  const version = (await readVersion(client, schema)) ?? 0;
-  if (version > MIGRATIONS.length) {
-    throw new Error(
-      `the schema has version ${version}, this program knows ${MIGRATIONS.length}: it was written by a newer one`,
-    );
-  }
-  for (const step of MIGRATIONS.slice(version)) await client.query(step(schema));
-  await client.query(`CREATE TABLE IF NOT EXISTS ${schema}.schema_version (version integer NOT NULL)`);
-  await client.query(`DELETE FROM ${schema}.schema_version`);
-  await client.query(`INSERT INTO ${schema}.schema_version VALUES (${MIGRATIONS.length})`);
+/** What opening the database would do to the schema. @throws Error it was written by a newer program */
+export async function readMigration(client: Client, name: string): Promise<Migration> {
+  const table = `"${name}".schema_version`;
+  const { rows } = await client.query('SELECT to_regclass($1) AS found', [table]);
+  const from =
+    rows[0].found === null ? 0 : ((await client.query(`SELECT version FROM ${table}`)).rows[0]?.version ?? 0);
+  assertKnown(from, MIGRATIONS.length);
+  return { from, to: MIGRATIONS.length };
 }
 
-/** @returns undefined when there is none */
-async function readVersion(client: Client, schema: string): Promise<number | undefined> {
-  const { rows } = await client.query('SELECT to_regclass($1) AS found', [`${schema}.schema_version`]);
-  if (rows[0].found === null) return undefined;
-  return (await client.query(`SELECT version FROM ${schema}.schema_version`)).rows[0]?.version;
+async function migrate(client: Client, name: string): Promise<Migration> {
+  // Once more, now that nobody else can: another process may have done it meanwhile.
+  const migration = await readMigration(client, name);
+  const schema = `"${name}"`;
+  for (const step of MIGRATIONS.slice(migration.from)) await client.query(step(schema));
+  await client.query(`CREATE TABLE IF NOT EXISTS ${schema}.schema_version (version integer NOT NULL)`);
+  await client.query(`DELETE FROM ${schema}.schema_version`);
+  await client.query(`INSERT INTO ${schema}.schema_version VALUES (${migration.to})`);
+  return migration;
 }

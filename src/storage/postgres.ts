@@ -12,8 +12,9 @@ import { createPostgresBulk } from './postgres-bulk.ts';
 import { createPostgresJobs } from './postgres-jobs.ts';
 import { codeOf, createPostgresQueries } from './postgres-queries.ts';
 import { createPostgresRows } from './postgres-rows.ts';
-import { prepareSchema } from './postgres-schema.ts';
+import { prepareSchema, readMigration } from './postgres-schema.ts';
 import { type PostgresPlace, readPostgresUrl } from './postgres-url.ts';
+import type { Migration } from './schema-version.ts';
 import { createSharedBus } from './shared-bus.ts';
 import { createStore } from './store.ts';
 import { sweep } from './sweep.ts';
@@ -37,7 +38,10 @@ interface PostgresOptions {
  */
 export async function openPostgres({ url, clock, deadlineMs, log }: PostgresOptions): Promise<Backend> {
   const place = readPostgresUrl(url);
-  await prepareDatabase(place, deadlineMs, log);
+  await withClient(place, deadlineMs, async (client) => {
+    await prepareSchema(client, place.schema);
+    await warnOfForgetting(client, log);
+  });
   const { schema } = place;
   const queries = createPostgresQueries({ place, deadlineMs, log });
   const channel = `${schema}_bus`;
@@ -71,7 +75,24 @@ export async function openPostgres({ url, clock, deadlineMs, log }: PostgresOpti
   };
 }
 
-async function prepareDatabase(place: PostgresPlace, deadlineMs: number, log: Logger | undefined): Promise<void> {
+/** Makes the tables or brings them up to date, or only looks. @throws as `openPostgres` */
+export async function migratePostgres({
+  url,
+  deadlineMs,
+  onlyLook,
+}: Omit<PostgresOptions, 'clock'> & { onlyLook: boolean }): Promise<Migration & { description: string }> {
+  const place = readPostgresUrl(url);
+  const work = onlyLook ? readMigration : prepareSchema;
+  const migration = await withClient(place, deadlineMs, (client) => work(client, place.schema));
+  return { ...migration, description: place.description };
+}
+
+/** Over a connection for this alone. @throws StorageUnavailable */
+async function withClient<T>(
+  place: PostgresPlace,
+  deadlineMs: number,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
   const client = new pg.Client({
     ...place.connection,
     connectionTimeoutMillis: deadlineMs,
@@ -81,21 +102,24 @@ async function prepareDatabase(place: PostgresPlace, deadlineMs: number, log: Lo
   client.on('error', () => {});
   try {
     await client.connect();
-    await prepareSchema(client, place.schema);
-    for (const name of ['fsync', 'synchronous_commit']) {
-      const { rows } = await client.query('SELECT current_setting($1) AS value', [name]);
-      if (rows[0].value !== 'off') continue;
-      log?.warn(
-        {},
-        `postgres has ${name} off: a power cut can undo what was just stored, as the use of a code; set it on`,
-      );
-    }
+    return await work(client);
   } catch (error) {
     const said = (error as Error).message || codeOf(error);
     throw new StorageUnavailable(`cannot open ${place.description}: ${said}`, { cause: error });
   } finally {
     // A server that hangs would never say goodbye.
     client.end().catch(() => {});
+  }
+}
+
+async function warnOfForgetting(client: pg.Client, log: Logger | undefined): Promise<void> {
+  for (const name of ['fsync', 'synchronous_commit']) {
+    const { rows } = await client.query('SELECT current_setting($1) AS value', [name]);
+    if (rows[0].value !== 'off') continue;
+    log?.warn(
+      {},
+      `postgres has ${name} off: a power cut can undo what was just stored, as the use of a code; set it on`,
+    );
   }
 }
 

@@ -130,6 +130,15 @@ end
 return #names`,
 };
 
+/** KEYS: the layout. ARGV: deadline, then as named. */
+const LAYOUT_SCRIPTS = {
+  /** what to note where nothing is */
+  note: `
+local held = redis.call('GET', KEYS[1])
+if not held then redis.call('SET', KEYS[1], ARGV[2]) end
+return held`,
+};
+
 export interface Script {
   readonly source: string;
   /** what EVALSHA wants */
@@ -148,6 +157,7 @@ function toScripts<N extends string>(bodies: Record<N, string>, keys: number): R
 export const rowScripts = toScripts(ROW_SCRIPTS, 3);
 export const shardScripts = toScripts(SHARD_SCRIPTS, 2);
 export const jobScripts = toScripts(JOB_SCRIPTS, 3);
-export const ALL_SCRIPTS: readonly Script[] = [rowScripts, shardScripts, jobScripts].flatMap((each) =>
+export const layoutScripts = toScripts(LAYOUT_SCRIPTS, 1);
+export const ALL_SCRIPTS: readonly Script[] = [rowScripts, shardScripts, jobScripts, layoutScripts].flatMap((each) =>
   Object.values(each),
 );

@@ -9,10 +9,12 @@ import { createRedisBulk } from './redis-bulk.ts';
 import type { RedisCommands } from './redis-commands.ts';
 import { connectRedis } from './redis-connect.ts';
 import { createRedisJobs } from './redis-jobs.ts';
+import { prepareLayout, readLayout } from './redis-layout.ts';
 import { createRedisConnector, type RedisClient } from './redis-link.ts';
 import { createRedisRows } from './redis-rows.ts';
 import { layOutShards } from './redis-shards.ts';
 import { type RedisPlace, readRedisUrl } from './redis-url.ts';
+import type { Migration } from './schema-version.ts';
 import { createSharedBus } from './shared-bus.ts';
 import { createStore } from './store.ts';
 import { sweep } from './sweep.ts';
@@ -29,7 +31,7 @@ interface RedisOptions {
  * Connects, and looks whether this server can be trusted with records.
  *
  * @throws Error              the URL, or a server that may throw away records when its memory is full
- * @throws StorageUnavailable it cannot be reached now, or takes no writes
+ * @throws StorageUnavailable it cannot be reached now, or takes no writes, or holds records of a newer program
  */
 export async function openRedis({ url, clock, deadlineMs, log }: RedisOptions): Promise<Backend> {
   const place = readRedisUrl(url);
@@ -42,6 +44,7 @@ export async function openRedis({ url, clock, deadlineMs, log }: RedisOptions): 
   const hear = (client: RedisClient) => client.subscribe(channel, receive);
   const ears = keepListening({ commands, deadlineMs, log, hear });
   try {
+    await prepareLayout(commands, place.prefix);
     await ears.connected(performance.now() + deadlineMs);
   } catch (error) {
     ears.close();
@@ -64,6 +67,23 @@ export async function openRedis({ url, clock, deadlineMs, log }: RedisOptions): 
     },
     description: commands.description,
   };
+}
+
+/** Notes the form of the keys, or only looks. @throws as `openRedis` */
+export async function migrateRedis({
+  url,
+  deadlineMs,
+  log,
+  onlyLook,
+}: Omit<RedisOptions, 'clock'> & { onlyLook: boolean }): Promise<Migration & { description: string }> {
+  const place = readRedisUrl(url);
+  const commands = await connectRedis({ place, deadlineMs, log });
+  try {
+    const migration = await (onlyLook ? readLayout : prepareLayout)(commands, place.prefix);
+    return { ...migration, description: commands.description };
+  } finally {
+    await commands.close();
+  }
 }
 
 /** Over a connection of its own: one that listens can ask nothing else. In a cluster every node passes every message on. */

@@ -3,35 +3,19 @@
 // promise resolves, so `kill -9` loses nothing (R6); against power loss the log is flushed every second
 // (docs/decisions/2026-11-21-storage-port.md).
 
-import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import { setTimeout as delay } from 'node:timers/promises';
-import { StorageUnavailable } from '../core/errors.ts';
+import type { DatabaseSync } from 'node:sqlite';
 import type { Clock, Logger } from '../login/ports.ts';
 import type { Backend, Rows } from './backend.ts';
 import { createKeyv } from './keyv-face.ts';
+import type { Migration } from './schema-version.ts';
 import { createRelayedBus, type Relay } from './shared-bus.ts';
 import { createSqliteBatch, type SqliteBatch } from './sqlite-batch.ts';
 import { createSqliteBulk } from './sqlite-bulk.ts';
+import { lookAtFile, openFile } from './sqlite-file.ts';
 import { createLogFlusher } from './sqlite-flush.ts';
 import { createSqliteJobs } from './sqlite-jobs.ts';
 import { createStore } from './store.ts';
 import { sweep } from './sweep.ts';
-
-/** How long SQLite itself may wait for a lock: it waits in the event loop. The rest of the deadline is waited beside it. */
-const BUSY_TIMEOUT_MS = 10;
-
-/** Moves a file from the version that is its index to the next; a release only ever appends. */
-const MIGRATIONS = [
-  `CREATE TABLE records (key TEXT PRIMARY KEY, value TEXT NOT NULL, expires_at INTEGER NOT NULL) STRICT;
-   CREATE INDEX records_by_end ON records (expires_at);
-   CREATE TABLE jobs (
-     kind TEXT NOT NULL, id TEXT NOT NULL, due_at_ms INTEGER NOT NULL, ready_at_ms INTEGER NOT NULL,
-     attempts INTEGER NOT NULL, payload TEXT NOT NULL, PRIMARY KEY (kind, id)
-   ) STRICT;
-   CREATE INDEX jobs_by_readiness ON jobs (ready_at_ms);`,
-];
 
 interface SqliteOptions {
   readonly path: string;
@@ -43,20 +27,12 @@ interface SqliteOptions {
 }
 
 /**
- * Opens or makes the file: folder 0700, file 0600, as sessions and sealed faces lie in it.
+ * Opens or makes the file, and brings its tables up to date.
  *
  * @throws StorageUnavailable it cannot be opened, or is held by another process for longer than the deadline
  */
 export async function openSqlite({ path, clock, deadlineMs, log, relay }: SqliteOptions): Promise<Backend> {
-  let database: DatabaseSync | undefined;
-  try {
-    makePrivateFile(path, log);
-    database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
-    await prepareFile(database, deadlineMs);
-  } catch (error) {
-    database?.close();
-    throw new StorageUnavailable(`cannot open ${path}: ${(error as Error).message}`, { cause: error });
-  }
+  const { database } = await openFile({ path, deadlineMs, log });
   const logFlusher = createLogFlusher(`${path}-wal`, log);
   const backend = assembleSqlite({ database, clock, deadlineMs, log, relay, onCommit: logFlusher.touch });
   return {
@@ -67,6 +43,18 @@ export async function openSqlite({ path, clock, deadlineMs, log, relay }: Sqlite
     },
     description: `sqlite ${path}`,
   };
+}
+
+/** Makes the file and its tables or brings them up to date, or only looks. @throws as `openSqlite` */
+export async function migrateSqlite({
+  onlyLook,
+  ...options
+}: Omit<SqliteOptions, 'clock'> & { onlyLook: boolean }): Promise<Migration & { description: string }> {
+  const description = `sqlite ${options.path}`;
+  if (onlyLook) return { ...(await lookAtFile(options)), description };
+  const { database, migration } = await openFile(options);
+  database.close();
+  return { ...migration, description };
 }
 
 /** A backend on a connection whose file is ready. Apart from `openSqlite` so that a test can break the connection. */
@@ -152,49 +140,4 @@ function createSqliteRows(database: DatabaseSync, batch: SqliteBatch): Rows {
       batch.read(undefined, () => list.all({ prefix, after, limit, now }).map(({ key }) => key as string)),
     removeExpired: (now, limit) => batch.write('', () => Number(removeExpired.run(now, limit).changes)),
   };
-}
-
-function makePrivateFile(path: string, log: Logger | undefined): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  try {
-    // Never opened when it exists: closing any descriptor of the file would drop SQLite's locks in this process.
-    closeSync(openSync(path, 'wx', 0o600));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    if ((statSync(path).mode & 0o077) === 0) return;
-    try {
-      chmodSync(path, 0o600);
-    } catch {
-      log?.warn({ path }, 'others on this machine may read the storage file, and its mode cannot be changed');
-    }
-  }
-}
-
-/** Sets the modes and brings the schema up to date, under SQLite's write lock: two processes may start at once. */
-async function prepareFile(database: DatabaseSync, deadlineMs: number): Promise<void> {
-  const giveUpAtMs = performance.now() + deadlineMs;
-  for (;;) {
-    try {
-      database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8000');
-      database.exec('BEGIN IMMEDIATE');
-      migrate(database);
-      database.exec('COMMIT');
-      return;
-    } catch (error) {
-      if (database.isTransaction) database.exec('ROLLBACK');
-      if (!/locked|busy/.test((error as Error).message) || performance.now() > giveUpAtMs) throw error;
-      await delay(20);
-    }
-  }
-}
-
-function migrate(database: DatabaseSync): void {
-  const version = Number(database.prepare('PRAGMA user_version').get()?.user_version);
-  if (version > MIGRATIONS.length) {
-    throw new Error(
-      `the file has schema ${version}, this program knows ${MIGRATIONS.length}: it was written by a newer one`,
-    );
-  }
-  for (const step of MIGRATIONS.slice(version)) database.exec(step);
-  database.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
 }

@@ -27,6 +27,7 @@ test('help and version are answers, for every command', async () => {
   for (const name of [
     'serve',
     'check',
+    'migrate',
     'accounts',
     'recovery',
     'invite',

@@ -1,0 +1,69 @@
+// The SQLite file itself: private to its owner, and its tables up to date before anybody reads or writes.
+
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { StorageUnavailable } from '../core/errors.ts';
+import type { Logger } from '../login/ports.ts';
+import type { Migration } from './schema-version.ts';
+import { EMPTY_FILE, prepareFile, readMigration } from './sqlite-schema.ts';
+
+/** How long SQLite itself may wait for a lock: it waits in the event loop. The rest of the deadline is waited beside it. */
+const BUSY_TIMEOUT_MS = 10;
+
+interface FileOptions {
+  readonly path: string;
+  readonly deadlineMs: number;
+  readonly log?: Logger | undefined;
+}
+
+/**
+ * Opens or makes the file: folder 0700, file 0600, as sessions and sealed faces lie in it.
+ *
+ * @throws StorageUnavailable it cannot be opened, or is held by another process for longer than the deadline
+ */
+export async function openFile({ path, deadlineMs, log }: FileOptions) {
+  let database: DatabaseSync | undefined;
+  try {
+    makePrivateFile(path, log);
+    database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+    return { database, migration: await prepareFile(database, deadlineMs) };
+  } catch (error) {
+    database?.close();
+    throw unavailable(path, error);
+  }
+}
+
+/** What opening would do; makes and changes nothing. @throws StorageUnavailable */
+export async function lookAtFile({ path, deadlineMs }: FileOptions): Promise<Migration> {
+  if (!existsSync(path)) return EMPTY_FILE;
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path, { readOnly: true, timeout: deadlineMs });
+    return readMigration(database);
+  } catch (error) {
+    throw unavailable(path, error);
+  } finally {
+    database?.close();
+  }
+}
+
+function unavailable(path: string, error: unknown): StorageUnavailable {
+  return new StorageUnavailable(`cannot open ${path}: ${(error as Error).message}`, { cause: error });
+}
+
+function makePrivateFile(path: string, log: Logger | undefined): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  try {
+    // Never opened when it exists: closing any descriptor of the file would drop SQLite's locks in this process.
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if ((statSync(path).mode & 0o077) === 0) return;
+    try {
+      chmodSync(path, 0o600);
+    } catch {
+      log?.warn({ path }, 'others on this machine may read the storage file, and its mode cannot be changed');
+    }
+  }
+}

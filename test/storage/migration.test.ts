@@ -1,0 +1,153 @@
+// The form of the records: made once, by whoever is first; looked at without a trace; and refused when a newer program wrote it.
+
+import { existsSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { createClient } from '@redis/client';
+import pg from 'pg';
+import { StorageUnavailable } from '../../src/core/errors.ts';
+import { migrateBackend, openBackend } from '../../src/storage/backends.ts';
+import { movableClock } from '../contract/store.ts';
+import { describeOn, ENGINES, type Engine, makeRoom, type Room } from '../support/servers.ts';
+
+const clock = movableClock();
+let room: Room;
+const migrate = (options: { deadlineMs?: number } = {}) => migrateBackend(room.url, { ...options, onlyLook: false });
+const look = () => migrateBackend(room.url, { onlyLook: true });
+
+/** The number that stands beside the records, by the engine's own means. */
+const HOLDERS: Record<Engine, (version: number) => Promise<unknown>> = {
+  async sqlite(version) {
+    const file = new DatabaseSync(pathOf(room));
+    file.exec(`PRAGMA user_version = ${version}`);
+    file.close();
+  },
+  redis: (version) => withRedis((client, prefix) => client.set(`{${prefix}:layout}`, String(version))),
+  postgres: (version) =>
+    withPostgres((client, schema) => client.query(`UPDATE ${schema}.schema_version SET version = ${version}`)),
+};
+
+for (const engine of ENGINES) {
+  describeOn(engine, () => {
+    useRoom(engine);
+
+    test('of several that migrate at once the first does it, and the others find it done', async () => {
+      const migrations = await Promise.all([migrate(), migrate(), migrate()]);
+      // Redis has no tables to make.
+      const first = engine === 'redis' ? 1 : 0;
+      expect(migrations.map(({ from, to }) => [from, to]).toSorted()).toEqual([
+        [first, 1],
+        [1, 1],
+        [1, 1],
+      ]);
+      const backend = await openBackend(room.url, { clock });
+      await backend.store.set('a', 1, 60);
+      await backend.close();
+      expect(await migrate()).toMatchObject({ from: 1, to: 1 });
+      const again = await openBackend(room.url, { clock });
+      expect(await again.store.get('a')).toBe(1);
+      await again.close();
+    });
+
+    test('what a newer program wrote is refused by opening, migrating and looking, and stays as it is', async () => {
+      await migrate();
+      await HOLDERS[engine](99);
+      for (const ask of [() => openBackend(room.url, { clock }), migrate, look]) {
+        const failure = await ask().catch((error: Error) => error);
+        expect(failure).toBeInstanceOf(StorageUnavailable);
+        expect((failure as Error).message).toMatch(/schema 99, this program knows 1: .* newer one/);
+      }
+    });
+  });
+}
+
+describe('sqlite', () => {
+  useRoom('sqlite');
+
+  test('looking makes no file, and tells what is due', async () => {
+    expect(await look()).toMatchObject({ from: 0, to: 1 });
+    expect(existsSync(pathOf(room))).toBe(false);
+    await migrate();
+    expect(await look()).toMatchObject({ from: 1, to: 1 });
+  });
+
+  test('who comes while another migrates waits for it, longer than an operation may take', async () => {
+    const other = new DatabaseSync(pathOf(room));
+    other.exec('PRAGMA journal_mode = WAL; BEGIN IMMEDIATE');
+    const waiting = migrate({ deadlineMs: 20 });
+    await delay(100);
+    other.exec('PRAGMA user_version = 1; COMMIT');
+    other.close();
+    expect(await waiting).toMatchObject({ from: 1, to: 1 });
+  });
+});
+
+describeOn('postgres', () => {
+  useRoom('postgres');
+
+  test('looking makes no tables, and tells what is due', async () => {
+    for (const _ of [1, 2]) expect(await look()).toMatchObject({ from: 0, to: 1 });
+    await migrate();
+    expect(await look()).toMatchObject({ from: 1, to: 1 });
+  });
+
+  test('who comes while another migrates waits for it', async () => {
+    await withPostgres(async (client, schema) => {
+      await client.query('BEGIN');
+      await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`selfie-oidc ${schema}`]);
+      await client.query(`CREATE SCHEMA ${schema}`);
+      await client.query(`CREATE TABLE ${schema}.schema_version AS SELECT 1 AS version`);
+      const waiting = migrate();
+      const blocked = 'SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))';
+      while ((await client.query(blocked)).rowCount === 0) await delay(10);
+      await client.query('COMMIT');
+      expect(await waiting).toMatchObject({ from: 1, to: 1 });
+    });
+  });
+});
+
+describeOn('redis', () => {
+  useRoom('redis');
+  const heldNumber = () => withRedis((client, prefix) => client.get(`{${prefix}:layout}`));
+
+  test('what was stored before the number was kept counts as the first form; opening notes it, looking does not', async () => {
+    expect(await look()).toMatchObject({ from: 1, to: 1 });
+    expect(await heldNumber()).toBeNull();
+    await (await openBackend(room.url, { clock })).close();
+    expect(await heldNumber()).toBe('1');
+  });
+});
+
+test('memory has nothing that another process could migrate', async () => {
+  await expect(migrateBackend('memory:', { onlyLook: false })).rejects.toThrow(/can be migrated/);
+});
+
+function useRoom(engine: Engine): void {
+  beforeEach(async () => {
+    room = await makeRoom(engine);
+  });
+  afterEach(() => room.remove());
+}
+
+function pathOf({ url }: Room): string {
+  return url.slice('sqlite:'.length);
+}
+
+async function withRedis<T>(work: (client: ReturnType<typeof createClient>, prefix: string) => Promise<T>): Promise<T> {
+  const url = new URL(room.url);
+  const prefix = url.searchParams.get('prefix') ?? '';
+  url.search = '';
+  const client = createClient({ url: url.href });
+  await client.connect();
+  return work(client as ReturnType<typeof createClient>, prefix).finally(() => client.destroy());
+}
+
+async function withPostgres<T>(work: (client: pg.Client, schema: string) => Promise<T>): Promise<T> {
+  const url = new URL(room.url);
+  const schema = url.searchParams.get('schema') ?? '';
+  url.search = '';
+  const client = new pg.Client(url.href);
+  await client.connect();
+  return work(client, schema).finally(() => client.end());
+}

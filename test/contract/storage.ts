@@ -4,7 +4,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { openBackend } from '../../src/storage/backends.ts';
 import type { Room } from '../support/servers.ts';
 import { bulkContract } from './bulk.ts';
@@ -54,25 +54,13 @@ async function start(...args: readonly string[]): Promise<ChildProcess> {
   return child;
 }
 
-/**
- * @param options.conflicts  how often they race
- * @param options.kills      how often one is killed
- * @param options.pairsWhole whether what is asked in one turn is one transaction
- */
-export function twoProcesses(
-  makeRoom: () => Promise<Room>,
-  options: { conflicts: number; kills: number; pairsWhole: boolean },
-): void {
-  let room: Room;
-  beforeEach(async () => {
-    room = await makeRoom();
-  });
-  afterEach(() => room.remove());
-
+/** @param rounds how often they race */
+export function twoProcessesRace(makeRoom: () => Promise<Room>, rounds: number): void {
   test('putIfAbsent, take, increment, update and claims: exactly one wins each, and nothing is lost', async () => {
+    const room = await makeRoom();
     const { store, jobs, close } = await openBackend(room.url, { clock });
     const children = await Promise.all([start('conflict', room.url, 'a'), start('conflict', room.url, 'b')]);
-    for (let round = 0; round < options.conflicts; round += 1) {
+    for (let round = 0; round < rounds; round += 1) {
       const twenty = Array.from({ length: 20 }, (_, i) => i);
       await Promise.all(twenty.map((i) => store.set(`take:${round}:${i}`, 1, 60)));
       await Promise.all(twenty.map((i) => jobs.schedule({ kind: 'race', id: `${round}:${i}`, dueAtMs: 0 })));
@@ -89,10 +77,15 @@ export function twoProcesses(
     }
     for (const child of children) child.disconnect();
     await close();
+    await room.remove();
   });
+}
 
+/** @param pairsWhole whether what is asked in one turn is one transaction */
+export function aKilledProcess(makeRoom: () => Promise<Room>, rounds: number, pairsWhole: boolean): void {
   test('R6: what was told before a kill -9 is there afterwards; in SQLite a pair of one turn whole or not at all', async () => {
-    for (let round = 0; round < options.kills; round += 1) {
+    for (let round = 0; round < rounds; round += 1) {
+      const room = await makeRoom();
       const child = await start('write', room.url);
       let last = -1;
       child.on('message', (index) => {
@@ -106,10 +99,9 @@ export function twoProcesses(
         Array.from({ length: last + 3 }, async (_, i) => [await store.get(`a:${i}`), await store.get(`b:${i}`)]),
       );
       expect(pairs.slice(0, last + 1)).toEqual(Array.from({ length: last + 1 }, (_, i) => [i, i]));
-      if (options.pairsWhole) for (const [a, b] of pairs) expect(a).toBe(b);
+      if (pairsWhole) for (const [a, b] of pairs) expect(a).toBe(b);
       await close();
       await room.remove();
-      room = await makeRoom();
     }
   });
 }

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Backend } from '../../src/storage/backend.ts';
 import { openBackend } from '../../src/storage/backends.ts';
 import { readSlotMap, slotOf } from '../../src/storage/redis-slots.ts';
-import { openingIn, portContracts, twoProcesses } from '../contract/storage.ts';
+import { openingIn, portContracts, twoProcessesRace } from '../contract/storage.ts';
 import { movableClock } from '../contract/store.ts';
 import { type ClusterNode, type OwnCluster, ownCluster } from '../support/redis-cluster.ts';
 import { describeWithOwn, freePort, type Room } from '../support/servers.ts';
@@ -14,8 +14,8 @@ import { expectUnavailable, prepare, reads, wakes, writes } from './fixtures/fau
 
 const clock = movableClock();
 const DEADLINE_MS = 900;
-/** how late a timer may be on a busy machine */
-const SLACK_MS = 400;
+/** R7: no answer takes longer, also on a busy machine */
+const ANSWER_MS = 2000;
 /** enough that every shard, so every master, has some */
 const SPREAD = Array.from({ length: 64 }, (_, index) => `spread:${index}`);
 
@@ -30,11 +30,12 @@ describeWithOwn('redis', 'Redis Cluster', () => {
 
   describe('held to the contracts', () => {
     portContracts('redis cluster', openingIn(makeRoom));
-    twoProcesses(makeRoom, { conflicts: 3, kills: 1, pairsWhole: false });
+    twoProcessesRace(makeRoom, 3);
   });
 
   describe('in trouble', () => {
     let backend: Backend;
+    const running: (() => Promise<unknown>)[] = [];
     const spread = <T>(ask: (key: string) => Promise<T>) => Promise.allSettled(SPREAD.map(ask));
 
     beforeEach(async () => {
@@ -42,12 +43,15 @@ describeWithOwn('redis', 'Redis Cluster', () => {
       backend = await openBackend(cluster.makeUrl(), { clock, deadlineMs: DEADLINE_MS });
       await prepare(backend);
     });
-    afterEach(() => backend?.close());
+    afterEach(async () => {
+      for (const stop of running.splice(0)) await stop();
+      await backend?.close();
+    });
 
     /** @returns the master that holds a key of ours, and the key as it is called there */
     function holderOf(key: string): { master: ClusterNode; replicas: ClusterNode[]; name: string } {
       for (const pair of cluster.pairs()) {
-        const name = pair.master.tell('KEYS', `*:row:${key}`).trim();
+        const name = pair.master.tell('KEYS', `{${prefixOf(backend)}:*:row:${key}`).trim();
         if (name !== '') return { ...pair, name };
       }
       throw new Error(`nobody holds ${key}`);
@@ -55,33 +59,33 @@ describeWithOwn('redis', 'Redis Cluster', () => {
 
     /** Adds one to every key of the spread until told to stop. @returns what was told, and how long the slowest took */
     function keepCounting() {
-      const told = new Map(SPREAD.map((key) => [key, 0]));
-      const asked = new Map(told);
-      const state = { isOver: false, slowestMs: 0, refused: 0, told, asked };
-      const running = (async () => {
-        while (!state.isOver) {
+      const zero = () => new Map(SPREAD.map((key) => [key, 0]));
+      const seen = { told: zero(), asked: zero(), slowestMs: 0, refused: 0 };
+      const add = (counts: Map<string, number>, key: string) => counts.set(key, (counts.get(key) ?? 0) + 1);
+      let isOver = false;
+      const counting = (async () => {
+        while (!isOver) {
           const begunAt = performance.now();
           await spread(async (key) => {
-            asked.set(key, (asked.get(key) ?? 0) + 1);
+            add(seen.asked, key);
             await backend.store.increment(key, 600).then(
-              () => told.set(key, (told.get(key) ?? 0) + 1),
+              () => add(seen.told, key),
               () => {
-                state.refused += 1;
+                seen.refused += 1;
               },
             );
           });
-          state.slowestMs = Math.max(state.slowestMs, performance.now() - begunAt);
+          seen.slowestMs = Math.max(seen.slowestMs, performance.now() - begunAt);
           await delay(5);
         }
       })();
-      return {
-        ...state,
-        async stop() {
-          state.isOver = true;
-          await running;
-          return state;
-        },
+      const stop = async () => {
+        isOver = true;
+        await counting;
+        return seen;
       };
+      running.push(stop);
+      return { stop };
     }
 
     /** @returns milliseconds until a write works on every shard */
@@ -95,25 +99,32 @@ describeWithOwn('redis', 'Redis Cluster', () => {
       }
     }
 
-    test('a master dies: its replica takes its place, what was told is there, and every answer came in time', async () => {
+    const ends = [
+      ['dies', (master: ClusterNode) => master.kill()],
+      ['hangs, and wakes when it has been replaced', async (master: ClusterNode) => master.pause()],
+    ] as const;
+    test.each(ends)('a master %s: its replica takes its place, and what was told is there', async (_name, end) => {
       const { master, replicas } = holderOf('a');
       const once = await spread((key) => backend.store.putIfAbsent(`once:${key}`, 1, 600));
       expect(once.map((result) => result.status === 'fulfilled' && result.value)).toEqual(SPREAD.map(() => true));
       const counting = keepCounting();
       await delay(50);
-      await master.kill();
+      cluster.giveUpSoon();
+      await end(master);
       const promoted = replicas[0] as ClusterNode;
       while (!/role:master/.test(promoted.tell('INFO', 'replication'))) await delay(50);
       expect(await wholeAgain()).toBeLessThan(5000);
+      master.resume();
+      await delay(100);
       const { told, asked, slowestMs } = await counting.stop();
-      expect(slowestMs).toBeLessThan(DEADLINE_MS + SLACK_MS);
+      expect(slowestMs).toBeLessThan(ANSWER_MS);
       for (const key of SPREAD) {
         const count = await backend.store.get<number>(key);
         expect(count).toBeGreaterThanOrEqual(told.get(key) ?? 0);
         expect(count).toBeLessThanOrEqual(asked.get(key) ?? 0);
         expect(await backend.store.putIfAbsent(`once:${key}`, 2, 600)).toBe(false);
       }
-      const other = await openBackend(cluster.makeUrl().replace(/prefix=.*/, prefixOf(backend)), { clock });
+      const other = await openBackend(cluster.makeUrl().replace(/prefix=.*/, `prefix=${prefixOf(backend)}`), { clock });
       expect(await wakes(backend, other)).toBe(true);
       expect(await wakes(other, backend)).toBe(true);
       await other.close();
@@ -123,7 +134,8 @@ describeWithOwn('redis', 'Redis Cluster', () => {
       const { replicas } = holderOf('a');
       const [replica] = replicas as [ClusterNode];
       replica.pause();
-      expect(await expectUnavailable([backend.store.set('a', 'unsure', 60)])).toBeLessThan(DEADLINE_MS + SLACK_MS);
+      expect(await expectUnavailable([backend.store.set('a', 'unsure', 60)])).toBeLessThan(ANSWER_MS);
+      cluster.giveUpSoon(replica);
       expect(await wholeAgain()).toBeLessThan(5000);
     });
 
@@ -153,7 +165,7 @@ describeWithOwn('redis', 'Redis Cluster', () => {
       for (const node of cluster.nodes) node.pause();
       const tookMs = await expectUnavailable([...writes(backend), ...reads(backend)]);
       for (const node of cluster.nodes) node.resume();
-      expect(tookMs).toBeLessThan(DEADLINE_MS + SLACK_MS);
+      expect(tookMs).toBeLessThan(ANSWER_MS);
       expect(await wholeAgain()).toBeLessThan(5000);
       expect([await backend.store.get('a'), await backend.store.get('b'), await backend.store.get('count')]).toEqual([
         'before',
@@ -171,13 +183,13 @@ describeWithOwn('redis', 'Redis Cluster', () => {
       expect(found.description).toBe(`redis cluster 127.0.0.1:${dead} selfie-oidc`);
       await found.close();
     });
-
-    test('the slot of a key is the one the cluster computes', () => {
-      for (const key of ['a', '{t1:15}:row:x', 'x{}y', '{a}{b}', 'x{ü}z']) {
-        expect(slotOf(key)).toBe(Number(cluster.nodes[0]?.tell('CLUSTER', 'KEYSLOT', key)));
-      }
-    });
   });
+});
+
+test('the slot of a key is that of the Redis Cluster Specification: only the first braces count, unless there is nothing in them', () => {
+  const keys = ['123456789', 'somekey', 'foo{hash_tag}', '{hash_tag}{b}', 'hash_tag'];
+  expect(slotOf('{}hash_tag')).not.toBe(2515);
+  expect(keys.map(slotOf)).toEqual([12_739, 11_058, 2515, 2515, 2515]);
 });
 
 test('a map of slots: hosts that are left out are those of who was asked, and a node without an address serves nothing', () => {
@@ -196,7 +208,7 @@ test('a map of slots: hosts that are left out are those of who was asked, and a 
   expect(map.masters.get('h1:7000')).toEqual({ endpoint: { host: 'h1', port: 7000 }, replicas: 1 });
 });
 
-/** What tells this deployment from others, for a URL. */
+/** What tells this deployment's keys from those of others. */
 function prefixOf({ description }: Backend): string {
-  return `prefix=${description.split(' ').at(-1)}`;
+  return description.split(' ').at(-1) ?? '';
 }

@@ -1,10 +1,12 @@
 // Two processes on the same records: of two writers exactly one wins, and what was promised survives a kill.
 
-import { twoProcesses } from '../contract/storage.ts';
+import { aKilledProcess, twoProcessesRace } from '../contract/storage.ts';
 import { describeOn, ENGINES, makeRoom } from '../support/servers.ts';
 
 for (const engine of ENGINES) {
   const isLocal = engine === 'sqlite';
-  const rounds = isLocal ? { conflicts: 10, kills: 5 } : { conflicts: 5, kills: 2 };
-  describeOn(engine, () => twoProcesses(() => makeRoom(engine), { ...rounds, pairsWhole: isLocal }));
+  describeOn(engine, () => {
+    twoProcessesRace(() => makeRoom(engine), isLocal ? 10 : 5);
+    aKilledProcess(() => makeRoom(engine), isLocal ? 5 : 2, isLocal);
+  });
 }

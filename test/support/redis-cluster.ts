@@ -1,5 +1,5 @@
 // A Redis Cluster of a test's own: masters and replicas as processes on free ports of this machine, whose state files say from the
-// start who serves what, as talking each node into it would take seconds. A node gives up on another after half a second.
+// start who serves what, as talking each node into it would take seconds.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
@@ -10,7 +10,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from './servers.ts';
 
-const NODE_TIMEOUT_MS = 500;
+/** When a node gives up on another: late, so that a busy machine replaces nobody, and soon where that is what is wanted. */
+const LATE_MS = 15_000;
+const SOON_MS = 500;
 const SLOTS = 16_384;
 
 export interface ClusterNode {
@@ -32,7 +34,9 @@ export interface OwnCluster {
   readonly nodes: readonly ClusterNode[];
   /** those that are masters now, each with its replicas */
   pairs(): { master: ClusterNode; replicas: ClusterNode[] }[];
-  /** Has every node run, and waits until all say that all is well, and every replica that it has its master's data. */
+  /** From now on a node that is away is given up after half a second. @param away one that cannot be told so */
+  giveUpSoon(away?: ClusterNode): void;
+  /** Has every node run, gives up on none any more, and waits until all say that all is well, and every replica that it has its master's data. */
   mend(): Promise<void>;
   remove(): Promise<void>;
 }
@@ -61,6 +65,9 @@ export async function ownCluster(options: { masters: number; replicas: boolean }
   const masterIds = layouts.map(({ id }) => id);
   if (replicas) for (const masterId of masterIds) layouts.push(layoutOf(free.splice(0, 2), masterId, ''));
   const nodes = layouts.map((layout) => createNode(layout, layouts, join(folder, layout.id), settings));
+  const setTimeouts = (ms: number, away?: ClusterNode) => {
+    for (const node of nodes) if (node !== away) node.tell('CONFIG', 'SET', 'cluster-node-timeout', String(ms));
+  };
   const cluster: OwnCluster = {
     makeUrl() {
       const [first, second] = nodes;
@@ -75,11 +82,15 @@ export async function ownCluster(options: { masters: number; replicas: boolean }
         replicas: nodes.filter((node) => parents.get(node) === master.port),
       }));
     },
+    giveUpSoon: (away) => setTimeouts(SOON_MS, away),
     async mend() {
       for (const node of nodes) {
         node.resume();
         node.start();
       }
+      for (const node of nodes) await until(() => node.tell('PING').startsWith('PONG'));
+      // What a restarted node has to tell goes round faster so.
+      setTimeouts(SOON_MS);
       for (const node of nodes) {
         await until(() => {
           const isWell = /cluster_state:ok/.test(node.tell('CLUSTER', 'INFO'));
@@ -89,6 +100,7 @@ export async function ownCluster(options: { masters: number; replicas: boolean }
       }
       // A replica that has not told of its data is not counted by the others.
       await until(() => nodes.every((node) => countOf(node.tell('CLUSTER', 'SLOTS')) === nodes.length));
+      setTimeouts(LATE_MS);
     },
     async remove() {
       await Promise.all(nodes.map((node) => node.kill()));
@@ -137,7 +149,7 @@ function createNode(layout: Layout, all: readonly Layout[], folder: string, sett
   args.push('--cluster-enabled', 'yes', '--cluster-port', String(busPort), '--repl-diskless-sync-delay', '0');
   // Until its master has sent something a replica counts as one without data.
   args.push('--repl-ping-replica-period', '1');
-  args.push('--cluster-node-timeout', String(NODE_TIMEOUT_MS), ...settings);
+  args.push('--cluster-node-timeout', String(SOON_MS), ...settings);
   let child: ChildProcess | undefined;
   const isRunning = () => child !== undefined && child.exitCode === null && child.signalCode === null;
   return {

@@ -17,11 +17,11 @@ export interface Config {
   readonly workers: number;
   /** `memory:` or `sqlite:` and an absolute path */
   readonly storageUrl: string;
-  /** newest first */
+  /** the first signs, all are accepted */
   readonly cookieKeys: string[];
   /** private keys; the first of an algorithm signs */
   readonly jwks: { keys: JWK[] };
-  /** 32 bytes each, newest first */
+  /** 32 bytes each; the first encrypts, all decrypt */
   readonly dataKeys: Uint8Array[];
   /** in the demo: fixed values, and the stand-in's address if it gets the port it wants */
   readonly didit: DiditConfig;

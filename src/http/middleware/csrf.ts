@@ -11,7 +11,7 @@ export interface Csrf {
   check(uid: string, token: string | undefined): boolean;
 }
 
-/** @param keys the cookie keys, newest first: tokens on open pages outlive a rotation */
+/** @param keys the cookie keys, of which the first issues and all check: tokens on open pages outlive a rotation */
 export function createCsrf(keys: readonly string[]): Csrf {
   const [newest] = keys;
   if (newest === undefined) throw new TypeError('createCsrf needs at least one key');

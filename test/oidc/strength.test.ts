@@ -1,6 +1,6 @@
 // `acr`, `amr`, `auth_time`: what was asked for, what is owed, and that what is told is what happened.
 
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Browser, wordsOf } from '../support/browser.ts';
 import { ACTIVE, CLIENTS, type OidcWorld, SELFIE, SPECIAL_WORKFLOW, startOidcWorld } from '../support/oidc-world.ts';
 import { WORKFLOWS } from '../support/world.ts';
@@ -209,10 +209,9 @@ test('auth_time is when the vendor decided; what a session answers later keeps i
   const { tokens } = await o.signIn({ browser, who: 'alice' });
   const decided = Number(tokens.claims.auth_time);
   expect(Math.abs(decided - Date.now() / 1000)).toBeLessThan(3);
-  const hour = Date.now() + 3_600_000;
-  const clock = jest.spyOn(Date, 'now').mockImplementation(() => hour);
+  o.world.clock.move(3600);
   const later = await o.signIn({ browser, client: 'es256' });
-  clock.mockRestore();
+  o.world.clock.move(-3600);
   expect([later.faces, later.tokens.claims.auth_time]).toEqual([0, decided]);
   expect(Number(later.tokens.claims.iat) - decided).toBeGreaterThanOrEqual(3599);
 });

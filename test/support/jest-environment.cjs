@@ -8,9 +8,9 @@ const { ModuleMocker } = require('jest-mock');
 
 const WATCHED = { globalThis, Date, Math, JSON, Object, Reflect, Promise, process, console, performance };
 const PROTOTYPES = { Object, Array, String, Number, Date, Error, Map, Set, Promise, Function, URL, Headers, Response };
-/** Set by Jest for each test file, by Node at the first use, or by a library (zod, tslib, reflect-metadata) when it is loaded. */
+/** Set by Jest for each test file, by Node at the first use, or by a library (zod, tslib, graceful-fs …) when it is loaded. */
 const IGNORED =
-  /^(?:globalThis\.__|console\._|process\.(?:_|exitCode$|allowedNodeEnvironmentFlags$)|Reflect\.\w+etadata|Reflect\.decorate$)/;
+  /^(?:globalThis\.__|console\._|process\.(?:_|exitCode$|cwd$|chdir$|allowedNodeEnvironmentFlags$)|Reflect\.\w+etadata|Reflect\.decorate$)/;
 
 /** @returns what there is to change, by name */
 function stateOfProcess() {
@@ -42,7 +42,6 @@ class ProcessEnvironment extends TestEnvironment {
   }
 
   async teardown() {
-    this.moduleMocker?.restoreAllMocks();
     await super.teardown();
     const after = stateOfProcess();
     const names = new Set([...this.#before.keys(), ...after.keys()]);

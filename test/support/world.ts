@@ -93,19 +93,27 @@ export interface MovableClock {
   move(seconds: number): void;
 }
 
-/** `Date.now` of this test's realm, as library, vendor and client read it; undone when the world closes. */
+/** What each open world adds to the time of this process. */
+const moves = new Set<{ ms: number }>();
+let realNow = Date.now;
+
+/** Moves `Date.now`, as library, vendor and client read it; undone when the last world of several has closed. */
 function createMovableClock(moved: () => void): MovableClock & { restore(): void } {
-  const real = Date.now;
-  let offsetMs = 0;
-  Date.now = () => real.call(Date) + offsetMs;
+  if (moves.size === 0) {
+    realNow = Date.now;
+    Date.now = () => [...moves].reduce((now, { ms }) => now + ms, realNow.call(Date));
+  }
+  const move = { ms: 0 };
+  moves.add(move);
   return {
     now: () => Math.floor(Date.now() / 1000),
     move: (seconds) => {
-      offsetMs += seconds * 1000;
+      move.ms += seconds * 1000;
       moved();
     },
     restore: () => {
-      Date.now = real;
+      moves.delete(move);
+      if (moves.size === 0) Date.now = realNow;
     },
   };
 }

@@ -207,6 +207,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     reloadKeys: () => keys.reload(),
     async listen(port, host) {
       await keys.start();
+      // once more: a move that did not see this process run has set its mark before
+      await assertServable(store);
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
         server.listen(port, host, () => {

@@ -69,8 +69,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** The only files that look into the environment. The stand-in's own guard against production stands where nobody can leave it out. */
 const READS_ENVIRONMENT = /^(?:config\/load\.ts|sandbox\/(?:main|sandbox)\.ts)$/;
-/** Entry points hand it to `config/load.ts` whole, and look at no variable themselves. */
-const HANDS_ENVIRONMENT_ON = /^(?:main\.ts|cli\/cli\.ts)$/;
+/** Entry points hand it to `config/` whole, and look at no variable themselves. */
+const HANDS_ENVIRONMENT_ON = /^(?:main\.ts|cli\/cli\.ts|workers\/worker\.ts)$/;
 
 interface Source {
   /** relative to src/, with forward slashes */

@@ -7,7 +7,6 @@ import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { erasureKey, keepErasure } from '../../src/admin/erasure.ts';
 import type { LoginAttempt } from '../../src/core/attempt.ts';
-import { createInbox } from '../../src/login/inbox.ts';
 import { FOREVER, type Job, type JournalEntry, type Logger } from '../../src/login/ports.ts';
 import { openPerson, openVerificationSecrets, sealPerson, sealVerification } from '../../src/login/secrets.ts';
 import { createPairwiseSub } from '../../src/oidc/accounts.ts';
@@ -50,16 +49,6 @@ async function fill(ids: readonly string[] = ['a']) {
   const recovery = createRecoveryStore(parts);
   const invitations = createInvitationStore(parts);
   const sub = (await createPairwiseSub(parts))('a', 'sector');
-  const event = { kind: 'verification', verdict: { verificationId: 'v' } } as const;
-  const inbox = createInbox({
-    ...parts,
-    jobs: { schedule: async () => undefined },
-    nowMs,
-    poke: () => undefined,
-    vendor: { readDelivery: () => ({ kind: 'believed', eventKey: 'event-1', event }) },
-  } as unknown as Parameters<typeof createInbox>[0]);
-  await inbox.receive({ headers: {}, body: Buffer.alloc(0) });
-
   for (const id of ids) {
     const face = await accounts.keepPortrait(JPEG);
     const portrait = { kind: 'local', ref: face.ref, sha256: face.sha256, pinnedAt: NOW } as const;
@@ -122,9 +111,6 @@ async function fill(ids: readonly string[] = ['a']) {
         by.openText((await store.get<{ sealed: string }>(erasureKey('erased')))?.sealed ?? '', erasureKey('erased')),
       ),
       copy: by.openText((await store.get<string>('shared-copy:v')) ?? '', 'shared-copy:v'),
-      event: JSON.parse(
-        by.openText((await store.get<{ sealed: string }>('event:event-1'))?.sealed ?? '', 'event:event-1'),
-      ),
       person: openPerson(by, stored).identifier,
       hosted: openVerificationSecrets(by, stored)?.hostedUrl,
       other: openPerson(by, other).identifier,

@@ -9,9 +9,9 @@ import { type Call, Failure } from '../command.ts';
 
 const TELL_EVERY_MS = 5_000;
 
-/** The one place that asks which providers run on a storage. None tells of itself yet: the operator stops them. */
-export async function findRunning(_parts: Pick<Parts, 'store' | 'clock'>): Promise<readonly string[]> {
-  return [];
+/** The providers that run on a storage, by their ids. */
+export async function findRunning({ instances }: Pick<Parts, 'instances'>): Promise<readonly string[]> {
+  return (await instances.list()).map(({ id }) => id);
 }
 
 /** A line on standard error every few seconds. */

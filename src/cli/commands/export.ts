@@ -44,7 +44,7 @@ export const exportCommand: Command = {
 };
 
 function write(call: Call, order: Parameters<typeof exportArchive>[1]): Promise<number> {
-  return withParts(call, async ({ backend, clock, config, journal, sealer, store }) => {
+  return withParts(call, async ({ backend, clock, config, instances, journal, sealer, store }) => {
     const work = exportArchive(
       {
         bulk: backend.bulk,
@@ -53,7 +53,7 @@ function write(call: Call, order: Parameters<typeof exportArchive>[1]): Promise<
         dataKeys: config.dataKeys,
         source: sealer.keyedHash(backend.description, 'archive-source'),
         program: await readVersion(),
-        findRunning: () => findRunning({ store, clock }),
+        findRunning: () => findRunning({ instances }),
         async begun({ id, kind }) {
           await journal.record({ event: 'export.begun', archive: id, kind });
           await journal.flush();

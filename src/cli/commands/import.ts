@@ -87,7 +87,7 @@ function take(call: Call, path: string, manner: Manner): Promise<number> {
         marks: createMarks({ store }),
         clock,
         dataKeys: config.dataKeys,
-        findRunning: () => findRunning({ store, clock }),
+        findRunning: () => findRunning(parts),
         takeLease: () => takeLease({ store, clock }, 'moves:lease'),
         async finish({ archive, taken }) {
           const records = totalOf(taken);

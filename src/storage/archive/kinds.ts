@@ -22,6 +22,8 @@ const RECORDS: Readonly<Record<string, Kind>> = {
   portrait: { name: 'faces', fate: 'kept' },
   activity: { name: 'histories', fate: 'kept' },
   'pairwise-salt': { name: 'settings', fate: 'kept' },
+  'hash-keys': { name: 'settings', fate: 'kept' },
+  'key-history': { name: 'settings', fate: 'kept' },
   // evidence, and what keeps somebody out
   journal: { name: 'journal', fate: 'kept' },
   ledger: { name: 'ledger', fate: 'kept' },
@@ -79,10 +81,12 @@ const RECORDS: Readonly<Record<string, Kind>> = {
   check: { name: 'own', fate: 'own' },
   import: { name: 'own', fate: 'own' },
   instance: { name: 'own', fate: 'own' },
+  lease: { name: 'own', fate: 'own' },
   moves: { name: 'own', fate: 'own' },
   sweep: { name: 'own', fate: 'own' },
   'vendor-notes': { name: 'own', fate: 'own' },
   'vendor-probe': { name: 'own', fate: 'own' },
+  'reseal-progress': { name: 'own', fate: 'own' },
 };
 
 const JOBS: Readonly<Record<string, Kind>> = {
@@ -97,7 +101,8 @@ const JOBS: Readonly<Record<string, Kind>> = {
   look: { name: 'looks at logins', fate: 'never' },
   'single-look': { name: 'looks at logins', fate: 'never' },
   lapse: { name: 'looks at logins', fate: 'never' },
-  // every provider makes it when it starts
+  // every provider makes them when it starts
+  reseal: { name: 'own', fate: 'own' },
   sweep: { name: 'own', fate: 'own' },
 };
 
@@ -117,7 +122,7 @@ function lookUp(table: Readonly<Record<string, Kind>>, name: string): Kind {
 }
 
 /** What a provider that nobody has used yet writes by itself; it gives way to what an archive holds. */
-const OF_A_NEW_PROVIDER = new Set(['pairwise-salt']);
+const OF_A_NEW_PROVIDER = new Set(['pairwise-salt', 'hash-keys', 'key-history']);
 
 /** Is this in a storage that nobody has used yet? */
 export function isOfNoAccount(key: string): boolean {

@@ -276,16 +276,14 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
       sealed: sealVerification(sealer, attempt.uid, newSecrets(opened.url, phoneToken)),
       claim: made.claim,
     } as const;
-    const [step] = await Promise.all([
-      attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, now)),
-      // whatever becomes of the attempt, the vendor has it
-      parts.ledger.open({
-        verificationId: verification.id,
-        client: attempt.clientId,
-        account: sealer.keyedHash(openPerson(sealer, attempt).accountId, 'ledger'),
-        reason: purpose,
-      }),
-    ]);
+    // the bill before the attempt: what the attempt leads to can be paid for, and is found again when the person wants it erased (R6)
+    await parts.ledger.open({
+      verificationId: verification.id,
+      client: attempt.clientId,
+      account: sealer.keyedHash(openPerson(sealer, attempt).accountId, 'ledger'),
+      reason: purpose,
+    });
+    const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, now));
     if (step?.kind !== 'moved') {
       await ending.scheduleDelete(verification.id);
       return { kind: 'over' };

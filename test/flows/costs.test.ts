@@ -99,6 +99,21 @@ describe('the ledger', () => {
     expect(line?.account).not.toBe(id);
   });
 
+  test('R6: a process that dies as the attempt learns of its session has written the line', async () => {
+    const { name } = await somebody();
+    const { attempts } = world.app.parts as { attempts: { change: typeof world.app.parts.attempts.change } };
+    const { change } = attempts;
+    const [line, ...more] = await added(async () => {
+      attempts.change = async (...step) => {
+        await change(...step);
+        attempts.change = change;
+        throw new Error('died here');
+      };
+      expect((await login(name)).page.status).toBe(500);
+    });
+    expect([line, more]).toEqual([{ ...LINE, reason: 'login', outcome: null, price: 0.1, billed: false }, []]);
+  });
+
   test('each try of one login is a line; a document check in the place of a selfie has its own price', async () => {
     const { device } = await somebody();
     const lines = await added(async () => {

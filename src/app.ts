@@ -63,6 +63,8 @@ export interface App {
   listen(port: number, host: string): Promise<number>;
   /** Work may be due that was not a moment ago (the clock was moved): looks at once, not at the next tick. */
   poke(): void;
+  /** From now on `/readyz` says that work should go elsewhere; all that comes is still served. */
+  withdraw(): void;
   /** Stops taking requests, tells open pages to come back, ends the work under way, closes the storage. Safe to repeat. */
   close(): Promise<void>;
 }
@@ -225,6 +227,9 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       return (server.address() as AddressInfo).port;
     },
     poke: () => journey.worker.poke(),
+    withdraw() {
+      isDraining = true;
+    },
     close() {
       closing ??= shutDown();
       return closing;

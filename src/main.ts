@@ -11,6 +11,8 @@ import { createClientsReader, fingerprintOf, watchFile } from './config/reload.t
 import { dieLoudly, FAILED, MISCONFIGURED, STOP_MS, type StartFailure, startFailureOf } from './startup.ts';
 import { createLogger, logLevelOf } from './telemetry/log.ts';
 
+/** On SIGTERM, how long `/readyz` sends work elsewhere before none is taken: what still lay in the queue of the socket would be reset. */
+const NOTICE_MS = 1_000;
 /** Ctrl-C under npm arrives twice, from the terminal and from npm: that is one wish. */
 const SAME_PRESS_MS = 500;
 
@@ -53,6 +55,8 @@ export async function serve(env: NodeJS.ProcessEnv, options: { readonly json?: b
 type Running = Pick<App, 'close' | 'log'> & {
   reload(): Promise<unknown>;
   reloadKeys(): Promise<unknown>;
+  /** `/readyz` says that work should go elsewhere; all that comes is still served */
+  withdraw(): void;
   /** Ends the processes beside this one. */
   kill?(): void;
 };
@@ -142,13 +146,17 @@ function stopOnSignal(running: Pick<App, 'close'> & Partial<Running>): void {
       // workers keep to the time themselves, and are heard of a moment later
       running.kill ? STOP_MS + 250 : STOP_MS,
     );
-    running.close().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        process.stderr.write(`could not stop cleanly: ${String(error)}\n`);
-        process.exit(FAILED);
-      },
-    );
+    const close = () =>
+      running.close().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          process.stderr.write(`could not stop cleanly: ${String(error)}\n`);
+          process.exit(FAILED);
+        },
+      );
+    if (signal === 'SIGINT' || running.withdraw === undefined) return void close();
+    running.withdraw();
+    setTimeout(close, NOTICE_MS);
   };
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));

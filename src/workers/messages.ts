@@ -16,6 +16,8 @@ export type ToWorker =
   | { readonly kind: 'measure'; readonly round: number }
   | { readonly kind: 'exposition'; readonly question: number; readonly contentType: string; readonly text: string }
   | { readonly kind: 'ping' }
+  /** say that work should go elsewhere, and serve what comes all the same */
+  | { readonly kind: 'withdraw' }
   /** finish what is under way, and end */
   | { readonly kind: 'stop' };
 

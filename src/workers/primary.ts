@@ -21,6 +21,8 @@ export interface Primary {
   reload(): Promise<void>;
   /** Tells all workers that the files of the keys have changed; each takes them, or says in the log why not. */
   reloadKeys(): Promise<void>;
+  /** All workers say that work should go elsewhere, and serve what comes all the same. */
+  withdraw(): void;
   /** Lets all workers finish what is under way. Safe to repeat. */
   close(): Promise<void>;
   kill(): void;
@@ -92,6 +94,9 @@ export async function startPrimary(options: {
       // whoever takes the place of another begins with these: those of the start may be retired by then
       if (reading.ok) ({ keys } = reading);
       for (const { worker } of members()) worker.send({ kind: 'reload-keys' });
+    },
+    withdraw() {
+      for (const { worker } of members()) worker.send({ kind: 'withdraw' });
     },
     async close() {
       if (!(await crew.stop())) throw new Error('a worker did not end well');

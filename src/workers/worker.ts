@@ -29,6 +29,7 @@ function obey(message: ToWorker): void {
   else if (message.kind === 'serve-clients') void serveClients(message.version, message.clients);
   else if (message.kind === 'reload-keys') void reloadKeys();
   else if (message.kind === 'measure') void measure(message.round);
+  else if (message.kind === 'withdraw') app?.withdraw();
   else if (message.kind === 'ping') link.send({ kind: 'pong' });
   else if (message.kind === 'stop') stop();
 }

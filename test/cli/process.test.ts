@@ -90,6 +90,23 @@ test('two demos that start in the same moment share no port', async () => {
   for (const demo of demos) demo.kill('SIGKILL');
 });
 
+test('R11: after SIGTERM a balancer is told first, while newcomers are still served', async () => {
+  const place = await development();
+  const server = start([MAIN], place);
+  await said(server, 1);
+  const at = (path: string) => fetch(`http://127.0.0.1:${place.port}${path}`, { headers: { connection: 'close' } });
+  // it answers, so it listens to signals by now
+  expect((await at('/readyz')).status).toBe(200);
+  const heard = logged(server, 'stopping: no new requests, those under way are finished');
+  const end = ended(server);
+  server.kill('SIGTERM');
+  await heard;
+  const [ready, served] = await Promise.all([at('/readyz'), at('/.well-known/openid-configuration')]);
+  expect([ready.status, await ready.json(), served.status]).toEqual([503, { status: 'draining' }, 200]);
+  await refusesNewcomers(place.port);
+  expect((await end).code).toBe(0);
+});
+
 test('SIGTERM: no new requests, those under way are answered, and the storage outlives it', async () => {
   const place = await development();
   const server = start([MAIN], place);

@@ -16,8 +16,9 @@ import { openPerson, sealVerification, type VerificationSecrets } from './secret
 import { hashToken, newNumber, newToken } from './tokens.ts';
 
 const VENDOR_RETRY_SECONDS = 30;
-/** Longer than the vendor's create may take, retries and all. */
-const OPENING_LOCK_SECONDS = 30;
+/** An opening may take as long as the vendor's create, retries and all; one whose process died is over after this (R6). */
+const OPENING_LEASE_SECONDS = 5;
+const OPENING_RENEWED_MS = 1_500;
 /** How long a claim may stand before the attempt behind it is stored. */
 const CLAIM_GRACE_SECONDS = 20;
 
@@ -44,10 +45,15 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
   /** One opening at a time within an attempt: a second press of the button would make the vendor overwrite the first callback. */
   async function alone(uid: string, work: () => Promise<BeginOutcome>): Promise<BeginOutcome> {
     const lock = `opening:${uid}`;
-    if (!(await parts.store.putIfAbsent(lock, true, OPENING_LOCK_SECONDS))) return { kind: 'to-waiting' };
+    if (!(await parts.store.putIfAbsent(lock, true, OPENING_LEASE_SECONDS))) return { kind: 'to-waiting' };
+    const renewal = setInterval(() => {
+      // a lease that ends early costs no more than a second press: what it opens is owned or burnt all the same
+      parts.store.set(lock, true, OPENING_LEASE_SECONDS).catch(() => undefined);
+    }, OPENING_RENEWED_MS);
     try {
       return await work();
     } finally {
+      clearInterval(renewal);
       await parts.store.delete(lock);
     }
   }

@@ -36,6 +36,27 @@ async function somebody(): Promise<{ name: string; device: Browser }> {
   return { name, device: withoutSession(browser) };
 }
 
+test('R6: an opening that died with its process holds up the next press for seconds, not for half a minute', async () => {
+  const { name } = await somebody();
+  const { store } = world.app.parts as { store: { delete: typeof world.app.parts.store.delete } };
+  const { delete: remove } = store;
+  store.delete = async (key) => {
+    if (!key.startsWith('opening:')) return remove(key);
+    store.delete = remove;
+    throw new Error('died here');
+  };
+  world.sandbox.fault('create', { status: 402 });
+  const browser = new Browser();
+  const begun = await world.begin(browser, name);
+  expect([begun.page.status, begun.sessionId]).toEqual([500, '']);
+  const page = () => visit(world, begun, '');
+  const tooSoon = await pressOn(world, browser, await page(), { name: 'begin', value: 'here' });
+  expect(tooSoon.headers.get('location')).toBeNull();
+  world.clock.move(6);
+  const led = await pressOn(world, browser, await page(), { name: 'begin', value: 'here' });
+  expect(led.headers.get('location')).toContain(world.sandbox.url);
+});
+
 describe('one owner (invariant 2)', () => {
   test('T1: the account is claimed before the vendor is asked: the second browser hears 409 and the first goes on', async () => {
     const { name } = await somebody();

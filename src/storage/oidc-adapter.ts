@@ -2,7 +2,7 @@
 // requests may come between (a code used twice, one `jti` ten times, tokens issued while their grant is revoked) the step
 // that counts is made atomic here. Sessions have a file of their own (`oidc-sessions.ts`).
 
-import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
+import Provider, { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import type { Clock, Store } from '../login/ports.ts';
 import { createSessionAdapter } from './oidc-sessions.ts';
 
@@ -36,6 +36,7 @@ const POSSIBLE_ID = /^[\w-]{1,128}$/;
  *          "not found" on a security read would be an answer (R7).
  */
 export function createOidcAdapter(options: OidcAdapterOptions): (name: string) => Adapter {
+  const stillGood: StillGood = new WeakMap();
   // An arrow function, not a class: the library calls what has no prototype and constructs what has one.
   return (name) => {
     switch (name) {
@@ -46,12 +47,19 @@ export function createOidcAdapter(options: OidcAdapterOptions): (name: string) =
       case 'ReplayDetection':
         return createReplayAdapter(options);
       default:
-        return createModelAdapter(name, options);
+        return createModelAdapter(name, options, stillGood);
     }
   };
 }
 
-function createModelAdapter(model: string, { store, clock, longestLifeSeconds }: OidcAdapterOptions): Adapter {
+/** Grants by the request that has found them not revoked. What it saves is dead on arrival all the same, if one is revoked meanwhile (R4). */
+type StillGood = WeakMap<object, Set<string>>;
+
+function createModelAdapter(
+  model: string,
+  { store, clock, longestLifeSeconds }: OidcAdapterOptions,
+  stillGood: StillGood,
+): Adapter {
   const keyOf = (id: string) => `oidc:${model}:${id}`;
   const userCodeKeyOf = (userCode: string) => `oidc:UserCode:${userCode}`;
   const revokedKeyOf = (grantId: string) => `oidc:revoked:${grantId}`;
@@ -65,7 +73,14 @@ function createModelAdapter(model: string, { store, clock, longestLifeSeconds }:
   async function isRevoked(id: string, payload: AdapterPayload): Promise<boolean> {
     // The Grant too: else a later sign-in would issue tokens under it that are dead from the start.
     const grantId = model === 'Grant' ? id : GRANT_BOUND.has(model) ? payload.grantId : undefined;
-    return grantId !== undefined && (await store.get(revokedKeyOf(grantId))) !== undefined;
+    if (grantId === undefined) return false;
+    // a token and its grant are looked up by one request: it is told the same of both
+    const request = Provider.ctx;
+    const found = request && stillGood.get(request);
+    if (found?.has(grantId)) return false;
+    const isGood = (await store.get(revokedKeyOf(grantId))) === undefined;
+    if (isGood && request) stillGood.set(request, (found ?? new Set()).add(grantId));
+    return !isGood;
   }
 
   async function find(id: string): Promise<AdapterPayload | undefined> {

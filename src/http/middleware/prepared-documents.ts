@@ -5,7 +5,8 @@ import type { Middleware } from 'koa';
 
 interface Prepared {
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer;
+  /** text: Node sends it in one piece with the headers */
+  readonly body: string;
 }
 
 /** What the library says beside the document; everything else is said by whoever stands before this. */
@@ -28,7 +29,7 @@ export function preparedDocuments(paths: readonly string[]): Middleware {
       await next();
       if (ctx.status === 200 && isPlainObject(ctx.body)) {
         const said = HEADERS.filter((name) => ctx.res.hasHeader(name)).map((name) => [name, ctx.response.get(name)]);
-        prepared.set(url, { headers: Object.fromEntries(said), body: Buffer.from(JSON.stringify(ctx.body)) });
+        prepared.set(url, { headers: Object.fromEntries(said), body: JSON.stringify(ctx.body) });
       }
       return;
     }

@@ -182,7 +182,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     isDraining = true;
     waitingRoom.drain();
     sweeper.stop();
-    await keys.stop();
+    // nothing may be waited for before: a worker is taken off its port meanwhile, and would not know that it had listened
     if (server.listening) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       // a connection whose last request has just been answered would be kept for the next one
@@ -192,6 +192,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       clearInterval(idle);
       clearTimeout(force);
     }
+    // until here it served with them
+    await keys.stop();
     await mail?.close();
     await journey.worker.stop();
     await networks.close();

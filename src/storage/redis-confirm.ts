@@ -14,17 +14,21 @@ interface Line {
 }
 
 /**
- * @param replicas how many a failover could choose from, as the cluster sees it now; none: nothing is asked
+ * @param replicas how many a failover could choose from, as the cluster sees it now; none: nothing is asked; undefined: the server is
+ *                 no master any more, and what was written to it last may be gone
  * @param waitMs   how long a healthy replica may take
  */
-export function createConfirm({ replicas, waitMs }: { replicas: () => number; waitMs: number }): Confirm {
+export function createConfirm({ replicas, waitMs }: { replicas: () => number | undefined; waitMs: number }): Confirm {
   const lines = new WeakMap<RedisClient, Line>();
 
   async function wait(client: RedisClient): Promise<void> {
-    if (replicas() === 0) return;
-    const confirmed = Number(await client.sendCommand(['WAIT', String(replicas()), String(waitMs)]));
-    // Asked again: one may have been given up by the cluster meanwhile, and cannot be chosen any more.
-    if (confirmed < replicas()) throw new Error('NOREPLICAS a replica did not confirm a write');
+    const wanted = replicas();
+    if (wanted === undefined) throw new Error('NOREPLICAS written to a server that is no master any more');
+    if (wanted === 0) return;
+    const confirmed = Number(await client.sendCommand(['WAIT', String(wanted), String(waitMs)]));
+    // Asked again: one may have been given up by the cluster meanwhile, and cannot be chosen any more. One that took its master's place
+    // was not given up: then as many as before have to have it.
+    if (confirmed < (replicas() ?? wanted)) throw new Error('NOREPLICAS a replica did not confirm a write');
   }
 
   return (client) => {

@@ -26,7 +26,7 @@ export interface RedisNode {
 export function createRedisNode(options: {
   readonly place: RedisPlace;
   readonly deadlineMs: number;
-  readonly replicas: () => number;
+  readonly replicas: () => number | undefined;
   readonly log?: Logger | undefined;
 }): RedisNode {
   const { place, deadlineMs, replicas, log } = options;

@@ -51,7 +51,7 @@ export function createTopology(options: {
       createRedisNode({
         place: placeAt(place, endpoint),
         deadlineMs,
-        replicas: () => map?.masters.get(address)?.replicas ?? 0,
+        replicas: () => map?.masters.get(address)?.replicas,
         log,
       });
     nodes.set(address, { node, wantedAtMs: performance.now() });

@@ -51,6 +51,20 @@ export function createAccountStore(parts: { store: Store; sealer: Sealer }): Kep
     }
   }
 
+  /**
+   * An identifier that leads nowhere: whoever removed its account did not know yet of the key that it is held under, as the next key had
+   * reached another process and not that one. An account's record is there before its identifier and goes after it, so nobody owns this.
+   */
+  async function takeFromNobody(key: string, id: string): Promise<boolean> {
+    const owner = await store.get<string>(key);
+    if (owner !== undefined && (await store.get(accountKey(owner))) !== undefined) return owner === id;
+    return store.update<string, boolean>(key, (current) =>
+      current === owner || current === undefined
+        ? { kind: 'write', value: id, ttlSeconds: FOREVER, result: true }
+        : { kind: 'keep', result: current === id },
+    );
+  }
+
   return {
     find,
 
@@ -66,7 +80,7 @@ export function createAccountStore(parts: { store: Store; sealer: Sealer }): Kep
       // does not depend on which key is the present one: of two who take them in opposite orders neither would win
       for (const key of identifierKeys(account.identifier).sort()) {
         if (await store.putIfAbsent(key, account.id, FOREVER)) continue;
-        if ((await store.get<string>(key)) === account.id) continue;
+        if (await takeFromNobody(key, account.id)) continue;
         await letGo(account);
         await store.delete(accountKey(account.id));
         return false;

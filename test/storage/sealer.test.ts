@@ -136,3 +136,18 @@ test.each([
     for (const each of stores) expect((await each.findByIdentifier(identifier))?.id).toBe(winner);
   }
 });
+
+test('an account removed by a process that has not read the next key yet leaves its identifier free for one account', async () => {
+  const { store } = openMemory({ clock: { now: () => 1 } });
+  const [ahead, behind] = [[oldKey, newKey], [oldKey]].map((keys) =>
+    createAccountStore({ store, sealer: createSealer(keys) }),
+  ) as [ReturnType<typeof createAccountStore>, ReturnType<typeof createAccountStore>];
+  const account = (id: string) => ({ id, identifier: 'a@example.org', portrait: { kind: 'vendor' } }) as Account;
+  expect(await ahead.create(account('first'))).toBe(true);
+  await behind.remove('first');
+  const won = await Promise.all(['second', 'third'].map((id) => ahead.create(account(id))));
+  expect(won.filter(Boolean)).toHaveLength(1);
+  const winner = won[0] ? 'second' : 'third';
+  for (const each of [ahead, behind]) expect((await each.findByIdentifier('a@example.org'))?.id).toBe(winner);
+  expect(await ahead.create(account('fourth'))).toBe(false);
+});

@@ -1,9 +1,10 @@
 // Every kind of record that holds something sealed: the one list, by which all of it is encrypted anew when data keys rotate. A kind
 // that is missing here keeps its data key from being retired (`countSealedUnder` looks at everything), and fails a test that seals
-// through every store. What lies in the queue of work is not in it: deliveries, which wait less than a minute once the storage answers,
-// and mails, of which none waits longer than six hours.
+// through every store. What lies in the queue of work is not in it: deliveries, which wait less than a minute while a provider runs, and
+// are counted where a key is to go; and mails, of which none waits longer than six hours.
 
 import type { Store } from '../login/ports.ts';
+import type { Bulk } from './bulk.ts';
 import { HASH_KEYS } from './hash-keys.ts';
 import type { RotatingSealer } from './sealer.ts';
 
@@ -128,4 +129,14 @@ export async function countSealedUnder(store: Store, keyId: string): Promise<num
     if (last === undefined || keys.length < LOOK_AT) return count;
     after = last;
   }
+}
+
+/** How many jobs of a kind wait with something that a data key has sealed: nothing seals them anew, they end by being done. */
+export async function countJobsSealedUnder(bulk: Pick<Bulk, 'jobs'>, kind: string, keyId: string): Promise<number> {
+  const mark = `"v1.${keyId}.`;
+  let count = 0;
+  for await (const page of bulk.jobs()) {
+    count += page.filter((job) => job.kind === kind && job.payloadText.includes(mark)).length;
+  }
+  return count;
 }

@@ -19,7 +19,13 @@ import { keepHashKeys } from '../../src/storage/hash-keys.ts';
 import { createPasskeyStore } from '../../src/storage/passkeys.ts';
 import { createRecoveryStore } from '../../src/storage/recovery.ts';
 import { createResealing, RESEAL, repeatResealing, scheduleResealing } from '../../src/storage/resealing.ts';
-import { countSealedUnder, PASS_BEGIN, resealStep, SEALED_RECORDS } from '../../src/storage/sealed-records.ts';
+import {
+  countJobsSealedUnder,
+  countSealedUnder,
+  PASS_BEGIN,
+  resealStep,
+  SEALED_RECORDS,
+} from '../../src/storage/sealed-records.ts';
 import { createSealer, dataKeyId, type RotatingSealer } from '../../src/storage/sealer.ts';
 import { account } from '../admin/support.ts';
 import { describeOn, ENGINES, makeRoom, type Room } from '../support/servers.ts';
@@ -189,6 +195,24 @@ for (const engine of ENGINES)
       expect(runner.entries).toEqual([expect.objectContaining({ event: 'data.resealed', unreadable: 0 })]);
       expect(await look()).toEqual(expected);
       expect(await look(createSealer([NEW]))).toEqual(expected);
+    });
+
+    test('a delivery that waits keeps its key; what waits with another key, or of another kind, does not', async () => {
+      const count = () => countJobsSealedUnder(backend.bulk, 'delivery', OLD_ID);
+      const wait = (kind: string, by: RotatingSealer) =>
+        backend.jobs.schedule({
+          kind,
+          id: by.currentId,
+          dueAtMs: 0,
+          payload: { sealed: by.seal('it', 'event:e'), tries: 1 },
+        });
+      await wait('delivery', createSealer([NEW]));
+      await wait('mail', sealer);
+      expect(await count()).toBe(0);
+      await wait('delivery', sealer);
+      expect(await count()).toBe(1);
+      await backend.jobs.cancel('delivery', OLD_ID);
+      expect(await count()).toBe(0);
     });
   });
 

@@ -15,8 +15,9 @@ import {
 import type { Parts } from '../../app-parts.ts';
 import { type KeySources, keySourcesOf, readKeySet } from '../../config/keys.ts';
 import { KEY_KINDS, type KeyKind } from '../../core/key-rotation.ts';
+import { DELIVERY } from '../../login/inbox.ts';
 import { repeatResealing } from '../../storage/resealing.ts';
-import { countSealedUnder } from '../../storage/sealed-records.ts';
+import { countJobsSealedUnder, countSealedUnder } from '../../storage/sealed-records.ts';
 import { type Call, FAILED, Failure, Misuse, readAction, SUCCESS } from '../command.ts';
 import { openKeyList } from '../key-list.ts';
 import { isoTime } from '../output.ts';
@@ -48,7 +49,9 @@ export function retire(call: Call): Promise<number> {
   return inTurn(call, kinds, async ({ kind, parts, open }) => {
     const retirement = await retireKeys({ ...parts, history: parts.keyHistory }, await open(), {
       force: call.values.force === true,
-      countOf: (id) => countSealedUnder(parts.store, id),
+      // a delivery that was acknowledged is not lost, force or no force (invariant 5); mails are
+      countOf: async (id) =>
+        (await countSealedUnder(parts.store, id)) + (await countJobsSealedUnder(parts.backend.bulk, DELIVERY, id)),
     });
     // the pass before was over when these were written, or there is no provider that could have made one
     if (retirement.kept.some(({ why }) => why.kind === 'records'))

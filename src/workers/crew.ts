@@ -52,6 +52,11 @@ export interface Crew {
   readonly started: Promise<{ readonly ok: true } | { readonly ok: false; readonly failure: StartFailure }>;
   /** those that listen */
   readonly members: readonly Member[];
+  /**
+   * All say that work should go elsewhere, and serve what comes until they are stopped; nobody is replaced any more. Whoever was told to
+   * end by the same signal (systemd sends it to all) stays on the port until then.
+   */
+  withdraw(): void;
   /** Lets all finish what is under way, and replaces nobody any more. Safe to repeat. @returns whether all ended well */
   stop(): Promise<boolean>;
   /** Ends all at once. */
@@ -94,6 +99,7 @@ export function createCrew(options: CrewOptions): Crew {
   const stopped = Promise.withResolvers<boolean>();
   let hasAnyBegun = false;
   let hasAnyListened = false;
+  let isWithdrawn = false;
   let isStopping = false;
   let haveAllEndedWell = true;
 
@@ -118,6 +124,7 @@ export function createCrew(options: CrewOptions): Crew {
       place.callOff?.();
       place.member = { place: place.place, worker };
       options.joined(place.member);
+      if (isWithdrawn) worker.send({ kind: 'withdraw' });
       if (!hasAnyListened) {
         hasAnyListened = true;
         // those that fell while it was not known whether any would stand
@@ -126,7 +133,7 @@ export function createCrew(options: CrewOptions): Crew {
       if (places.every(({ member }) => member !== undefined)) started.resolve({ ok: true });
     } else if (place.member) {
       options.heard(place.member, message);
-      if (message.kind === 'leaving') release(place);
+      if (message.kind === 'leaving' && !isWithdrawn) release(place);
     }
   }
 
@@ -148,10 +155,10 @@ export function createCrew(options: CrewOptions): Crew {
     place.member = undefined;
     place.callOff?.();
     if (member) options.left(member);
-    if (isStopping) {
+    if (isWithdrawn || isStopping) {
       // one that had not begun to serve may be ended in any way
       haveAllEndedWell &&= how.code === 0 || !hasServed;
-      if (places.every(({ worker }) => worker === undefined)) stopped.resolve(haveAllEndedWell);
+      if (isStopping && places.every(({ worker }) => worker === undefined)) stopped.resolve(haveAllEndedWell);
       return;
     }
     place.failure ??= { exitCode: FAILED, message: `could not start: a worker ended with ${how.signal ?? how.code}` };
@@ -185,6 +192,14 @@ export function createCrew(options: CrewOptions): Crew {
     get members() {
       return places.flatMap(({ member }) => (member ? [member] : []));
     },
+    withdraw() {
+      isWithdrawn = true;
+      for (const place of places) {
+        place.member?.worker.send({ kind: 'withdraw' });
+        // the next in its place would be ended a moment after its start
+        if (place.worker === undefined) place.callOff?.();
+      }
+    },
     stop() {
       if (isStopping) return stopped.promise;
       isStopping = true;
@@ -194,7 +209,7 @@ export function createCrew(options: CrewOptions): Crew {
         // it has nothing under way, and might not hear a message before it has read all its code
         else if (!place.isLeaving) place.worker?.kill('SIGTERM');
       }
-      if (places.every(({ worker }) => worker === undefined)) stopped.resolve(true);
+      if (places.every(({ worker }) => worker === undefined)) stopped.resolve(haveAllEndedWell);
       return stopped.promise;
     },
     kill() {

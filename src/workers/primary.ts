@@ -77,7 +77,11 @@ export async function startPrimary(options: {
       else if (message.kind === 'measured' || message.kind === 'leaving' || message.kind === 'expose')
         measuring.heard(member, message);
     },
-    joined: reloading.joined,
+    joined(member) {
+      reloading.joined(member);
+      // it has read the files of the keys, and was not among those who are told of a change between then and now
+      member.worker.send({ kind: 'reload-keys' });
+    },
     left(member) {
       reloading.left(member);
       measuring.left(member);
@@ -95,9 +99,7 @@ export async function startPrimary(options: {
       if (reading.ok) ({ keys } = reading);
       for (const { worker } of members()) worker.send({ kind: 'reload-keys' });
     },
-    withdraw() {
-      for (const { worker } of members()) worker.send({ kind: 'withdraw' });
-    },
+    withdraw: crew.withdraw,
     async close() {
       if (!(await crew.stop())) throw new Error('a worker did not end well');
     },

@@ -9,8 +9,8 @@ import { dieLoudly, FAILED, STOP_MS, startFailureOf } from '../startup.ts';
 import { openLink } from './link.ts';
 import type { ToWorker } from './messages.ts';
 
-/** A primary that is alive answers sooner. */
-const RELEASE_MS = 1_000;
+/** A primary that is alive answers sooner, also one that was told to end with all of us and gives notice first (`NOTICE_MS`). */
+const RELEASE_MS = 2_000;
 
 let app: App | undefined;
 let clients: readonly ClientEntry[] = [];

@@ -177,6 +177,22 @@ test('one that is told to end by somebody else is released, leaves, and is repla
   expect(await stopped).toBe(true);
 });
 
+test('when all are told to end at once, as systemd does it, those at work stay on the port until the stop, and nobody is hired', async () => {
+  const it = crewOf(3);
+  for (const place of [1, 2, 3]) it.listen(place);
+  it.at(3).ended(KILLED);
+  it.crew.withdraw();
+  expect(it.at(1).sent.at(-1)).toEqual({ kind: 'withdraw' });
+  for (const place of [1, 2]) it.at(place).heard({ kind: 'leaving', series: [] });
+  it.pass(1_000);
+  expect([it.at(1).released, it.at(2).released, it.hired.length]).toEqual([[], [], 3]);
+  const stopped = it.crew.stop();
+  expect([it.at(1).released, it.at(2).released]).toEqual([['released'], ['released']]);
+  for (const place of [1, 2]) it.at(place).ended({ code: 0, signal: null });
+  expect(await stopped).toBe(true);
+  expect(it.hired.length).toBe(3);
+});
+
 test('one that was released and stands still is ended, and replaced', () => {
   const it = crewOf(2);
   it.listen(1);

@@ -2,7 +2,7 @@
 // the vendor hands one unfinished session to whoever asks (T1); then the session's id is claimed as well.
 
 import { advance } from '../core/advance.ts';
-import { isLive, type LoginAttempt, type Verification } from '../core/attempt.ts';
+import { currentVerification, isLive, type LoginAttempt, type Verification } from '../core/attempt.ts';
 import type { Claim } from '../core/claim.ts';
 import { VendorPortraitMissing, VendorRefused, VendorSubjectBlocked, VendorUnavailable } from '../core/errors.ts';
 import type { VerificationPurpose } from '../core/verdict.ts';
@@ -47,7 +47,7 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     const lock = `opening:${uid}`;
     if (!(await parts.store.putIfAbsent(lock, true, OPENING_LEASE_SECONDS))) return { kind: 'to-waiting' };
     const renewal = setInterval(() => {
-      // a lease that ends early costs no more than a second press: what it opens is owned or burnt all the same
+      // one that ends early lets a second press through: the vendor gives both the same session, and both lead to it
       parts.store.set(lock, true, OPENING_LEASE_SECONDS).catch(() => undefined);
     }, OPENING_RENEWED_MS);
     try {
@@ -229,17 +229,27 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
       const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
       return step?.kind === 'moved' ? openAlone(step.attempt, { isNew: false, phone }) : { kind: 'over' };
     }
+    return renew(attempt, current.id, opened.url, { returnToken, phone });
+  }
+
+  /** The vendor has a new callback for a session that the attempt leads to already. */
+  async function renew(
+    attempt: LoginAttempt,
+    verificationId: string,
+    url: string,
+    { returnToken, phone }: { returnToken: string; phone: boolean },
+  ): Promise<BeginOutcome> {
     const phoneToken = phone ? newToken() : undefined;
     const event = {
       kind: 'reopened',
-      verificationId: current.id,
-      sealed: sealVerification(sealer, attempt.uid, newSecrets(opened.url, phoneToken)),
+      verificationId,
+      sealed: sealVerification(sealer, attempt.uid, newSecrets(url, phoneToken)),
       returnToken: hashToken(returnToken),
       ...(phoneToken ? { phoneToken: hashToken(phoneToken) } : {}),
     } as const;
     const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
     if (step?.kind !== 'moved') return { kind: 'over' };
-    return phone ? { kind: 'to-waiting' } : { kind: 'to-vendor', url: opened.url };
+    return phone ? { kind: 'to-waiting' } : { kind: 'to-vendor', url };
   }
 
   /** An id that somebody else ever had, or that was begun before: its verdict never counts (T1). Whoever had it may start again. */
@@ -291,6 +301,9 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     });
     const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, now));
     if (step?.kind !== 'moved') {
+      // of two openings at once, as the process of one stood still, the other was first: deleted, its session would be nobody's
+      if (step && currentVerification(step.attempt)?.id === verification.id)
+        return renew(attempt, verification.id, opened.url, made);
       await ending.scheduleDelete(verification.id);
       return { kind: 'over' };
     }

@@ -57,6 +57,44 @@ test('R6: an opening that died with its process holds up the next press for seco
   expect(led.headers.get('location')).toContain(world.sandbox.url);
 });
 
+test('two openings of one attempt, as the process of the first stood still: one session, and the way back leads on', async () => {
+  const { name } = await somebody();
+  const { store, ledger, attempts } = world.app.parts as {
+    store: { set: typeof world.app.parts.store.set };
+    ledger: { open: typeof world.app.parts.ledger.open };
+    attempts: typeof world.app.parts.attempts;
+  };
+  const { set } = store;
+  const { open } = ledger;
+  const stoodStill = Promise.withResolvers<string>();
+  const goesOn = Promise.withResolvers<void>();
+  store.set = async (key, value, ttlSeconds) => {
+    if (!key.startsWith('opening:')) return set(key, value, ttlSeconds);
+  };
+  ledger.open = async (entry) => {
+    ledger.open = open;
+    stoodStill.resolve(entry.verificationId);
+    await goesOn.promise;
+    return open(entry);
+  };
+  const browser = new Browser();
+  const first = world.begin(browser, name);
+  const sessionId = await stoodStill.promise;
+  world.clock.move(6);
+  const begun = { browser, uid: (await attempts.ownerOf(sessionId)) ?? '', sessionId } as Awaited<typeof first>;
+  const second = await pressOn(world, browser, await visit(world, begun, ''), { name: 'begin', value: 'here' });
+  expect(second.headers.get('location')).toContain(world.sandbox.url);
+  goesOn.resolve();
+  const { request } = await first;
+  store.set = set;
+  const planned: string[] = [];
+  for await (const page of world.app.parts.backend.bulk.jobs()) planned.push(...page.map(({ kind }) => kind));
+  expect(planned).not.toContain('delete');
+  expect(world.sandbox.session(sessionId).deleted).toBe(false);
+  await showFace(world, begun);
+  expect((await world.finish({ ...begun, request })).claims()?.sub).toBeDefined();
+});
+
 describe('one owner (invariant 2)', () => {
   test('T1: the account is claimed before the vendor is asked: the second browser hears 409 and the first goes on', async () => {
     const { name } = await somebody();

@@ -10,7 +10,7 @@ import type { CountQuestion, CountReply, Gauge, Question, Reply } from './probe.
 import { send } from './web-client.ts';
 
 const PROBE = join(import.meta.dirname, 'probe.ts');
-const READY_WITHIN_MS = 30_000;
+const READY_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 15_000;
 
 const running = new Set<ChildProcess>();
@@ -39,23 +39,44 @@ export interface Child {
   stop(): Promise<void>;
 }
 
+/** One process, not several as one: it can also be watched, told something and killed. */
+export interface SingleChild extends Child {
+  /** Tells a preload something, over the channel that the probe answers on. */
+  tell(message: object): void;
+  /** Hears what preloads tell. @returns how to stop */
+  onTold(listener: (message: object) => void): () => void;
+  isRunning(): boolean;
+  /** resolves when the process is gone, however it went */
+  readonly ended: Promise<void>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+}
+
 export interface Program {
   /** as the name of its log in the folder, and in what goes wrong */
   readonly name: string;
   readonly path: string;
   readonly folder: Folder;
   readonly flags?: readonly string[];
+  /** modules loaded before the program */
+  readonly preloads?: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
 }
 
 /** `answers` resolves once `url` gives a 200. @throws Error when that takes too long, or the child ends before */
-export function startChild(program: Program): Child & { answers(url: string): Promise<void> } {
-  const { name, path, folder, flags = [], environment } = program;
+export function startChild(program: Program): SingleChild & { answers(url: string): Promise<void> } {
+  const { name, path, folder, flags = [], preloads = [], environment } = program;
   const log = join(folder.path, `${name}.log`);
   const file = openSync(log, 'a');
   const child = spawn(
     process.execPath,
-    [...flags, '--expose-gc', '--disable-warning=ExperimentalWarning', '--import', PROBE, path],
+    [
+      ...flags,
+      '--expose-gc',
+      '--disable-warning=ExperimentalWarning',
+      ...[PROBE, ...preloads].flatMap((module) => ['--import', module]),
+      path,
+    ],
     {
       cwd: folder.path,
       // nothing of the environment of whoever runs the bench may change what is measured
@@ -70,7 +91,10 @@ export function startChild(program: Program): Child & { answers(url: string): Pr
       running.delete(child);
       done();
     });
-    child.once('error', () => done());
+    child.once('error', () => {
+      running.delete(child);
+      done();
+    });
   });
   const asking = new Map<number, (reply: Reply | CountReply) => void>();
   let lastId = 0;
@@ -78,10 +102,11 @@ export function startChild(program: Program): Child & { answers(url: string): Pr
     asking.get(reply.id)?.(reply);
     asking.delete(reply.id);
   });
-  const died = () => {
+  const wrong = (what: string) => {
     const lines = readFileSync(log, 'utf8').trim().split('\n').slice(-10).join('\n');
-    return new Error(`the ${name} ended by itself\n${lines}`);
+    return new Error(`the ${name} ${what}\n${lines}`);
   };
+  const died = () => wrong('ended by itself');
 
   async function ask<R extends Reply | CountReply>(
     about: Omit<Question, 'id'> | Omit<CountQuestion, 'id'>,
@@ -111,7 +136,7 @@ export function startChild(program: Program): Child & { answers(url: string): Pr
         if (isReady) return;
         await delay(5);
       }
-      throw new Error(`the ${name} was not ready in time`);
+      throw wrong('was not ready in time');
     },
     gauge: ({ collect = false } = {}) => ask<Reply>({ about: 'gauge', collect }),
     counts: async () => (await ask<CountReply>({ about: 'counts' })).counts,
@@ -120,6 +145,18 @@ export function startChild(program: Program): Child & { answers(url: string): Pr
       const late = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);
       await hasEnded;
       clearTimeout(late);
+    },
+    // whoever is gone in this moment hears nothing: `ended` says so
+    tell: (message) => void child.send(message, () => undefined),
+    onTold(listener) {
+      child.on('message', listener);
+      return () => void child.off('message', listener);
+    },
+    isRunning: () => running.has(child),
+    ended: hasEnded,
+    async kill() {
+      child.kill('SIGKILL');
+      await hasEnded;
     },
   };
 }

@@ -88,7 +88,7 @@ function inTurns({ issuer, ports }: Places): Route {
 
 /** A provider that signs people in without a page. */
 async function startPlain(start: typeof startBareProvider, settings: ContenderSettings): Promise<Contender> {
-  const folder = await makeFolder(settings.clients);
+  const folder = await makeFolder({ clients: settings.clients });
   const provider = await start({ folder, port: await freePort(), profile: settings.profile });
   return {
     provider,

@@ -65,15 +65,24 @@ export async function makeTempFolder(): Promise<string> {
   return path;
 }
 
-/**
- * @param clients  how many
- * @param fillers  so many more in the file that nobody uses, with as little in their entries as can be: a clients file has an end
- */
-export async function makeFolder(clients = 1, fillers = 0): Promise<Folder> {
+export interface FolderContents {
+  /** how many clients; one unless given */
+  readonly clients?: number | undefined;
+  /** so many more in the file that nobody uses, with as little in their entries as can be: a clients file has an end */
+  readonly fillers?: number | undefined;
+  /** what the entries of the clients have beside the usual */
+  readonly entry?: object;
+  /** whole entries of clients beside these */
+  readonly others?: readonly object[];
+}
+
+export async function makeFolder(contents: FolderContents = {}): Promise<Folder> {
+  const { clients = 1, fillers = 0, entry = {}, others = [] } = contents;
   const path = await makeTempFolder();
   await mkdir(join(path, 'data'), { mode: 0o700 });
   const all = clientsOf(clients);
-  await writeFile(join(path, 'clients.yaml'), JSON.stringify([...all.map(entryOf), ...fillersOf(fillers)]));
+  const entries = [...all.map((client) => ({ ...entryOf(client), ...entry })), ...others, ...fillersOf(fillers)];
+  await writeFile(join(path, 'clients.yaml'), JSON.stringify(entries));
   await writeFile(join(path, 'policy.yaml'), POLICY);
   await writeFile(join(path, 'jwks.json'), JSON.stringify(await makeSigningKeys()), { mode: 0o600 });
   return {

@@ -37,7 +37,7 @@ export interface GroundSettings {
 
 export async function openGround(settings: GroundSettings): Promise<Standing> {
   const { storage, clients, fillers, instances = 1, prepare, ...rest } = settings;
-  const folder = await makeFolder(clients, fillers);
+  const folder = await makeFolder({ clients, fillers });
   const room = makeRoom(storage, folder);
   await prepare?.(room.url);
   const ports = await Promise.all(Array.from({ length: instances }, freePort));

@@ -23,7 +23,7 @@ export function newPerson(route?: Route): Person {
   return { browser: new WebClient(route), identifier: `bench-${randomBytes(9).toString('hex')}`, enrolled: false };
 }
 
-interface Request {
+export interface Request {
   readonly url: string;
   readonly client: BenchClient;
   readonly verifier: string;
@@ -43,7 +43,7 @@ export interface Begun {
   readonly hostedUrl: string;
 }
 
-function newRequest(issuer: string, asking: Asking = {}): Request {
+export function newRequest(issuer: string, asking: Asking = {}): Request {
   const { client = CLIENT, scope = 'openid profile', more = {} } = asking;
   const verifier = randomBytes(32).toString('base64url');
   const nonce = randomBytes(16).toString('base64url');
@@ -62,24 +62,42 @@ function newRequest(issuer: string, asking: Asking = {}): Request {
 }
 
 /** Authorize, first page, begin: the verification is open at the vendor, and the browser is about to go there. */
-export async function begin(person: Person, { issuer, standIn }: Places): Promise<Begun> {
-  const { browser } = person;
-  const request = newRequest(issuer);
-  const page = await browser.follow(await browser.request(request.url), CLIENT.redirectUri);
-  const uid = /\/interaction\/([^/?]+)/.exec(page.url)?.[1];
+export async function begin(person: Person, places: Places): Promise<Begun> {
+  const request = newRequest(places.issuer);
+  const page = await openFirstPage(person, request);
+  const answer = await pressBegin(person, page);
+  if (!leadsToVendor(answer, places)) throw unexpected('begin', answer);
+  return { request, uid: uidOf(page), hostedUrl: answer.location };
+}
+
+/** Authorize. @returns the first page of the interaction, or the redirect to the client */
+export async function openFirstPage({ browser }: Person, { url, client }: Request): Promise<Answer> {
+  return browser.follow(await browser.request(url), client.redirectUri);
+}
+
+/** Sends the form of the first page, as filled in by this person. @returns the redirect to the vendor, when all is well */
+export function pressBegin({ browser, identifier }: Person, page: Answer): Promise<Answer> {
   const csrf = /name="csrf" value="([^"]+)"/.exec(page.text)?.[1];
-  if (page.status !== 200 || uid === undefined || csrf === undefined) throw unexpected('the first page', page);
-  const isTyped = page.text.includes('name="identifier"');
-  const answer = await browser.form(`${issuer}/interaction/${uid}/begin`, {
+  if (page.status !== 200 || csrf === undefined) throw unexpected('the first page', page);
+  return browser.form(`${new URL(page.url).origin}/interaction/${uidOf(page)}/begin`, {
     csrf,
     begin: 'here',
-    ...(isTyped ? { identifier: person.identifier } : {}),
+    ...(page.text.includes('name="identifier"') ? { identifier } : {}),
     ...(page.text.includes('name="biometric_consent"') ? { biometric_consent: 'yes' } : {}),
   });
-  if (answer.location === undefined || new URL(answer.location).port !== new URL(standIn).port) {
-    throw unexpected('begin', answer);
-  }
-  return { request, uid, hostedUrl: answer.location };
+}
+
+export function leadsToVendor(
+  answer: Answer,
+  { standIn }: Pick<Places, 'standIn'>,
+): answer is Answer & { readonly location: string } {
+  return answer.location !== undefined && new URL(answer.location).port === new URL(standIn).port;
+}
+
+export function uidOf(page: Answer): string {
+  const uid = /\/interaction\/([^/?]+)/.exec(page.url)?.[1];
+  if (uid === undefined) throw unexpected('the first page', page);
+  return uid;
 }
 
 /** The vendor's page, which settles as soon as it is opened. @returns the address that leads back */
@@ -139,45 +157,68 @@ export async function waitWithPage(person: Person, arrived: Answer): Promise<Ans
   throw unexpected('the waiting page', page);
 }
 
+/** The code that an answer brings to the client, if any. */
+export function codeIn(answer: Answer): string | undefined {
+  return answer.location === undefined ? undefined : (new URL(answer.location).searchParams.get('code') ?? undefined);
+}
+
+/** The client asks for tokens, whatever comes of it. */
+export function askForTokens(issuer: string, { client, verifier }: Request, code: string): Promise<Answer> {
+  return askTokenEndpoint(issuer, client, {
+    grant_type: 'authorization_code',
+    code,
+    redirect_uri: client.redirectUri,
+    code_verifier: verifier,
+  });
+}
+
 export interface Tokens {
+  readonly idToken: string;
   readonly accessToken: string;
   /** where `offline_access` was asked for */
   readonly refreshToken: string | undefined;
 }
 
+/** @throws Error unless the token endpoint gave tokens */
+export function tokensIn(answer: Answer): Tokens {
+  if (answer.status !== 200) throw unexpected('the token endpoint', answer);
+  const { id_token = '', access_token = '', refresh_token } = JSON.parse(answer.text) as Record<string, string>;
+  return { idToken: id_token, accessToken: access_token, refreshToken: refresh_token };
+}
+
 /** The client's part: redeems the code. @throws Error unless the ID token is for this request */
 export async function redeem(person: Person, issuer: string, request: Request, answer: Answer): Promise<Tokens> {
-  const code = answer.location === undefined ? null : new URL(answer.location).searchParams.get('code');
-  if (code === null) throw unexpected('the way back to the client', answer);
+  const code = codeIn(answer);
+  if (code === undefined) throw unexpected('the way back to the client', answer);
   person.browser.requests += 1;
-  const { claims, tokens } = await askForTokens(issuer, request.client, {
-    grant_type: 'authorization_code',
-    code,
-    redirect_uri: request.client.redirectUri,
-    code_verifier: request.verifier,
-  });
-  if (claims.nonce !== request.nonce || claims.acr === undefined) throw new Error('the ID token is not for this login');
+  const tokens = tokensIn(await askForTokens(issuer, request, code));
+  const { nonce, acr } = claimsIn(tokens);
+  if (nonce !== request.nonce || acr === undefined) throw new Error('the ID token is not for this login');
   return tokens;
+}
+
+/** What the ID token says, unverified. */
+export function claimsIn({ idToken }: Tokens): Readonly<Record<string, unknown>> {
+  return JSON.parse(Buffer.from(idToken.split('.')[1] ?? '', 'base64url').toString('utf8'));
 }
 
 /** The client's part: new tokens for old. */
 export async function refresh(issuer: string, client: BenchClient, refreshToken: string): Promise<Tokens> {
-  const { tokens } = await askForTokens(issuer, client, { grant_type: 'refresh_token', refresh_token: refreshToken });
-  return tokens;
+  return tokensIn(await askTokenEndpoint(issuer, client, { grant_type: 'refresh_token', refresh_token: refreshToken }));
 }
 
-async function askForTokens(issuer: string, { id, secret }: BenchClient, fields: Readonly<Record<string, string>>) {
-  const answer = await anyClient.request(`${issuer}/token`, {
+function askTokenEndpoint(
+  issuer: string,
+  { id, secret }: BenchClient,
+  fields: Readonly<Record<string, string>>,
+): Promise<Answer> {
+  return anyClient.request(`${issuer}/token`, {
     headers: {
       authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`,
       'content-type': 'application/x-www-form-urlencoded',
     },
     body: new URLSearchParams(fields).toString(),
   });
-  if (answer.status !== 200) throw unexpected('the token endpoint', answer);
-  const { id_token: idToken, access_token, refresh_token } = JSON.parse(answer.text) as Record<string, string>;
-  const claims = JSON.parse(Buffer.from(idToken?.split('.')[1] ?? '', 'base64url').toString('utf8'));
-  return { claims, tokens: { accessToken: access_token ?? '', refreshToken: refresh_token } };
 }
 
 const anyClient = new WebClient();
@@ -215,7 +256,7 @@ export async function loginAtOnce(person: Person, { issuer }: Pick<Places, 'issu
   const requestsBefore = browser.requests;
   const startedMs = performance.now();
   const request = newRequest(issuer, { more: { login_hint: person.identifier } });
-  const answer = await browser.follow(await browser.request(request.url), CLIENT.redirectUri);
+  const answer = await openFirstPage(person, request);
   await redeem(person, issuer, request, answer);
   person.enrolled = true;
   return { totalMs: performance.now() - startedMs, vendorMs: 0, requests: browser.requests - requestsBefore };
@@ -237,8 +278,7 @@ export async function loginWithSession(person: Person, { issuer }: Pick<Places, 
 export async function obtainTokens(person: Person, issuer: string, client: BenchClient): Promise<Tokens> {
   const more = { prompt: 'consent', login_hint: person.identifier };
   const request = newRequest(issuer, { client, scope: 'openid profile offline_access', more });
-  const { browser } = person;
-  const answer = await browser.follow(await browser.request(request.url), client.redirectUri);
+  const answer = await openFirstPage(person, request);
   return redeem(person, issuer, request, answer);
 }
 

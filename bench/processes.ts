@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { copyFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
-import { type Child, startChild } from './children.ts';
+import { type Child, type SingleChild, startChild } from './children.ts';
 import type { Folder } from './folders.ts';
 import { send } from './web-client.ts';
 
@@ -26,7 +26,9 @@ export interface Provider extends Child {
   readonly readyMs: number;
 }
 
-export interface StandIn extends Child {
+export type SingleProvider = Provider & SingleChild;
+
+export interface StandIn extends SingleChild {
   readonly url: string;
   configure(settings: Readonly<Record<string, unknown>>): Promise<void>;
 }
@@ -42,28 +44,33 @@ export async function freePort(): Promise<number> {
 export interface ProviderSettings {
   readonly folder: Folder;
   readonly port: number;
-  /** of another instance whose issuer this one speaks for; its own unless given */
+  /** of another instance, or of a proxy, whose issuer this one speaks for; its own unless given */
   readonly issuerPort?: number;
   readonly standInPort: number;
   readonly storageUrl: string;
   readonly profile?: string | undefined;
   /** what it asks of its storage is counted */
   readonly counts?: boolean;
+  /** modules loaded before the program */
+  readonly preloads?: readonly string[];
+  /** settings beside, or instead of, the usual ones */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 const COOKIE_KEY = randomBytes(48).toString('base64url');
 /** The same for all providers of a run, so that one may read what was filled in for another. */
 export const DATA_KEY = randomBytes(32).toString('base64url');
 
-export async function startProvider(settings: ProviderSettings): Promise<Provider> {
-  const { folder, port, standInPort, storageUrl, profile, counts = false } = settings;
+export async function startProvider(settings: ProviderSettings): Promise<SingleProvider> {
+  const { folder, port, standInPort, storageUrl, profile, counts = false, preloads = [] } = settings;
   const issuer = `http://127.0.0.1:${settings.issuerPort ?? port}`;
   const startedMs = performance.now();
   const child = startChild({
     name: 'provider',
     path: join(ROOT, 'src/main.ts'),
     folder,
-    flags: [...profilingTo(profile), ...(counts ? ['--import', COUNTING] : [])],
+    flags: profilingTo(profile),
+    preloads: [...(counts ? [COUNTING] : []), ...preloads],
     environment: {
       ISSUER: issuer,
       HOST: '127.0.0.1',
@@ -79,6 +86,7 @@ export async function startProvider(settings: ProviderSettings): Promise<Provide
       DIDIT_BASE_URL: `http://127.0.0.1:${standInPort}`,
       DIDIT_ENVIRONMENT: 'live',
       ...WORKFLOWS,
+      ...settings.environment,
     },
   });
   await child.answers(`http://127.0.0.1:${port}/readyz`);
@@ -130,13 +138,19 @@ async function startPlain(name: string, path: string, { folder, port, profile }:
   return { ...child, issuer, readyMs: performance.now() - startedMs };
 }
 
-export async function startStandIn(settings: { folder: Folder; port: number; webhookUrl: string }): Promise<StandIn> {
-  const { folder, port, webhookUrl } = settings;
+export async function startStandIn(settings: {
+  folder: Folder;
+  port: number;
+  webhookUrl: string;
+  preloads?: readonly string[];
+}): Promise<StandIn> {
+  const { folder, port, webhookUrl, preloads = [] } = settings;
   const url = `http://127.0.0.1:${port}`;
   const child = startChild({
     name: 'stand-in',
     path: join(ROOT, 'src/sandbox/main.ts'),
     folder,
+    preloads,
     environment: {
       DEMO_VENDOR_PORT: String(port),
       DIDIT_API_KEY: API_KEY,

@@ -8,6 +8,8 @@ export interface Answer {
   readonly status: number;
   /** absolute; undefined when it leads nowhere */
   readonly location: string | undefined;
+  /** the header of that name */
+  readonly retryAfter: string | undefined;
   readonly text: string;
 }
 
@@ -19,7 +21,7 @@ interface Cookie {
 }
 
 interface Sending {
-  readonly method?: 'GET' | 'POST' | 'PATCH';
+  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer;
   /** where to connect, when the address's own port is not where the answer is to come from */
@@ -31,7 +33,13 @@ const MOST_REDIRECTS = 12;
 const AGENT =
   'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36';
 
-const connections = new Agent({ keepAlive: true, maxSockets: 512, maxFreeSockets: 64 });
+let connections = new Agent({ keepAlive: true, maxSockets: 512, maxFreeSockets: 64 });
+
+/** From now on each request has a connection of its own: one that is reset was then lost by whoever had taken it. */
+export function keepNoConnections(): void {
+  connections.destroy();
+  connections = new Agent({ keepAlive: false, maxSockets: 512 });
+}
 
 /** Closes the kept connections. */
 export function closeConnections(): void {
@@ -48,6 +56,7 @@ export async function send(url: string, sending: Sending = {}): Promise<Answer &
     url,
     status: response.statusCode ?? 0,
     location: location === undefined ? undefined : new URL(location, url).href,
+    retryAfter: response.headers['retry-after'],
     text: Buffer.concat(chunks).toString('utf8'),
     cookies: response.headers['set-cookie'] ?? [],
   };

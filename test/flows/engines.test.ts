@@ -2,7 +2,8 @@
 
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Browser } from '../support/browser.ts';
-import { describeOn, makeRoom, type Room } from '../support/servers.ts';
+import { describeOn } from '../support/describe-on.ts';
+import { makeRoom, type Room } from '../support/servers.ts';
 import { until, withoutSession } from '../support/story.ts';
 import { ADAPTIVE, startWorld, UNLIMITED, type World } from '../support/world.ts';
 

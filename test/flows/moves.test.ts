@@ -10,8 +10,9 @@ import { here, newFolder, type Place, placeOf } from '../cli/support.ts';
 import { allJobs, allRows } from '../contract/bulk.ts';
 import { createAuthenticator } from '../factors/authenticator.ts';
 import { Browser } from '../support/browser.ts';
+import { describeOn } from '../support/describe-on.ts';
 import { answer, otherWays } from '../support/passkeys.ts';
-import { describeOn, makeRoom, type Room } from '../support/servers.ts';
+import { makeRoom, type Room } from '../support/servers.ts';
 import { comeBack, showFace } from '../support/story.ts';
 import { exchange, startWorld, type Tokens, UNLIMITED, type World } from '../support/world.ts';
 

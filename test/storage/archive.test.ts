@@ -17,7 +17,8 @@ import type { Bulk } from '../../src/storage/bulk.ts';
 import { dataKeyId } from '../../src/storage/sealer.ts';
 import { createJournal } from '../../src/telemetry/journal.ts';
 import { movableClock } from '../contract/store.ts';
-import { describeOn, describeWithOwn, makeRoom, ownRedis } from '../support/servers.ts';
+import { describeOn, describeWithOwn } from '../support/describe-on.ts';
+import { makeRoom, ownRedis } from '../support/servers.ts';
 import {
   archiveOf,
   contentsOf,

@@ -3,7 +3,8 @@
 import { openBackend } from '../../src/storage/backends.ts';
 import { openingIn, portContracts } from '../contract/storage.ts';
 import type { Opening } from '../contract/store.ts';
-import { describeOn, ENGINES, makeRoom } from '../support/servers.ts';
+import { describeOn } from '../support/describe-on.ts';
+import { ENGINES, makeRoom } from '../support/servers.ts';
 
 const memory: Opening = {
   async open(clock) {

@@ -9,7 +9,8 @@ import pg from 'pg';
 import { StorageUnavailable } from '../../src/core/errors.ts';
 import { migrateBackend, openBackend } from '../../src/storage/backends.ts';
 import { movableClock } from '../contract/store.ts';
-import { describeOn, ENGINES, type Engine, makeRoom, type Room } from '../support/servers.ts';
+import { describeOn } from '../support/describe-on.ts';
+import { ENGINES, type Engine, makeRoom, type Room } from '../support/servers.ts';
 
 const clock = movableClock();
 let room: Room;

@@ -2,136 +2,23 @@
 // textbook adapter runs through the same rounds as the control: where it does not fail, these tests would show nothing. RACE_ROUNDS
 // sets how often, on engines with a server too.
 
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { describeOn, ENGINES, type Engine, makeRoom, type Room } from '../support/servers.ts';
-import { Browser, FORWARDED } from './fixtures/browser.ts';
-import { ISSUER } from './fixtures/issuer.ts';
-import type { ProviderSetup } from './fixtures/provider-process.ts';
-
-const CLIENTS = [1, 2, 3, 4, 5, 6];
-
-interface Tokens {
-  access_token: string;
-  refresh_token: string;
-  error?: string;
-}
-
-interface Reply {
-  readonly status: number;
-  readonly body: Tokens;
-}
-
-const signer = await generateKeyPair('ES256', { extractable: true });
-
-async function startPair(adapter: ProviderSetup['adapter'], storageUrl: string): Promise<Pair> {
-  const keys = await generateKeyPair('ES256', { extractable: true });
-  const setup: ProviderSetup = {
-    storageUrl,
-    adapter,
-    jwks: { keys: [{ ...(await exportJWK(keys.privateKey)), alg: 'ES256', use: 'sig' }] } as ProviderSetup['jwks'],
-    signerJwks: { keys: [{ ...(await exportJWK(signer.publicKey)), alg: 'ES256' }] } as ProviderSetup['jwks'],
-  };
-  const children = [0, 1].map(() =>
-    fork(join(import.meta.dirname, 'fixtures/provider-process.ts'), [JSON.stringify(setup)], {
-      execArgv: ['--no-warnings'],
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    }),
-  );
-  const ports = await Promise.all(children.map(async (child) => (await once(child, 'message'))[0] as number));
-  return new Pair(
-    children,
-    ports.map((port) => `http://127.0.0.1:${port}`),
-  );
-}
-
-/** Two processes and what a client asks of them. */
-class Pair {
-  readonly #children: readonly ChildProcess[];
-  readonly origins: readonly string[];
-
-  constructor(children: readonly ChildProcess[], origins: readonly string[]) {
-    this.#children = children;
-    this.origins = origins;
-  }
-
-  at(index: number): string {
-    return this.origins[index % this.origins.length] as string;
-  }
-
-  async post(index: number, path: string, form: Record<string, string>, headers: Record<string, string> = {}) {
-    const response = await fetch(`${this.at(index)}${path}`, {
-      method: 'POST',
-      headers: { ...FORWARDED, ...headers },
-      body: new URLSearchParams(form),
-    });
-    const text = await response.text();
-    return { status: response.status, body: (text === '' ? {} : JSON.parse(text)) as Tokens } satisfies Reply;
-  }
-
-  redeem = (index: number, client: number, code: string) =>
-    this.post(
-      index,
-      '/token',
-      { grant_type: 'authorization_code', code, redirect_uri: callback(client) },
-      basic(client),
-    );
-
-  refresh = (index: number, client: number, token: string) =>
-    this.post(index, '/token', { grant_type: 'refresh_token', refresh_token: token }, basic(client));
-
-  async isUsable(index: number, client: number, { access_token: access, refresh_token: refresh }: Tokens) {
-    const me = await fetch(`${this.at(index)}/me`, { headers: { ...FORWARDED, authorization: `Bearer ${access}` } });
-    const asked = await Promise.all(
-      [access, refresh].map((token) => this.post(index, '/token/introspection', { token }, basic(client))),
-    );
-    const active = asked.some(({ body }) => (body as unknown as { active: boolean }).active);
-    return me.status === 200 || active || (await this.refresh(index + 1, client, refresh)).status === 200;
-  }
-
-  /** signs in, or is signed in already. @returns a code */
-  async code(browser: Browser, client: number, index = client, more: Record<string, string> = {}): Promise<string> {
-    const { location, status, text } = await browser.follow(this.at(index), authorize(client, more));
-    const code = location?.searchParams.get('code');
-    if (!code) throw new Error(`no code for client ${client}: ${status} ${location} ${text.slice(0, 200)}`);
-    return code;
-  }
-
-  async signIn(client: number): Promise<Tokens> {
-    const { status, body } = await this.redeem(client, client, await this.code(new Browser(), client));
-    if (status !== 200) throw new Error(`no tokens: ${status} ${JSON.stringify(body)}`);
-    return body;
-  }
-
-  /** the clients that this logout is delivered to */
-  async logOut(browser: Browser): Promise<readonly string[]> {
-    const page = await browser.go(this.at(0), '/session/end');
-    const xsrf = /name="xsrf" value="(\w+)"/.exec(page.text)?.[1] ?? '';
-    const before = await this.told();
-    await browser.go(this.at(1), '/session/end/confirm', { xsrf, logout: 'yes' });
-    return (await this.told()).slice(before.length).toSorted();
-  }
-
-  async told(): Promise<string[]> {
-    return JSON.parse((await new Browser().go(this.at(1), '/told')).text) as string[];
-  }
-
-  async stop(): Promise<void> {
-    const ends = this.#children.map((child) => once(child, 'exit'));
-    for (const child of this.#children) child.disconnect();
-    await Promise.all(ends);
-  }
-}
-
-const callback = (client: number) => `https://client-${client}.test/cb`;
-const basic = (client: number) => ({ authorization: `Basic ${btoa(`client-${client}:secret-${client}`)}` });
-const authorize = (client: number, more: Record<string, string>) =>
-  `/auth?${new URLSearchParams({ client_id: `client-${client}`, response_type: 'code', redirect_uri: callback(client), scope: 'openid', ...more })}`;
-const tenTimes = <T>(ask: (index: number) => Promise<T>) => Promise.all(Array.from({ length: 10 }, (_, i) => ask(i)));
-const successes = (replies: readonly Reply[]) => replies.filter(({ status }) => status === 200);
+import { authorize, basic, callback, type Pair, type Reply, startPair } from '../../faults/races/pair.ts';
+import {
+  assertTenTimes,
+  CLIENTS,
+  proveKeyTenTimes,
+  proveSixTimes,
+  refreshTenTimes,
+  revokeAmongRefreshes,
+  signInSixTimes,
+  successes,
+  tenTimes,
+  useCodeTenTimes,
+} from '../../faults/races/plays.ts';
+import { describeOn } from '../support/describe-on.ts';
+import { ENGINES, type Engine, makeRoom, type Room } from '../support/servers.ts';
+import { Browser } from './fixtures/browser.ts';
 
 /** every reply that is not the one success says `error`, and none is a 5xx */
 function expectRefused(replies: readonly Reply[], error: string, statuses: readonly number[] = [400]): void {
@@ -171,10 +58,7 @@ function racesOn(engine: Engine): void {
   }
 
   describe('R1: ten uses of one code at once', () => {
-    const play = async (pair: Pair) => {
-      const code = await pair.code(new Browser(), 1);
-      return tenTimes((index) => pair.redeem(index, 1, code));
-    };
+    const play = useCodeTenTimes;
 
     test('exactly one succeeds, the rest are invalid_grant, and what it gave is revoked', async () => {
       for (const replies of await rounds(() => play(ours))) {
@@ -202,10 +86,7 @@ function racesOn(engine: Engine): void {
   });
 
   describe('R2: ten uses of one refresh token at once', () => {
-    const play = async (pair: Pair) => {
-      const { refresh_token: token } = await pair.signIn(1);
-      return { token, replies: await tenTimes((index) => pair.refresh(index, 1, token)) };
-    };
+    const play = refreshTenTimes;
 
     test('exactly one succeeds, the rest are invalid_grant, and the family has ended', async () => {
       for (const { token, replies } of await rounds(() => play(ours))) {
@@ -232,43 +113,12 @@ function racesOn(engine: Engine): void {
   });
 
   describe('R3: six sign-ins of six clients at once in one browser', () => {
-    /** each tab has the cookies of the moment it was opened; the browser keeps what comes back last */
-    async function redeemAll(pair: Pair, codes: readonly string[]): Promise<readonly boolean[]> {
-      const replies = await Promise.all(CLIENTS.map((client, i) => pair.redeem(i, client, codes[i] ?? '')));
-      const usable = replies.map(
-        async ({ status, body }, i) => status === 200 && (await pair.isUsable(i, i + 1, body)),
-      );
-      return Promise.all(usable);
-    }
-
-    const signedInAlready = async (pair: Pair) => {
-      const browser = new Browser();
-      await pair.code(browser, 1);
-      const codes = await Promise.all(CLIENTS.map((client, i) => pair.code(browser, client, i)));
-      return { browser, working: await redeemAll(pair, codes) };
-    };
-
-    /** six logins begun, six resumed at once: each resume replaces the session's id */
-    const eachProvenAnew = async (pair: Pair) => {
-      const browser = new Browser();
-      await pair.code(browser, 1);
-      const resumes = await Promise.all(
-        CLIENTS.map(async (client, i) => {
-          const begun = await browser.go(pair.at(i), authorize(client, { prompt: 'login' }));
-          return (await browser.go(pair.at(i), begun.location ?? '')).location ?? '';
-        }),
-      );
-      const ends = await Promise.all(resumes.map((resume, i) => browser.go(pair.at(i + 1), resume)));
-      const codes = ends.map(({ location }) => location?.searchParams.get('code') ?? '');
-      return { browser, working: await redeemAll(pair, codes) };
-    };
-
     const all = CLIENTS.map(() => true);
     const everybody = CLIENTS.map((client) => `client-${client}.test`);
 
     test.each([
-      ['with a session', signedInAlready],
-      ['each with a login of its own', eachProvenAnew],
+      ['with a session', signInSixTimes],
+      ['each with a login of its own', proveSixTimes],
     ])('%s: all codes work, and all six are told at logout', async (_name, play) => {
       for (const { browser, working } of await rounds(() => play(ours), someTimes)) {
         expect(working).toEqual(all);
@@ -277,12 +127,12 @@ function racesOn(engine: Engine): void {
     });
 
     test('control: with the textbook adapter some codes are refused', async () => {
-      const results = await rounds(() => signedInAlready(textbook), someTimes);
+      const results = await rounds(() => signInSixTimes(textbook), someTimes);
       expect(results.filter(({ working }) => working.includes(false)).length).toBeGreaterThan(0);
     });
 
     test('after logout no tab is signed in, whatever cookie it still has', async () => {
-      const { browser } = await signedInAlready(ours);
+      const { browser } = await signInSixTimes(ours);
       const tab = browser.copy();
       await ours.logOut(browser);
       const { location } = await tab.follow(ours.at(0), authorize(1, { prompt: 'none' }));
@@ -346,18 +196,9 @@ function racesOn(engine: Engine): void {
 
   describe('R4: a revocation among ten refreshes', () => {
     const play = async (pair: Pair) => {
-      const browser = new Browser();
-      const families = await rounds(async () => {
-        const { body } = await pair.redeem(0, 1, await pair.code(browser, 1));
-        return body;
-      }, 10);
-      const refreshes = families.map(({ refresh_token: token }, index) => pair.refresh(index, 1, token));
-      await Promise.race(refreshes);
-      await pair.post(1, '/token/revocation', { token: families[3]?.access_token ?? '' }, basic(1));
-      const replies = await Promise.all(refreshes);
+      const { replies, usable } = await revokeAmongRefreshes(pair);
       expectRefused(replies, 'invalid_grant');
-      const tokens = [...families, ...successes(replies).map(({ body }) => body)];
-      return Promise.all(tokens.map((each, index) => pair.isUsable(index, 1, each)));
+      return usable;
     };
 
     test('nothing is usable afterwards: user info, introspection, refresh', async () => {
@@ -379,43 +220,20 @@ function racesOn(engine: Engine): void {
   });
 
   describe('R5: ten uses of one jti at once', () => {
-    const credentials = { grant_type: 'client_credentials' };
-
-    const playAssertion = async (pair: Pair) => {
-      const assertion = await new SignJWT({ jti: crypto.randomUUID() })
-        .setProtectedHeader({ alg: 'ES256' })
-        .setIssuer('signer')
-        .setSubject('signer')
-        .setAudience(ISSUER)
-        .setIssuedAt()
-        .setExpirationTime('1h')
-        .sign(signer.privateKey);
-      const type = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
-      const form = { ...credentials, client_assertion_type: type, client_assertion: assertion };
-      return tenTimes((index) => pair.post(index, '/token', form));
-    };
-
     test('one client assertion is accepted, the rest are invalid_client', async () => {
-      for (const replies of await rounds(() => playAssertion(ours))) {
+      for (const replies of await rounds(() => assertTenTimes(ours))) {
         expect(successes(replies)).toHaveLength(1);
         expectRefused(replies, 'invalid_client', [401]);
       }
     });
 
     test('control: the textbook adapter accepts more than one', async () => {
-      const results = await rounds(() => playAssertion(textbook));
+      const results = await rounds(() => assertTenTimes(textbook));
       expect(results.filter((replies) => successes(replies).length > 1).length).toBeGreaterThan(0);
     });
 
     test('one DPoP proof is accepted, the rest are invalid_grant', async () => {
-      const jwk = await exportJWK(signer.publicKey);
-      for (const replies of await rounds(async () => {
-        const proof = await new SignJWT({ jti: crypto.randomUUID(), htm: 'POST', htu: `${ISSUER}/token` })
-          .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk })
-          .setIssuedAt()
-          .sign(signer.privateKey);
-        return tenTimes((index) => ours.post(index, '/token', credentials, { ...basic(7), dpop: proof }));
-      })) {
+      for (const replies of await rounds(() => proveKeyTenTimes(ours))) {
         expect(successes(replies)).toHaveLength(1);
         expectRefused(replies, 'invalid_grant');
       }

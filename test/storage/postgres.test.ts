@@ -10,15 +10,8 @@ import type { Backend } from '../../src/storage/backend.ts';
 import { openBackend } from '../../src/storage/backends.ts';
 import { readPostgresUrl } from '../../src/storage/postgres-url.ts';
 import { movableClock } from '../contract/store.ts';
-import {
-  describeOn,
-  describeWithOwn,
-  freePort,
-  makeRoom,
-  type OwnServer,
-  ownPostgres,
-  type Room,
-} from '../support/servers.ts';
+import { describeOn, describeWithOwn } from '../support/describe-on.ts';
+import { freePort, makeRoom, type OwnServer, ownPostgres, type Room } from '../support/servers.ts';
 import { expectUnavailable, expectUntouched, prepare, reads, recovered, wakes, writes } from './fixtures/faults.ts';
 import { startProxy } from './fixtures/proxy.ts';
 

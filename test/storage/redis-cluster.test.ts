@@ -8,8 +8,9 @@ import { openBackend } from '../../src/storage/backends.ts';
 import { readSlotMap, slotOf } from '../../src/storage/redis-slots.ts';
 import { openingIn, portContracts, twoProcessesRace } from '../contract/storage.ts';
 import { movableClock } from '../contract/store.ts';
+import { describeWithOwn } from '../support/describe-on.ts';
 import { type ClusterNode, type OwnCluster, ownCluster } from '../support/redis-cluster.ts';
-import { describeWithOwn, freePort, type Room } from '../support/servers.ts';
+import { freePort, type Room } from '../support/servers.ts';
 import { expectUnavailable, prepare, reads, wakes, writes } from './fixtures/faults.ts';
 
 const clock = movableClock();

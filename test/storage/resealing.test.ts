@@ -28,7 +28,8 @@ import {
 } from '../../src/storage/sealed-records.ts';
 import { createSealer, dataKeyId, type RotatingSealer } from '../../src/storage/sealer.ts';
 import { account } from '../admin/support.ts';
-import { describeOn, ENGINES, makeRoom, type Room } from '../support/servers.ts';
+import { describeOn } from '../support/describe-on.ts';
+import { ENGINES, makeRoom, type Room } from '../support/servers.ts';
 
 const [OLD, NEW] = [new Uint8Array(randomBytes(32)), new Uint8Array(randomBytes(32))] as const;
 const OLD_ID = dataKeyId(OLD);

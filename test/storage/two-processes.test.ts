@@ -1,7 +1,8 @@
 // Two processes on the same records: of two writers exactly one wins, and what was promised survives a kill.
 
 import { aKilledProcess, twoProcessesRace } from '../contract/storage.ts';
-import { describeOn, ENGINES, makeRoom } from '../support/servers.ts';
+import { describeOn } from '../support/describe-on.ts';
+import { ENGINES, makeRoom } from '../support/servers.ts';
 
 for (const engine of ENGINES) {
   const isLocal = engine === 'sqlite';

@@ -1,6 +1,6 @@
-// Real servers for tests. Shared ones (TEST_REDIS_URL, TEST_POSTGRES_URL, or the usual ports on this machine) are used under a name
-// of one's own, which is removed afterwards; those that a test stops, pauses and fills are started here on free ports. Where
-// there are none the tests are skipped with a reason, unless CI_SERVERS=required.
+// Real servers for tests and for `npm run faults`. Shared ones (TEST_REDIS_URL, TEST_POSTGRES_URL, or the usual ports on this
+// machine) are used under a name of one's own, which is removed afterwards; those that are stopped, paused and filled are started
+// here on free ports. How a suite is skipped where there are none is in `describe-on.ts`.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -10,13 +10,11 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { describe } from '@jest/globals';
 import { createClient } from '@redis/client';
 import pg from 'pg';
 
 const REDIS_URL = process.env.TEST_REDIS_URL ?? 'redis://127.0.0.1:6379';
 const POSTGRES_URL = process.env.TEST_POSTGRES_URL ?? 'postgres://postgres@127.0.0.1:5432/test';
-const REQUIRED = process.env.CI_SERVERS === 'required';
 
 export const ENGINES = ['sqlite', 'redis', 'postgres'] as const;
 export type Engine = (typeof ENGINES)[number];
@@ -41,29 +39,17 @@ async function answers(url: string, port: number): Promise<boolean> {
   return answered;
 }
 
-const missing: Partial<Record<Engine, string>> = {
+/** Why an engine cannot be had here, for those that cannot. */
+export const MISSING: Partial<Record<Engine, string>> = {
   ...(!(await answers(REDIS_URL, 6379)) && { redis: 'no Redis answers at TEST_REDIS_URL or 127.0.0.1:6379' }),
   ...(!(await answers(POSTGRES_URL, 5432)) && {
     postgres: 'no PostgreSQL answers at TEST_POSTGRES_URL or 127.0.0.1:5432',
   }),
 };
 
-/** Runs a suite on an engine's shared server, or skips it and says why. */
-export function describeOn(engine: Engine, body: () => void): void {
-  describeUnless(missing[engine], `on ${engine}`, body);
-}
-
-/** Runs a suite that starts servers of its own, or skips it and says why. */
-export function describeWithOwn(engine: 'redis' | 'postgres', name: string, body: () => void): void {
-  const found = engine === 'redis' ? findBinary('redis-server') : findBinary('initdb');
-  describeUnless(found === undefined ? `no ${engine} is installed here` : undefined, name, body);
-}
-
-function describeUnless(reason: string | undefined, name: string, body: () => void): void {
-  if (reason !== undefined && !REQUIRED) {
-    process.stderr.write(`skipped: ${name}: ${reason}\n`);
-    describe.skip(`${name} (${reason})`, body);
-  } else describe(name, body);
+/** Can a server of one's own be started here? */
+export function hasOwn(engine: 'redis' | 'postgres'): boolean {
+  return findBinary(engine === 'redis' ? 'redis-server' : 'initdb') !== undefined;
 }
 
 export async function makeRoom(engine: Engine): Promise<Room> {
@@ -91,6 +77,13 @@ async function removeRedisKeys(prefix: string): Promise<void> {
     if (keys.length > 0) await client.unlink(keys);
   }
   client.destroy();
+}
+
+const ended = new Set<() => void>();
+
+/** Kills every server started here and removes its files, now. For the end of a run, however it comes. */
+export function endOwnServersNow(): void {
+  for (const end of ended) end();
 }
 
 /** A server that a test may do anything to. */
@@ -205,6 +198,12 @@ async function supervise(server: {
     await exited;
   }
 
+  const endNow = () => {
+    resume();
+    child?.kill('SIGQUIT');
+    rmSync(folder, { recursive: true, force: true });
+  };
+  ended.add(endNow);
   await start();
   return {
     url,
@@ -222,6 +221,7 @@ async function supervise(server: {
     async remove() {
       await kill('SIGQUIT');
       rmSync(folder, { recursive: true, force: true });
+      ended.delete(endNow);
     },
   };
 }

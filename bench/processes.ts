@@ -62,8 +62,8 @@ const COOKIE_KEY = randomBytes(48).toString('base64url');
 export const DATA_KEY = randomBytes(32).toString('base64url');
 
 export async function startProvider(settings: ProviderSettings): Promise<SingleProvider> {
-  const { folder, port, standInPort, storageUrl, profile, counts = false, preloads = [] } = settings;
-  const issuer = `http://127.0.0.1:${settings.issuerPort ?? port}`;
+  const { folder, port, profile, counts = false, preloads = [] } = settings;
+  const environment = environmentOf(settings);
   const startedMs = performance.now();
   const child = startChild({
     name: 'provider',
@@ -71,26 +71,32 @@ export async function startProvider(settings: ProviderSettings): Promise<SingleP
     folder,
     flags: profilingTo(profile),
     preloads: [...(counts ? [COUNTING] : []), ...preloads],
-    environment: {
-      ISSUER: issuer,
-      HOST: '127.0.0.1',
-      PORT: String(port),
-      CLIENTS_FILE: join(folder.path, 'clients.yaml'),
-      POLICY_FILE: join(folder.path, 'policy.yaml'),
-      JWKS_FILE: join(folder.path, 'jwks.json'),
-      COOKIE_KEYS: COOKIE_KEY,
-      DATA_KEYS: DATA_KEY,
-      STORAGE_URL: storageUrl,
-      DIDIT_API_KEY: API_KEY,
-      DIDIT_WEBHOOK_SECRETS: WEBHOOK_SECRET,
-      DIDIT_BASE_URL: `http://127.0.0.1:${standInPort}`,
-      DIDIT_ENVIRONMENT: 'live',
-      ...WORKFLOWS,
-      ...settings.environment,
-    },
+    environment,
   });
   await child.answers(`http://127.0.0.1:${port}/readyz`);
-  return { ...child, issuer, readyMs: performance.now() - startedMs };
+  return { ...child, issuer: environment.ISSUER, readyMs: performance.now() - startedMs };
+}
+
+/** The settings of a provider, as whatever works beside it needs them too. */
+export function environmentOf(settings: Omit<ProviderSettings, 'profile' | 'counts' | 'preloads'>) {
+  const { folder, port, issuerPort = port, standInPort, storageUrl, environment } = settings;
+  return {
+    ISSUER: `http://127.0.0.1:${issuerPort}`,
+    HOST: '127.0.0.1',
+    PORT: String(port),
+    CLIENTS_FILE: join(folder.path, 'clients.yaml'),
+    POLICY_FILE: join(folder.path, 'policy.yaml'),
+    JWKS_FILE: join(folder.path, 'jwks.json'),
+    COOKIE_KEYS: COOKIE_KEY,
+    DATA_KEYS: DATA_KEY,
+    STORAGE_URL: storageUrl,
+    DIDIT_API_KEY: API_KEY,
+    DIDIT_WEBHOOK_SECRETS: WEBHOOK_SECRET,
+    DIDIT_BASE_URL: `http://127.0.0.1:${standInPort}`,
+    DIDIT_ENVIRONMENT: 'live',
+    ...WORKFLOWS,
+    ...environment,
+  };
 }
 
 function profilingTo(directory: string | undefined): string[] {

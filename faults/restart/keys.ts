@@ -1,24 +1,72 @@
-// Signing keys of a deployment, changed by hand as docs/operating.md says: the next one is shown before it signs, the last one as long
-// as a token of it lives. Apart from the check, so that whatever changes keys in a better way has one place to go.
+// Keys of a deployment whose instances share their files, rotated with the command line while the instances run, as docs/operating.md
+// says: a next key is added, and becomes the current one when every instance has read it.
 
-import { readFile, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeSigningKeys } from '../../src/config/dev-secrets.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { makeCookieKey, makeDataKey } from '../../src/config/dev-secrets.ts';
 
-interface KeySet {
-  readonly keys: readonly object[];
+const CLI = new URL('../../src/cli/cli.ts', import.meta.url).pathname;
+const COMMAND_MS = 30_000;
+/** Instances read a file again within seconds of its change. */
+const PROMOTED_WITHIN_MS = 20_000;
+const AGAIN_MS = 200;
+
+export const KEY_KINDS = ['signing', 'cookie', 'data'] as const;
+
+/** Cookie and data keys in files, as only those can be rotated. @returns the settings that name them */
+export async function putKeysInFiles(folder: string): Promise<Readonly<Record<string, string>>> {
+  const [cookies, data] = [join(folder, 'cookie-keys'), join(folder, 'data-keys')];
+  await writeFile(cookies, makeCookieKey(), { mode: 0o600 });
+  await writeFile(data, makeDataKey(), { mode: 0o600 });
+  return { COOKIE_KEYS: '', COOKIE_KEYS_FILE: cookies, DATA_KEYS: '', DATA_KEYS_FILE: data };
 }
 
-export type KeyChange = 'stage the next' | 'sign with the next';
+export interface Rotation {
+  /** a next key of each kind; nothing is made with it yet */
+  add(): Promise<void>;
+  /** The next keys become the current ones, as soon as every instance has them. @returns how often it was too early */
+  promote(): Promise<number>;
+}
 
-/** Takes effect at the next start of each instance. */
-export async function changeKeys(folder: string, change: KeyChange): Promise<void> {
-  const path = join(folder, 'jwks.json');
-  const { keys } = JSON.parse(await readFile(path, 'utf8')) as KeySet;
-  const half = keys.length / 2;
-  const changed =
-    change === 'stage the next'
-      ? [...keys, ...(await makeSigningKeys()).keys]
-      : [...keys.slice(half), ...keys.slice(0, half)];
-  await writeFile(path, JSON.stringify({ keys: changed }), { mode: 0o600 });
+/** @param environment an instance's */
+export function createRotation(environment: Readonly<Record<string, string>>): Rotation {
+  return {
+    async add() {
+      const { code, said } = await rotate(environment, 'all');
+      if (code !== 0) throw new Error(`no keys were added: ${said}`);
+    },
+    async promote() {
+      let early = 0;
+      const giveUpAtMs = performance.now() + PROMOTED_WITHIN_MS;
+      // one by one: asked again for all, a kind that is done would be given another next key
+      for (const kind of KEY_KINDS) {
+        for (;;) {
+          const { code, said } = await rotate(environment, kind);
+          if (code === 0) break;
+          if (!said.includes('not yet') || performance.now() > giveUpAtMs) throw new Error(`no ${kind} key: ${said}`);
+          early += 1;
+          await delay(AGAIN_MS);
+        }
+      }
+      return early;
+    },
+  };
+}
+
+function rotate(
+  environment: Readonly<Record<string, string>>,
+  what: (typeof KEY_KINDS)[number] | 'all',
+): Promise<{ readonly code: number; readonly said: string }> {
+  const flags = ['--disable-warning=ExperimentalWarning'];
+  const env = { PATH: process.env.PATH ?? '', ...environment };
+  return new Promise((done) => {
+    execFile(
+      process.execPath,
+      [...flags, CLI, 'keys', 'rotate', what],
+      { env, timeout: COMMAND_MS },
+      (error, out, err) => done({ code: error === null ? 0 : Number(error.code ?? 1), said: `${out}${err}`.trim() }),
+    );
+  });
 }

@@ -19,6 +19,8 @@ const PRELOAD = new URL('../preloads/kill-points.ts', import.meta.url).pathname;
 /** Kills at each point; over the three engines twenty. */
 const KILLS = { sqlite: 8, redis: 6, postgres: 6 } as const;
 const LANES = 2;
+/** Work that a process took with it is handed out again half a minute later. */
+const WORK_LEASE_MS = 30_000;
 /** The stand-in sends again what nobody took, sooner than the vendor would. */
 const SEND_AGAIN_MS = [300, 1_000, 2_000, 4_000, 8_000];
 
@@ -69,10 +71,12 @@ class Lane {
     const person = newcomer || this.#known.length === 0 ? newPerson() : random.pick(this.#known);
     // somebody known is needed first
     if (!newcomer && !person.enrolled) await this.#signIn(person);
+    if (point.byDelivery) await ground.vendor.fault('decision', { status: 500, times: null });
     await tellAndWait(ground.provider, { arm: point.moment }, 'armed');
     let died = 0;
     const before = new Set((await ground.vendor.sessions()).map(({ id }) => id));
     const seen = await this.#signIn(person, {
+      ...(point.byDelivery ? { patienceMs: 1.5 * WORK_LEASE_MS } : {}),
       revive: async () => {
         await revive(ground);
         died += 1;
@@ -81,6 +85,7 @@ class Lane {
         if (!approved) await this.#expectNobodyIn(person, point);
       },
     });
+    if (point.byDelivery) await ground.vendor.clearFaults();
     // killed by what came after the person had everything: the work behind an answer
     if (seen !== undefined && died === 0 && (await isGone(ground))) {
       await revive(ground);
@@ -193,6 +198,7 @@ async function run(context: CheckContext): Promise<Findings> {
   const { engine, random } = context;
   const trials = trialsOf(context.rounds(KILLS[engine], 1), context);
   if (context.isTiny) trials.splice(1);
+  const points = new Set(trials.map(({ point }) => point)).size;
   const failures = new Failures();
   const tally: Tally = { kills: 0, goneOn: 0, startedAgain: 0 };
   const playLane = async () => {
@@ -213,7 +219,7 @@ async function run(context: CheckContext): Promise<Findings> {
   };
   await Promise.all(Array.from({ length: Math.min(LANES, trials.length) }, playLane));
   const { kills, goneOn, startedAgain } = tally;
-  const checked = `${KILL_POINTS.length} points; ${goneOn} went on, ${startedAgain} started again; codes, tokens, vendor, ledger, journal`;
+  const checked = `${points} points; ${goneOn} went on, ${startedAgain} started again; codes, tokens, vendor, ledger, journal`;
   return { rounds: kills, checked, failures: failures.all() };
 }
 

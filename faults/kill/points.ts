@@ -9,6 +9,8 @@ export interface KillPoint {
   readonly by: 'newcomer' | 'known' | 'both';
   /** the approval is with us, or delivered again, and not used up: whoever reloads is let in by it, without another selfie */
   readonly keeps?: boolean;
+  /** the decision cannot be read at the vendor: nothing but the delivery leads on, and a lost one is not made good by a look */
+  readonly byDelivery?: boolean;
 }
 
 const write = (
@@ -55,18 +57,21 @@ export const KILL_POINTS: readonly KillPoint[] = [
     moment: write('schedule', 'delivery:', 'before', { nth: VERDICT }),
     by: 'both',
     keeps: true,
+    byDelivery: true,
   },
   {
     name: 'delivery stored, before the 202',
     moment: answer('POST', WEBHOOK, 'before', VERDICT),
     by: 'known',
     keeps: true,
+    byDelivery: true,
   },
   {
     name: 'delivery answered, not settled',
     moment: answer('POST', WEBHOOK, 'after', VERDICT),
     by: 'both',
     keeps: true,
+    byDelivery: true,
   },
   {
     name: 'verdict about to be written',

@@ -41,18 +41,21 @@ export interface WalkOptions {
   revive(): Promise<void>;
   /** asked once the provider is back: what the person holds must be worth nothing yet */
   readonly afterRevival?: (approved: boolean) => Promise<void>;
+  /** how long a page that says it waits is looked at again */
+  readonly patienceMs?: number;
 }
 
 const MOST_STARTS = 5;
-const MOST_STEPS = 48;
 const MOST_PRESSES = 3;
 const MOST_HOPS = 12;
 const MOST_WAIT_SECONDS = 6;
 const LOOK_AGAIN_MS = 150;
+const PATIENCE_MS = 7_200;
 
 /** @throws Error when the person was not let in however often they started again */
 export async function walk(person: Person, options: WalkOptions): Promise<Seen> {
-  const { places, revive, afterRevival } = options;
+  const { places, revive, afterRevival, patienceMs = PATIENCE_MS } = options;
+  const mostSteps = Math.ceil(patienceMs / LOOK_AGAIN_MS);
   const { browser } = person;
   const won: Tokens[] = [];
   const codes: { code: string; request: Request }[] = [];
@@ -100,7 +103,7 @@ export async function walk(person: Person, options: WalkOptions): Promise<Seen> 
   async function goOn(request: Request, arrived: Answer): Promise<boolean> {
     let page = arrived;
     let pressed = 0;
-    for (let steps = 0; steps < MOST_STEPS; steps += 1) {
+    for (let steps = 0; steps < mostSteps; steps += 1) {
       if (isAtClient(page)) return redeem(request, page);
       if (leadsToVendor(page, places)) {
         const { location } = await browser.request(page.location);

@@ -24,8 +24,8 @@ const WARM_UP_HOURS = 8;
 const HEAP_GROWTH_MIB = 3;
 const RSS_GROWTH_MIB = 24;
 const AT_ONCE = 4;
-/** A sweep comes every second here. */
-const SWEPT_WITHIN_MS = 6_000;
+/** A sweep comes every second here, the first one up to ten seconds after the start. */
+const SWEPT_WITHIN_MS = 14_000;
 
 async function moveTo({ provider, standIn }: Ground, shiftSeconds: number): Promise<void> {
   await Promise.all([provider, standIn].map((child) => tellAndWait(child, { shiftSeconds }, 'clockMoved')));
@@ -85,7 +85,7 @@ async function run(context: CheckContext): Promise<Findings> {
         failures.expect(rssGrowth <= RSS_GROWTH_MIB, 'the memory is flat', `${rssGrowth.toFixed(1)} MiB more`);
       }
       const { all } = await countRows(room.url, 0);
-      const checked = `${logins} logins in ${hours} h; heap ${shown(heapGrowth)}, rss ${shown(rssGrowth)} MiB; ${all} rows kept, none past its end`;
+      const checked = `${logins} logins in ${hours} h; heap ${shown(heapGrowth)}, rss ${shown(rssGrowth)} MiB; ${all} rows kept`;
       return { rounds: hours, checked, failures: failures.all() };
     } finally {
       await ground.end();

@@ -27,6 +27,7 @@ import { createOidcPages } from './http/routes/oidc-pages.ts';
 import { createWebhookRoute } from './http/routes/webhooks.ts';
 import { createViews } from './http/views.ts';
 import { createWaitingRoom } from './http/waiting-room.ts';
+import { DELIVERY } from './login/inbox.ts';
 import { createJourney } from './login/journey.ts';
 import { LOOK } from './login/look.ts';
 import type { Logger, Revoker, Store } from './login/ports.ts';
@@ -221,7 +222,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
         });
       });
       // logins that were open when the last process ended are looked at again
-      if (!options.joins) await backend.jobs.hasten(LOOK, nowMs());
+      // and what was delivered to it need not wait for a lease of it to end
+      if (!options.joins) for (const kind of [LOOK, DELIVERY]) await backend.jobs.hasten(kind, nowMs());
       await journey.start();
       sweeper.start();
       networks.watch();

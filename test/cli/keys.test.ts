@@ -140,6 +140,23 @@ describe('keys rotate', () => {
     expect(await readFile(file('data.txt'), 'utf8')).not.toBe(text);
   });
 
+  test('all of them again, after one was held up, begins no new rotation of the others', async () => {
+    const before = await heldNow();
+    await keys('rotate', 'all');
+    const next = await heldNow();
+    // it has read the others' next keys, and not that of the cookies
+    await announce('behind', { ...next, cookie: before.cookie });
+    expect(await keys('rotate', 'all')).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/not yet.*instance behind/),
+    });
+    const [data, cookie] = [await listOf('data.txt'), await listOf('cookie.txt')];
+    await announce('behind', await heldNow());
+    expect((await keys('rotate', 'all')).code).toBe(0);
+    expect(await listOf('data.txt')).toEqual(data);
+    expect(await listOf('cookie.txt')).toEqual(cookie.toReversed());
+  });
+
   test('--now waits for an instance to read the next key', async () => {
     await announce('running', await heldNow());
     const rotated = keys('rotate', 'cookie', '--now', '--json');

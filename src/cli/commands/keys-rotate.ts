@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Lease, takeLease } from '../../admin/lease.ts';
 import {
   type Dependence,
+  describeList,
   type KeyList,
   lacking,
   type Retirement,
@@ -31,8 +32,15 @@ export function rotate(call: Call): Promise<number> {
   const kinds = readKinds(call);
   const isNow = call.values.now === true;
   if (isNow && call.values.print === true) throw new Misuse('--now needs files that can be written: not with --print');
-  return inTurn(call, kinds, async ({ kind, parts, lease, open }) => {
+  let halfWay: readonly KeyKind[] | undefined;
+  return inTurn(call, kinds, async ({ kind, parts, lease, open, openOther }) => {
     const rotation = { ...parts, history: parts.keyHistory };
+    // of several lists, some were refused their second step the last time: the others have made theirs, and begin no new rotation
+    halfWay ??= kinds.length === 1 ? [] : await withNextKeys(rotation, kinds, openOther);
+    if (halfWay.length > 0 && !halfWay.includes(kind)) {
+      call.err(`${kind}: its turn is over; left are ${halfWay.join(', ')}`);
+      return true;
+    }
     let step = await rotateKeys(rotation, await open());
     if (isNow && step.kind === 'added') {
       tell(call, kind, step);
@@ -74,6 +82,26 @@ interface Turn {
   readonly parts: Parts;
   readonly lease: Lease;
   open(): Promise<KeyList>;
+  /** @throws Failure a list that cannot be changed by us */
+  openOther(kind: KeyKind): Promise<KeyList>;
+}
+
+/** The kinds whose first step is made and whose second is not. */
+async function withNextKeys(
+  rotation: Parameters<typeof describeList>[0],
+  kinds: readonly KeyKind[],
+  open: Turn['openOther'],
+): Promise<readonly KeyKind[]> {
+  const found: KeyKind[] = [];
+  for (const kind of kinds) {
+    const list = await open(kind).catch((error: unknown) => {
+      // told when its turn comes
+      if (error instanceof Failure) return undefined;
+      throw error;
+    });
+    if (list && (await describeList(rotation, list)).some(({ state }) => state === 'next')) found.push(kind);
+  }
+  return found;
 }
 
 /** @param work gives false where something could not be done yet */
@@ -86,9 +114,10 @@ function inTurn(call: Call, kinds: readonly KeyKind[], work: (turn: Turn) => Pro
       let isDone = true;
       for (const kind of kinds) {
         const print = call.values.print === true ? (text: string) => call.out(text.trimEnd()) : undefined;
-        const open = () => openKeyList(kind, { read: () => readKeySet(call.env), source: sources[kind] }, print);
+        const openOther = (other: KeyKind) =>
+          openKeyList(other, { read: () => readKeySet(call.env), source: sources[other] }, print);
         try {
-          isDone = (await work({ kind, parts, lease, open })) && isDone;
+          isDone = (await work({ kind, parts, lease, open: () => openOther(kind), openOther })) && isDone;
         } catch (error) {
           // of several lists, one that cannot be changed does not keep the others from it
           if (!(error instanceof Failure) || kinds.length === 1) throw error;

@@ -153,7 +153,10 @@ export function createSettlement(
     meter.count('verifications', { reason: verification.purpose, outcome });
     await Promise.all([
       jobs.cancel(LOOK, verification.id),
-      wasHeld(verification) ? attempts.letGo(verification.id) : undefined,
+      // as it was read, or as it was found: a review may have begun in between
+      [verification, ...attempt.verifications].some((each) => each.id === verification.id && wasHeld(each))
+        ? attempts.letGo(verification.id)
+        : undefined,
       ledger.settle(verification.id, outcome),
       journal.record({
         event: failed.length === 0 ? 'login.settled' : 'verification.refused',

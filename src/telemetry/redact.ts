@@ -10,7 +10,7 @@ const REDACTED = '[redacted]';
 const SECRET_NAME =
   /token|cookie|authori[sz]ation|secret|passw|api_?-?key|private_?-?key|verifier|assertion|dpop|csrf|signature|portrait|image|identifier|(?:^|_)(?:jwk|jwks|code|otp|pin|body|payload|headers|email|address|ip|number)$/i;
 /** Names like those above that are harmless: an error's or a finding's code, a status. */
-const PLAIN_NAME = /^(?:code|token_type|status_code|error_code)$/;
+const PLAIN_NAME = /^(?:code|token_type|status_code|error_code|exit_code)$/;
 
 /** Fields are named by our own code: there are some hundred names. */
 const NAMES = 1000;

@@ -19,6 +19,8 @@ const WORKFLOWS = {
 export const WORKFLOW_IDS: readonly string[] = Object.values(WORKFLOWS);
 const COUNTING = join(import.meta.dirname, 'count-storage.ts');
 const ROOT = resolve(import.meta.dirname, '..');
+/** As `npm start` and the image start it. */
+const SHIPPED_FLAGS = ['--max-semi-space-size=16'];
 
 export interface Provider extends Child {
   readonly issuer: string;
@@ -69,7 +71,7 @@ export async function startProvider(settings: ProviderSettings): Promise<SingleP
     name: 'provider',
     path: join(ROOT, 'src/main.ts'),
     folder,
-    flags: profilingTo(profile),
+    flags: [...SHIPPED_FLAGS, ...profilingTo(profile)],
     preloads: [...(counts ? [COUNTING] : []), ...preloads],
     environment,
   });

@@ -56,6 +56,7 @@ provider.use(signIn);
 
 const server = createServer(provider.callback()).listen(Number(PORT), '127.0.0.1');
 process.once('SIGTERM', () => {
+  // its channel to the bench would keep it alive
   server.close(() => process.exit(0));
   server.closeAllConnections();
 });

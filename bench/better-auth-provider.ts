@@ -86,6 +86,7 @@ const server = createServer((req, res) => {
   return void handle(req, res);
 }).listen(Number(PORT), '127.0.0.1');
 process.once('SIGTERM', () => {
+  // its channel to the bench would keep it alive
   server.close(() => process.exit(0));
   server.closeAllConnections();
 });

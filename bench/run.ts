@@ -16,6 +16,7 @@ function note(text: string): void {
 /** Ends everything, whatever is under way. */
 function stop(text: string, exitCode: number): void {
   note(text);
+  // measurements under way would go on
   void cleanUp().finally(() => process.exit(exitCode));
 }
 

@@ -86,6 +86,7 @@ async function endNow(): Promise<void> {
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  // checks under way would go on
   process.once(signal, () => void endNow().finally(() => process.exit(130)));
 }
 let exitCode = 0;

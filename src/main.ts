@@ -8,7 +8,7 @@ import { type Fault, formatFaults } from './config/faults.ts';
 import { filesOf, type KeysReader, keySourcesOf, readKeySet } from './config/keys.ts';
 import { loadConfig } from './config/load.ts';
 import { createClientsReader, fingerprintOf, watchFile } from './config/reload.ts';
-import { dieLoudly, FAILED, MISCONFIGURED, STOP_MS, type StartFailure, startFailureOf } from './startup.ts';
+import { dieLoudly, endProcess, MISCONFIGURED, STOP_MS, type StartFailure, startFailureOf } from './startup.ts';
 import { createLogger, logLevelOf } from './telemetry/log.ts';
 
 /** On SIGTERM, how long `/readyz` sends work elsewhere before none is taken: what still lay in the queue of the socket would be reset. */
@@ -137,26 +137,14 @@ function stopOnSignal(running: Pick<App, 'close'> & Partial<Running>): void {
     }
     stoppingSince = performance.now();
     running.log?.info({ signal }, 'stopping: no new requests, those under way are finished');
-    setTimeout(
-      () => {
-        process.stderr.write('stopped before all work had ended; what is left goes on after the next start\n');
-        running.kill?.();
-        process.exit(0);
-      },
+    const isNoticed = signal === 'SIGTERM' && running.withdraw !== undefined;
+    if (isNoticed) running.withdraw?.();
+    endProcess(running.close, {
+      afterMs: isNoticed ? NOTICE_MS : 0,
       // workers keep to the time themselves, and are heard of a moment later
-      running.kill ? STOP_MS + 250 : STOP_MS,
-    );
-    const close = () =>
-      running.close().then(
-        () => process.exit(0),
-        (error: unknown) => {
-          process.stderr.write(`could not stop cleanly: ${String(error)}\n`);
-          process.exit(FAILED);
-        },
-      );
-    if (signal === 'SIGINT' || running.withdraw === undefined) return void close();
-    running.withdraw();
-    setTimeout(close, NOTICE_MS);
+      withinMs: running.kill ? STOP_MS + 250 : STOP_MS,
+      atLast: running.kill,
+    });
   };
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));

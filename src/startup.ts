@@ -44,6 +44,36 @@ function explain(error: unknown, config: Config): string {
   return `could not start: ${message}`;
 }
 
+/**
+ * Ends this process once `close` is done. It exits by itself, as a library's timer or socket may hold it open: with 0 also when the time is
+ * over, since what is left is on disk and goes on after the next start.
+ *
+ * @param options.afterMs  how long it goes on as before first
+ * @param options.withinMs how long it may take in all
+ * @param options.atLast   when the time is over
+ */
+export function endProcess(
+  close: () => Promise<unknown>,
+  options: { readonly afterMs?: number; readonly withinMs?: number; readonly atLast?: (() => void) | undefined } = {},
+): void {
+  const { afterMs = 0, withinMs = STOP_MS, atLast } = options;
+  setTimeout(() => {
+    process.stderr.write('stopped before all work had ended; what is left goes on after the next start\n');
+    atLast?.();
+    process.exit(0);
+  }, withinMs);
+  const end = () =>
+    close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        process.stderr.write(`could not stop cleanly: ${String(error)}\n`);
+        process.exit(FAILED);
+      },
+    );
+  if (afterMs === 0) void end();
+  else setTimeout(end, afterMs);
+}
+
 /** A fault nobody caught leaves the process in no known state: it is told, and whoever watches starts another. */
 export function dieLoudly(base?: object): void {
   const log = createLogger({ level: 'error', base });

@@ -5,7 +5,7 @@ import { type App, createApp } from '../app.ts';
 import type { ClientEntry } from '../config/client-entry.ts';
 import { receiveConfig } from '../config/handover.ts';
 import { readKeySet } from '../config/keys.ts';
-import { dieLoudly, FAILED, STOP_MS, startFailureOf } from '../startup.ts';
+import { dieLoudly, endProcess, startFailureOf } from '../startup.ts';
 import { openLink } from './link.ts';
 import type { ToWorker } from './messages.ts';
 
@@ -93,16 +93,5 @@ async function leave(): Promise<void> {
 function stop(): void {
   if (isStopping) return;
   isStopping = true;
-  setTimeout(() => {
-    process.stderr.write('stopped before all work had ended; what is left goes on after the next start\n');
-    process.exit(0);
-  }, STOP_MS);
-  const closing = app?.close() ?? Promise.resolve();
-  closing.then(
-    () => process.exit(0),
-    (error: unknown) => {
-      process.stderr.write(`could not stop cleanly: ${String(error)}\n`);
-      process.exit(FAILED);
-    },
-  );
+  endProcess(async () => app?.close());
 }

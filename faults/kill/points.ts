@@ -54,20 +54,20 @@ export const KILL_POINTS: readonly KillPoint[] = [
   { name: 'before the redirect to the vendor', moment: answer('POST', BEGIN, 'before'), by: 'both' },
   {
     name: 'delivery believed, not stored',
-    moment: write('schedule', 'delivery:', 'before', { nth: VERDICT }),
-    by: 'both',
+    moment: write('schedule', 'delivery:', 'before'),
+    by: 'newcomer',
     keeps: true,
     byDelivery: true,
   },
   {
-    name: 'delivery stored, before the 202',
+    name: 'delivery stored or settled, before the 202',
     moment: answer('POST', WEBHOOK, 'before', VERDICT),
     by: 'known',
     keeps: true,
     byDelivery: true,
   },
   {
-    name: 'delivery answered, not settled',
+    name: 'delivery answered',
     moment: answer('POST', WEBHOOK, 'after', VERDICT),
     by: 'both',
     keeps: true,
@@ -86,7 +86,7 @@ export const KILL_POINTS: readonly KillPoint[] = [
     keeps: true,
   },
   {
-    name: 'delivery settled, its job still there',
+    name: 'delivery settled, not noted',
     moment: write('set', 'event:', 'before', { nth: VERDICT }),
     by: 'both',
     keeps: true,

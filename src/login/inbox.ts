@@ -1,7 +1,8 @@
-// Webhooks: prove the origin, store, answer; the work happens after. A delivery that was answered with 2xx is never lost: its
-// effect is a durable job, and safe to repeat (invariant 5).
+// Webhooks: prove the origin, store, answer. A delivery that was answered with 2xx is never lost: either its effect is stored by then, as
+// with most, or the delivery itself is, as a durable job whose effect comes after. Both are safe to repeat (invariant 5).
 
 import { isLive, isUnderWay } from '../core/attempt.ts';
+import { StorageUnavailable } from '../core/errors.ts';
 import type { Verdict } from '../core/verdict-types.ts';
 import { scheduleSingleLook } from './look.ts';
 import type { Job, RawDelivery, VendorEvent } from './ports.ts';
@@ -64,6 +65,11 @@ export function createInbox(parts: JourneyParts & { settlement: Settlement; poke
       if (reading.event.kind === 'other') return { status: 202, result: 'ignored' };
       const key = reading.eventKey;
       if ((await store.get(recordKey(key))) !== undefined) return { status: 202, result: 'replay' };
+      if (await takesEffectAtOnce(reading.event)) {
+        // a crash before this repeats an effect that is idempotent
+        await store.set(recordKey(key), true, EVENT_MEMORY_SECONDS);
+        return { status: 202, result: 'accepted' };
+      }
       const payload: DeliveryPayload = { sealed: sealer.seal(JSON.stringify(reading.event), recordKey(key)) };
       // of two at once the second takes the first one's place: one job an event
       await jobs.schedule({ kind: DELIVERY, id: key, dueAtMs: nowMs(), payload });
@@ -79,6 +85,22 @@ export function createInbox(parts: JourneyParts & { settlement: Settlement; poke
       await Promise.all([store.set(recordKey(job.id), true, EVENT_MEMORY_SECONDS), jobs.cancel(DELIVERY, job.id)]);
     },
   };
+
+  /** @throws StorageUnavailable it has to be sent again */
+  async function takesEffectAtOnce(event: VendorEvent): Promise<boolean> {
+    if (event.kind !== 'verification') return false;
+    try {
+      const { kind } = await settlement.settleAtOnce(event.verdict);
+      // it may have planned a look at the decision
+      if (kind === 'unchanged') parts.poke();
+      return kind !== 'left' && kind !== 'unowned';
+    } catch (error) {
+      if (error instanceof StorageUnavailable) throw error;
+      // the vendor is not to send again and again what only we can mend: it waits as a job
+      log.error({ err: error, verification: event.verdict.verificationId }, 'a delivery had no effect yet');
+      return false;
+    }
+  }
 
   /** @returns false when the job was put off because nobody owns the verification yet */
   async function settleOrRetry(job: Job, verdict: Verdict): Promise<boolean> {

@@ -18,6 +18,11 @@ export type Settled =
 
 export interface Settlement {
   settle(verdict: Verdict): Promise<Settled>;
+  /**
+   * The same, while somebody waits for an answer: only what a few steps of the storage can do. What has a picture fetched, or may take
+   * many things back, changes nothing and is `left` for `settle`.
+   */
+  settleAtOnce(verdict: Verdict): Promise<Settled | { readonly kind: 'left' }>;
 }
 
 export function createSettlement(
@@ -25,17 +30,39 @@ export function createSettlement(
 ): Settlement {
   const { attempts, bus, clock, ending, enrolment, jobs, journal, late, ledger, log, meter, rules } = parts;
 
-  async function settle(verdict: Verdict): Promise<Settled> {
+  /** What a verdict is about. */
+  async function lookUp(verdict: Verdict) {
     const uid = await attempts.ownerOf(verdict.verificationId);
-    if (uid === undefined) return { kind: 'unowned' };
+    if (uid === undefined) return undefined;
     const attempt = await attempts.find(uid);
     const verification = attempt?.verifications.find((each) => each.id === verdict.verificationId);
-    if (!attempt || !verification || isOver(attempt)) {
+    const isTimely = attempt && verification && !isOver(attempt);
+    return isTimely ? ({ uid, attempt, verification } as const) : ({ uid } as const);
+  }
+
+  async function settle(verdict: Verdict): Promise<Settled> {
+    const found = await lookUp(verdict);
+    if (found === undefined) return { kind: 'unowned' };
+    if (!found.attempt) {
       // too late for the login, not for the bill
       if (isFinal(verdict.status)) await ledger.settle(verdict.verificationId, verdict.status);
-      await late.handle(verdict, uid);
+      await late.handle(verdict, found.uid);
       return { kind: 'late' };
     }
+    return settleTimely(found.attempt, found.verification, verdict);
+  }
+
+  async function settleAtOnce(verdict: Verdict): Promise<Settled | { readonly kind: 'left' }> {
+    const found = await lookUp(verdict);
+    if (found === undefined) return { kind: 'unowned' };
+    const { attempt, verification } = found;
+    // a second word on what is concluded may take back what the first one allowed
+    if (!attempt || verification.conclusion !== undefined) return { kind: 'left' };
+    if (isFinal(verdict.status) && bringsFace(verification)) return { kind: 'left' };
+    return settleTimely(attempt, verification, verdict);
+  }
+
+  async function settleTimely(attempt: LoginAttempt, verification: Verification, verdict: Verdict): Promise<Settled> {
     if (!isFinal(verdict.status)) return changeStatus(attempt, verdict);
     if (verdict.status === 'approved' && !verdict.complete) {
       // a thin delivery says that something changed, not what was found
@@ -121,9 +148,7 @@ export function createSettlement(
     } as const;
     let step: Step | undefined;
     if (conclusion.kind === 'accepted') {
-      // a document check brings a face; so does a selfie that a reviewer had to look at
-      const bringsFace = verification.purpose !== 'login' || verification.wasHeld === true;
-      const isNews = verification.conclusion === undefined && bringsFace;
+      const isNews = verification.conclusion === undefined && bringsFace(verification);
       const sealed = isNews ? await enrolment.gather(attempt, verdict) : undefined;
       const result = { kind: 'accepted', proof: conclusion.proof, ...(sealed ? { sealed } : {}) } as const;
       step = await attempts.change(attempt.uid, (a) => advance(a, { ...base, result }, rules.attempt, clock.now()));
@@ -186,7 +211,12 @@ export function createSettlement(
     return { kind: 'unchanged' };
   }
 
-  return { settle };
+  return { settle, settleAtOnce };
+}
+
+/** A document check does; so does a selfie that a reviewer had to look at. */
+function bringsFace({ purpose, wasHeld }: Verification): boolean {
+  return purpose !== 'login' || wasHeld === true;
 }
 
 function isHeld(verification: Verification | undefined): boolean {

@@ -7,18 +7,20 @@ import type { Clock, Revoked, Revoker, Store } from '../login/ports.ts';
 import type { LogoutDelivery } from './logout.ts';
 import type { LoginInteractionResult } from './policy.ts';
 
-/** Longer than a session (14 days) and a refresh token (30) live. */
-const MEMORY_SECONDS = 40 * 86_400;
+/** Longer than a session (14 days) and then a refresh token of its last code (30) live. */
+const MEMORY_SECONDS = 45 * 86_400;
 const MOST_PROOFS = 24;
 /** Longer than an interaction lives in which a login may have been finished before. */
 const SIGNED_OUT_SECONDS = 14 * 86_400;
-/** Of one account, the latest. */
+/** Of one account, the latest: as many as a person can look through. */
 const MOST_SESSIONS = 200;
-const MOST_GRANTS = 1000;
+const PAGE = 500;
 
+/** A record of its own for each, so that noting one more costs the same however many there are. */
 interface Allowed {
-  readonly sessions: readonly string[];
-  readonly grants: readonly string[];
+  readonly sessionUid: string;
+  /** '' where a session was made and no code */
+  readonly grantId: string;
 }
 
 export interface LibrarySession {
@@ -55,7 +57,9 @@ export function createRevocation(parts: {
 }): Revocation {
   const { provider, store, logout, clock } = parts;
   const proofKey = (sessionUid: string) => `proof:${sessionUid}`;
-  const allowedKey = (verificationId: string) => `allowed:${verificationId}`;
+  /** ids of sessions and grants hold no colon */
+  const allowedKey = (proofId: string, { sessionUid, grantId }: Allowed) =>
+    `allowed:${proofId}:${sessionUid}:${grantId}`;
   const revokedKey = (verificationId: string) => `revoked:${verificationId}`;
   const signedOutKey = (accountId: string) => `signed-out:${accountId}`;
 
@@ -65,22 +69,25 @@ export function createRevocation(parts: {
     await (provider.Grant as unknown as { adapter: { destroy(id: string): Promise<void> } }).adapter.destroy(grantId);
   }
 
-  async function note(proofId: string, sessionUid: string, grantId: string | undefined): Promise<void> {
-    const none: Allowed = { sessions: [], grants: [] };
-    const isListed = ({ sessions, grants }: Allowed) =>
-      sessions.includes(sessionUid) && (grantId === undefined || grants.includes(grantId));
-    // as it is with every further client of a session and every further code of a grant
-    if (isListed((await store.get<Allowed>(allowedKey(proofId))) ?? none)) return;
-    const unlisted = await store.update<Allowed, Allowed>(allowedKey(proofId), (current = none) => {
-      if (isListed(current)) return { kind: 'keep', result: none };
-      const sessions = [...new Set([...current.sessions, sessionUid])];
-      const grants = grantId ? [...new Set([...current.grants, grantId])] : current.grants;
-      const kept = { sessions: sessions.slice(-MOST_SESSIONS), grants: grants.slice(-MOST_GRANTS) };
-      const result = { sessions: sessions.slice(0, -MOST_SESSIONS), grants: grants.slice(0, -MOST_GRANTS) };
-      return { kind: 'write', value: kept, ttlSeconds: MEMORY_SECONDS, result };
-    });
-    // what is in no list could not be taken back: sign-ins that cost nothing must not push an earlier one out of reach (T8)
-    await end(unlisted);
+  async function note(proofId: string, allowed: Allowed, options: { isNew: boolean }): Promise<void> {
+    const key = allowedKey(proofId, allowed);
+    // noted already, as with every further code of a grant
+    if (!options.isNew && (await store.get(key)) !== undefined) return;
+    await store.set(key, clock.now(), MEMORY_SECONDS);
+  }
+
+  /** What a proof allowed, a page at a time. */
+  async function* allowedBy(proofId: string): AsyncGenerator<readonly (Allowed & { readonly key: string })[]> {
+    const prefix = `allowed:${proofId}:`;
+    for (let after = ''; ; ) {
+      const keys = await store.keys(prefix, { limit: PAGE, ...(after === '' ? {} : { after }) });
+      yield keys.map((key) => {
+        const [sessionUid = '', grantId = ''] = key.slice(prefix.length).split(':');
+        return { key, sessionUid, grantId };
+      });
+      after = keys.at(-1) ?? '';
+      if (keys.length < PAGE) return;
+    }
   }
 
   /** A refusal that came while the browser was on its way from the finish to its code found nothing to revoke then. */
@@ -88,23 +95,34 @@ export function createRevocation(parts: {
     if (await store.get(revokedKey(verificationId))) await revocation.revoke(verificationId);
   }
 
-  async function endAllowed(proofId: string): Promise<Revoked> {
-    const allowed = await store.get<Allowed>(allowedKey(proofId));
-    return allowed ? end(allowed) : { sessions: 0, grants: 0 };
+  async function collectAllowed(proofId: string) {
+    const sessionUids = new Set<string>();
+    const grantIds = new Set<string>();
+    for await (const page of allowedBy(proofId)) {
+      for (const { sessionUid, grantId } of page) {
+        sessionUids.add(sessionUid);
+        if (grantId !== '') grantIds.add(grantId);
+      }
+    }
+    return { sessionUids, grantIds };
   }
 
-  async function end(allowed: Allowed): Promise<Revoked> {
-    await Promise.all(allowed.grants.map(revokeGrant));
+  async function endAllowed(proofId: string): Promise<Revoked> {
+    const { sessionUids, grantIds } = await collectAllowed(proofId);
+    await Promise.all([...grantIds].map(revokeGrant));
     let sessions = 0;
-    let grants = allowed.grants.length;
-    for (const uid of allowed.sessions) {
-      const session = (await provider.Session.findByUid(uid)) as LibrarySession | undefined;
+    let grants = grantIds.size;
+    for (const uid of sessionUids) {
+      const session = await findSession(uid);
       if (!session) continue;
       grants += await revocation.endSession(session, { everything: true });
       sessions += 1;
     }
     return { sessions, grants };
   }
+
+  const findSession = async (uid: string) =>
+    (await provider.Session.findByUid(uid)) as unknown as LibrarySession | undefined;
 
   const revocation: Revocation = {
     async track(ctx, next) {
@@ -125,7 +143,7 @@ export function createRevocation(parts: {
             ttlSeconds: MEMORY_SECONDS,
             result: undefined,
           })),
-          ...ids.map((proof) => note(proof, sessionUid, code?.grantId)),
+          ...ids.map((proof) => note(proof, { sessionUid, grantId: code?.grantId ?? '' }, { isNew: true })),
         ]);
         const [signedOutAt] = await Promise.all([
           store.get<number>(signedOutKey(oidc.session.accountId)),
@@ -138,7 +156,8 @@ export function createRevocation(parts: {
       } else if (code) {
         const proofs = (await store.get<readonly string[]>(proofKey(sessionUid))) ?? [];
         const ids = [...proofs, accountProof(oidc.session.accountId)];
-        await Promise.all(ids.map((proof) => note(proof, sessionUid, code.grantId)));
+        const allowed = { sessionUid, grantId: code.grantId ?? '' };
+        await Promise.all(ids.map((proof) => note(proof, allowed, { isNew: false })));
         await Promise.all(proofs.map(revokeIfRefused));
       }
     },
@@ -172,29 +191,35 @@ export function createRevocation(parts: {
     },
 
     async sessionsOf(accountId) {
-      const allowed = await store.get<Allowed>(allowedKey(accountProof(accountId)));
+      const notedAt = new Map<string, number>();
+      for await (const page of allowedBy(accountProof(accountId))) {
+        const times = await Promise.all(page.map(({ key }) => store.get<number>(key)));
+        for (const [index, { sessionUid }] of page.entries())
+          notedAt.set(sessionUid, Math.max(notedAt.get(sessionUid) ?? 0, times[index] ?? 0));
+      }
+      const latest = [...notedAt].sort(([, a], [, b]) => b - a).slice(0, MOST_SESSIONS);
       const found = await Promise.all(
-        (allowed?.sessions ?? []).map(async (uid) => {
-          const session = (await provider.Session.findByUid(uid)) as LibrarySession | undefined;
+        latest.map(async ([uid]) => {
+          const session = await findSession(uid);
           if (session?.accountId !== accountId) return [];
           const proofs = (await store.get<readonly string[]>(proofKey(uid))) ?? [];
           return [{ uid, clients: Object.keys(session.authorizations ?? {}), proofs }];
         }),
       );
-      return found.flat().reverse();
+      return found.flat();
     },
 
     async endSessionOf(accountId, uid) {
-      const session = (await provider.Session.findByUid(uid)) as LibrarySession | undefined;
+      const session = await findSession(uid);
       if (session?.accountId !== accountId) return false;
       await revocation.endSession(session, { everything: true });
       return true;
     },
 
     async revokeClient(accountId, clientId) {
-      const allowed = await store.get<Allowed>(allowedKey(accountProof(accountId)));
+      const { sessionUids, grantIds } = await collectAllowed(accountProof(accountId));
       let revoked = 0;
-      for (const grantId of allowed?.grants ?? []) {
+      for (const grantId of grantIds) {
         const grant = await provider.Grant.find(grantId);
         if (grant?.clientId !== clientId || grant.accountId !== accountId) continue;
         await revokeGrant(grantId);
@@ -202,8 +227,8 @@ export function createRevocation(parts: {
       }
       const client = await provider.Client.find(clientId).catch(() => undefined);
       if (!client?.backchannelLogoutUri) return revoked;
-      for (const uid of allowed?.sessions ?? []) {
-        const session = (await provider.Session.findByUid(uid)) as LibrarySession | undefined;
+      for (const uid of sessionUids) {
+        const session = await findSession(uid);
         const sid = session?.accountId === accountId ? session.authorizations?.[clientId]?.sid : undefined;
         if (sid) await logout.schedule(clientId, accountId, sid);
       }

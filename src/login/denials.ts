@@ -98,7 +98,7 @@ export function createDenials(
     },
 
     async denySignIn(accountId, uid) {
-      const signIn = (await activity.find(accountId)).signIns.find((each) => each.uid === uid);
+      const signIn = await activity.findSignIn(accountId, uid);
       if (!signIn) return false;
       await denyLogin({ accountId, uid, at: signIn.at });
       return true;

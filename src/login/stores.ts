@@ -118,10 +118,8 @@ export interface SignIn {
   readonly deniedAt?: number;
 }
 
-/** What the rules of risk and the person's own page need of the past. Sealed. */
+/** What the rules of risk need of the past. Sealed. */
 export interface Activity {
-  /** latest first */
-  readonly signIns: readonly SignIn[];
   /** epoch seconds of refused selfies, latest first */
   readonly declines: readonly number[];
   readonly last?: { readonly at: number; readonly place: Coordinates };
@@ -129,6 +127,9 @@ export interface Activity {
 
 export interface ActivityStore {
   find(accountId: string): Promise<Activity>;
+  /** @returns the latest fifty, the latest first */
+  signIns(accountId: string): Promise<readonly SignIn[]>;
+  findSignIn(accountId: string, uid: string): Promise<SignIn | undefined>;
   noteSignIn(accountId: string, signIn: SignIn, place?: Coordinates): Promise<void>;
   noteDecline(accountId: string, at: number): Promise<void>;
   noteDenial(accountId: string, uid: string, at: number): Promise<void>;

@@ -5,6 +5,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { Account } from '../core/account.ts';
 import { type Clock, FOREVER, type Sealer, type Store } from '../login/ports.ts';
 import type { AccountStore, Invitation, InvitationStore } from '../login/stores.ts';
+import { rememberOpened } from './opened.ts';
 
 /** A face that no account pins is gone after this: its enrolment came to nothing. */
 const UNPINNED_SECONDS = 7200;
@@ -26,7 +27,8 @@ export function createAccountStore(parts: { store: Store; sealer: Sealer }): Kep
   const identifierKeys = (identifier: string) =>
     sealer.keyedHashes(identifier, 'identifier').map((hash) => `identifier:${hash}`);
   const seal = (account: Account) => sealer.seal(JSON.stringify(account), accountKey(account.id));
-  const open = (id: string, sealed: string): Account => JSON.parse(sealer.openText(sealed, accountKey(id)));
+  const openRecord = rememberOpened((key, sealed): Account => JSON.parse(sealer.openText(sealed, key)));
+  const open = (id: string, sealed: string) => openRecord(accountKey(id), sealed);
 
   async function find(id: string): Promise<Account | undefined> {
     const sealed = await store.get<string>(accountKey(id));

@@ -3,6 +3,7 @@
 
 import type { Sealer, Store } from '../login/ports.ts';
 import type { DeviceStore, DeviceUse, DeviceVisit } from '../login/stores.ts';
+import { rememberOpened } from './opened.ts';
 
 const DEVICE_SECONDS = 400 * 86_400;
 const ACCOUNTS_PER_DEVICE = 8;
@@ -21,8 +22,9 @@ export function createDeviceStore(parts: { store: Store; sealer: Sealer }): Kept
   const deviceKey = (hash: string) => `known-device:${hash}`;
   const listKey = (accountId: string) => `devices-of:${accountId}`;
   const seal = (hash: string, uses: readonly DeviceUse[]) => sealer.seal(JSON.stringify(uses), deviceKey(hash));
-  const open = (hash: string, sealed: string | undefined): readonly DeviceUse[] =>
-    sealed === undefined ? [] : JSON.parse(sealer.openText(sealed, deviceKey(hash)));
+  const openRecord = rememberOpened((key, sealed): readonly DeviceUse[] => JSON.parse(sealer.openText(sealed, key)));
+  const open = (hash: string, sealed: string | undefined) =>
+    sealed === undefined ? [] : openRecord(deviceKey(hash), sealed);
 
   async function read(hash: string): Promise<readonly DeviceUse[]> {
     return open(hash, await store.get<string>(deviceKey(hash)));

@@ -28,6 +28,7 @@ export const SEALED_RECORDS: readonly SealedKind[] = [
   { prefix: 'portrait:' },
   { prefix: 'recovery:' },
   { prefix: 'shared-copy:' },
+  { prefix: 'sign-in:' },
 ];
 
 /** How far a pass over all of them is: the kind, by its place in the list, and the last key seen of it. */

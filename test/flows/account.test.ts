@@ -427,7 +427,7 @@ describe('forms', () => {
       ['devices/forget', { device: idsOf(theirs, 'devices/forget', 'device')[0] ?? '' }],
       ['passkeys/remove', { passkey: 'key-of-lea' }],
       ['consents/withdraw', { client: 'third' }],
-      ['not-me', { login: (await world.app.parts.activity.find(lea)).signIns[0]?.uid ?? '' }],
+      ['not-me', { login: (await world.app.parts.activity.signIns(lea))[0]?.uid ?? '' }],
       ['new-face/cancel', {}],
     ];
     for (const [action, fields] of tries) {
@@ -530,9 +530,7 @@ describe('its buttons', () => {
     const stolen = await signIn(thief, 'tia@example.org', 'app', OFFLINE);
     const page = await openAccount(browser);
     const id = await accountIdOf('tia@example.org');
-    const login = (await world.app.parts.activity.find(id)).signIns.find(
-      ({ browser: name }) => name === 'Safari on iOS',
-    );
+    const login = (await world.app.parts.activity.signIns(id)).find(({ browser: name }) => name === 'Safari on iOS');
     const after = await act(browser, page, 'not-me', { login: login?.uid ?? '' });
     expect(wordsOf(after)).toContain('That sign-in is ended');
     expect(wordsOf(after)).toContain('Your account is watched more closely');
@@ -543,7 +541,7 @@ describe('its buttons', () => {
     expect(await journal()).toContainEqual(expect.objectContaining({ event: 'login.denied-afterwards' }));
     // not twice, and not one's own
     const { csrf = '' } = formOf(after, 'sign-out-everywhere');
-    const own = (await world.app.parts.activity.find(id)).signIns.at(-1)?.uid ?? '';
+    const own = (await world.app.parts.activity.signIns(id)).at(-1)?.uid ?? '';
     for (const uid of [login?.uid ?? '', own]) {
       const refused = await browser.follow(await submit(browser, 'not-me', { csrf, login: uid }));
       expect(wordsOf(refused)).toContain('There was nothing to change');
@@ -555,9 +553,7 @@ describe('its buttons', () => {
     world.clock.move(MINUTE);
     await signIn(new Browser({ userAgent: PHONE_SAFARI }), 'ugo@example.org');
     const id = await accountIdOf('ugo@example.org');
-    const login = (await world.app.parts.activity.find(id)).signIns.find(
-      ({ browser: name }) => name === 'Safari on iOS',
-    );
+    const login = (await world.app.parts.activity.signIns(id)).find(({ browser: name }) => name === 'Safari on iOS');
     const page = await openAccount(browser);
     await world.app.parts.accounts.change(id, (account) =>
       account.portrait.kind === 'local'
@@ -685,7 +681,7 @@ describe('deleting', () => {
     await until('the client is told', () => told.length > before);
     const { parts } = app;
     expect(await parts.accounts.find(id)).toBeUndefined();
-    expect(await parts.activity.find(id)).toMatchObject({ signIns: [] });
+    expect(await parts.activity.signIns(id)).toEqual([]);
     expect(await parts.devices.list(id)).toEqual([]);
     expect(await parts.consents.list(id)).toEqual([]);
     expect((await phone.get(at('/account'))).url).toContain('/interaction/');

@@ -150,7 +150,7 @@ describe('a known device on a known network', () => {
     expect(await visits.ledgerLines()).toBe(lines);
     expect((await visits.journalOf(uid)).map(({ event }) => event)).toEqual(['login.skipped', 'login.finished']);
     expect(await reasonsOf({ uid }, 'login.skipped')).toEqual(['known-device-and-network']);
-    const { signIns } = await world.app.parts.activity.find(String(known.claims.sub));
+    const signIns = await world.app.parts.activity.signIns(String(known.claims.sub));
     expect(signIns[0]).toMatchObject({ uid, acr: DEVICE, reasons: ['known-device-and-network'] });
   });
 
@@ -160,7 +160,7 @@ describe('a known device on a known network', () => {
     const ends = await Promise.all([visits.press(opened), visits.press(opened)]);
     expect(ends.some((end) => isAtClient(world, end))).toBe(true);
     expect(await tells('selfie_oidc_skips_total')).toBe(skips + 1);
-    const { signIns } = await world.app.parts.activity.find(String(known.claims.sub));
+    const signIns = await world.app.parts.activity.signIns(String(known.claims.sub));
     expect(signIns.filter(({ uid }) => uid === opened.uid)).toHaveLength(1);
   });
 
@@ -669,7 +669,7 @@ describe('T17: what it costs', () => {
     expect(creates(world)).toBe(1);
     expect(await visits.ledgerLines()).toBe(1);
     expect(await tells('selfie_oidc_skips_total')).toBe(50);
-    const { signIns } = await world.app.parts.activity.find(String(known.claims.sub));
+    const signIns = await world.app.parts.activity.signIns(String(known.claims.sub));
     expect(new Set(signIns.map(({ uid }) => uid)).size).toBe(50);
     expect(await world.app.parts.devices.list(String(known.claims.sub))).toHaveLength(1);
 

@@ -65,6 +65,15 @@ async function fill(ids: readonly string[] = ['a']) {
   const visit = { at: NOW, browser: 'Firefox', prefix: '11.0.1.0/24', uid: 'u' };
   await devices.remember('device', 'a', visit);
   await activity.noteDecline('a', NOW);
+  await activity.noteSignIn('a', {
+    at: NOW,
+    uid: 'u',
+    clientId: 'app',
+    acr: 'urn:selfie-oidc:acr:selfie',
+    browser: 'Firefox',
+    address: '11.0.1.5',
+    reasons: [],
+  });
   await passkeys.add('a', { id: 'credential', name: 'Key' } as Parameters<typeof passkeys.add>[1]);
   await recovery.create('CODE-1', {
     accountId: 'a',
@@ -110,6 +119,7 @@ async function fill(ids: readonly string[] = ['a']) {
       face: face && String(await read.loadPortrait(face.ref, face.sha256)),
       device: (await createDeviceStore(theirs).find('device', 'a'))?.browser,
       declines: (await createActivityStore(theirs).find('a')).declines,
+      signIns: await createActivityStore(theirs).signIns('a'),
       passkeys: (await createPasskeyStore(theirs).list('a')).map(({ name }) => name),
       code: (await createRecoveryStore(theirs).list()).map(({ reason }) => reason),
       invitation: (await createInvitationStore(theirs).find('hash'))?.identifier,

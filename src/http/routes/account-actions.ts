@@ -15,7 +15,7 @@ import { mayDeny } from './account-view.ts';
 
 export interface AccountActionParts {
   readonly access: AccountAccess;
-  readonly activity: Pick<ActivityStore, 'find'>;
+  readonly activity: Pick<ActivityStore, 'findSignIn'>;
   readonly devices: Pick<DeviceStore, 'list' | 'drop' | 'accountsOf'>;
   readonly passkeys: Pick<PasskeyStore, 'remove'>;
   readonly consents: Pick<Consents, 'withdraw'>;
@@ -109,8 +109,7 @@ export function createAccountActions(parts: AccountActionParts) {
   };
 
   const notMe: Deed = async (_ctx, session, { login = '' }) => {
-    const { signIns } = await activity.find(session.account.id);
-    const signIn = signIns.find(({ uid }) => uid === login);
+    const signIn = await activity.findSignIn(session.account.id, login);
     if (!signIn || !mayDeny(session, signIn, clock.now())) return undefined;
     return (await denials.denySignIn(session.account.id, login)) ? 'sign-in-ended' : undefined;
   };

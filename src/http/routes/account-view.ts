@@ -19,7 +19,7 @@ const DENIABLE_SECONDS = 40 * 86_400;
 
 export interface AccountViewParts {
   readonly accounts: Pick<AccountStore, 'find'>;
-  readonly activity: Pick<ActivityStore, 'find'>;
+  readonly activity: Pick<ActivityStore, 'signIns'>;
   readonly devices: Pick<DeviceStore, 'list'>;
   readonly passkeys: Pick<PasskeyStore, 'list'>;
   readonly consents: Pick<Consents, 'list'>;
@@ -38,8 +38,8 @@ export function createAccountView(parts: AccountViewParts) {
 
   return async function viewOf(ctx: Context, session: AccountSession, told: Told): Promise<AccountView> {
     const { account, csrf } = session;
-    const [{ signIns }, sessions, known, keys, allowed] = await Promise.all([
-      activity.find(account.id),
+    const [signIns, sessions, known, keys, allowed] = await Promise.all([
+      activity.signIns(account.id),
       revocation.sessionsOf(account.id),
       devices.list(account.id),
       passkeys.list(account.id),

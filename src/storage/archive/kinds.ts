@@ -21,6 +21,7 @@ const RECORDS: Readonly<Record<string, Kind>> = {
   identifier: { name: 'identifiers', fate: 'kept' },
   portrait: { name: 'faces', fate: 'kept' },
   activity: { name: 'histories', fate: 'kept' },
+  'sign-in': { name: 'histories', fate: 'kept' },
   'pairwise-salt': { name: 'settings', fate: 'kept' },
   'hash-keys': { name: 'settings', fate: 'kept' },
   'key-history': { name: 'settings', fate: 'kept' },

@@ -31,25 +31,25 @@ beforeAll(async () => {
 test('--check tells that it is due and makes nothing; migrating says what it did, and then that nothing is to do', async () => {
   expect(await migrate('--check')).toMatchObject({
     code: 1,
-    out: `sqlite ${path}: nothing is to become schema 1\n`,
+    out: `sqlite ${path}: nothing is to become schema 2\n`,
     err: '',
   });
   expect(existsSync(path)).toBe(false);
   const done = await migrate('--json');
-  expect([done.code, done.json()]).toEqual([0, [{ storage: `sqlite ${path}`, from: 0, to: 1, result: 'migrated' }]]);
-  expect(await migrate('--check')).toMatchObject({ code: 0, out: `sqlite ${path}: schema 1, nothing to do\n` });
-  expect((await migrate('--json')).json()).toMatchObject([{ from: 1, to: 1, result: 'nothing-to-do' }]);
+  expect([done.code, done.json()]).toEqual([0, [{ storage: `sqlite ${path}`, from: 0, to: 2, result: 'migrated' }]]);
+  expect(await migrate('--check')).toMatchObject({ code: 0, out: `sqlite ${path}: schema 2, nothing to do\n` });
+  expect((await migrate('--json')).json()).toMatchObject([{ from: 2, to: 2, result: 'nothing-to-do' }]);
 });
 
 test('storage of a newer version, and storage that no other process sees, are refused with the reason', async () => {
   await migrate();
   const file = new DatabaseSync(path);
-  file.exec('PRAGMA user_version = 2');
+  file.exec('PRAGMA user_version = 3');
   const refused = await migrate();
-  file.exec('PRAGMA user_version = 1');
+  file.exec('PRAGMA user_version = 2');
   file.close();
   expect(refused).toMatchObject({ code: 1, out: '' });
-  expect(refused.err).toMatch(/^migrate: cannot open .*: the records have schema 2, this program knows 1/);
+  expect(refused.err).toMatch(/^migrate: cannot open .*: the records have schema 3, this program knows 2/);
   env = { ...env, STORAGE_URL: 'memory:' };
   expect(await migrate()).toMatchObject({ code: 1, err: expect.stringMatching(/the process of the provider alone/) });
 });

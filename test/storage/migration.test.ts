@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createClient } from '@redis/client';
 import pg from 'pg';
 import { StorageUnavailable } from '../../src/core/errors.ts';
+import { FOREVER } from '../../src/login/ports.ts';
 import { migrateBackend, openBackend } from '../../src/storage/backends.ts';
 import { movableClock } from '../contract/store.ts';
 import { describeOn } from '../support/describe-on.ts';
@@ -16,6 +17,9 @@ const clock = movableClock();
 let room: Room;
 const migrate = (options: { deadlineMs?: number } = {}) => migrateBackend(room.url, { ...options, onlyLook: false });
 const look = () => migrateBackend(room.url, { onlyLook: true });
+
+/** What this program brings records to. */
+const LATEST: Readonly<Record<Engine, number>> = { sqlite: 2, redis: 1, postgres: 1 };
 
 /** The number that stands beside the records, by the engine's own means. */
 const HOLDERS: Record<Engine, (version: number) => Promise<unknown>> = {
@@ -37,15 +41,16 @@ for (const engine of ENGINES) {
       const migrations = await Promise.all([migrate(), migrate(), migrate()]);
       // Redis has no tables to make.
       const first = engine === 'redis' ? 1 : 0;
+      const latest = LATEST[engine];
       expect(migrations.map(({ from, to }) => [from, to]).toSorted()).toEqual([
-        [first, 1],
-        [1, 1],
-        [1, 1],
+        [first, latest],
+        [latest, latest],
+        [latest, latest],
       ]);
       const backend = await openBackend(room.url, { clock });
       await backend.store.set('a', 1, 60);
       await backend.close();
-      expect(await migrate()).toMatchObject({ from: 1, to: 1 });
+      expect(await migrate()).toMatchObject({ from: latest, to: latest });
       const again = await openBackend(room.url, { clock });
       expect(await again.store.get('a')).toBe(1);
       await again.close();
@@ -57,7 +62,9 @@ for (const engine of ENGINES) {
       for (const ask of [() => openBackend(room.url, { clock }), migrate, look]) {
         const failure = await ask().catch((error: Error) => error);
         expect(failure).toBeInstanceOf(StorageUnavailable);
-        expect((failure as Error).message).toMatch(/schema 99, this program knows 1: .* newer one/);
+        expect((failure as Error).message).toMatch(
+          new RegExp(`schema 99, this program knows ${LATEST[engine]}: .* newer one`),
+        );
       }
     });
   });
@@ -67,10 +74,30 @@ describe('sqlite', () => {
   useRoom('sqlite');
 
   test('looking makes no file, and tells what is due', async () => {
-    expect(await look()).toMatchObject({ from: 0, to: 1 });
+    expect(await look()).toMatchObject({ from: 0, to: 2 });
     expect(existsSync(pathOf(room))).toBe(false);
     await migrate();
-    expect(await look()).toMatchObject({ from: 1, to: 1 });
+    expect(await look()).toMatchObject({ from: 2, to: 2 });
+  });
+
+  test('a file of the first version is brought on, and what has expired there goes all the same', async () => {
+    const old = new DatabaseSync(pathOf(room));
+    old.exec(`
+      CREATE TABLE records (key TEXT PRIMARY KEY, value TEXT NOT NULL, expires_at INTEGER NOT NULL) STRICT;
+      CREATE INDEX records_by_end ON records (expires_at);
+      CREATE TABLE jobs (
+        kind TEXT NOT NULL, id TEXT NOT NULL, due_at_ms INTEGER NOT NULL, ready_at_ms INTEGER NOT NULL,
+        attempts INTEGER NOT NULL, payload TEXT NOT NULL, PRIMARY KEY (kind, id)
+      ) STRICT;
+      CREATE INDEX jobs_by_readiness ON jobs (ready_at_ms);
+      INSERT INTO records VALUES ('gone', '1', 1), ('here', '2', ${clock.now() + 60}), ('for ever', '3', ${clock.now() + FOREVER});
+      PRAGMA user_version = 1`);
+    old.close();
+    expect(await migrate()).toMatchObject({ from: 1, to: 2 });
+    const backend = await openBackend(room.url, { clock });
+    expect(await backend.sweepExpired()).toBe(1);
+    expect(await backend.store.keys('')).toEqual(['for ever', 'here']);
+    await backend.close();
   });
 
   test('who comes while another migrates waits for it, longer than an operation may take', async () => {
@@ -78,9 +105,9 @@ describe('sqlite', () => {
     other.exec('PRAGMA journal_mode = WAL; BEGIN IMMEDIATE');
     const waiting = migrate({ deadlineMs: 20 });
     await delay(100);
-    other.exec('PRAGMA user_version = 1; COMMIT');
+    other.exec('PRAGMA user_version = 2; COMMIT');
     other.close();
-    expect(await waiting).toMatchObject({ from: 1, to: 1 });
+    expect(await waiting).toMatchObject({ from: 2, to: 2 });
   });
 });
 

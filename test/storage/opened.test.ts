@@ -21,7 +21,9 @@ describe('a remembered opening', () => {
     opened = [];
     jest.useFakeTimers();
   });
-  afterEach(() => jest.useRealTimers());
+  afterEach(() => {
+    jest.useRealTimers();
+  });
 
   test('the same text under the same key is opened once', () => {
     const read = open();

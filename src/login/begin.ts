@@ -1,6 +1,7 @@
 // Begin: who is claimed, what must be proven, and one verification opened for it. Whoever is here already goes on where the attempt
 // stands: back to the camera, to the finish, or to another try within what was fixed at the start.
 
+import type { Account } from '../core/account.ts';
 import { advance } from '../core/advance.ts';
 import {
   currentVerification,
@@ -44,8 +45,8 @@ export interface BeginInput {
   readonly request: LoginRequest;
   /** what was typed; undefined when the page knew who it is */
   readonly typed?: string;
-  /** who the page showed: from id_token_hint, session or device cookie */
-  readonly knownAccountId?: string;
+  /** who the page showed: from id_token_hint, session or device cookie; as read with this request */
+  readonly known?: Account;
   readonly consentVersion?: string;
   readonly invitation?: string;
   /** `other-way`: no selfie is opened, the person chooses how to go on; `re-enrol`: a document check in the place of the selfie */

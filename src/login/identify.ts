@@ -104,7 +104,7 @@ export function createIdentification(parts: JourneyParts & { limiter: Limiter; r
       if (!(await input.request.allowsAccount(account?.id ?? ''))) return notTheOneAskedFor(input);
       return { kind: 'person', account, identifier: reading.identifier };
     }
-    const account = input.knownAccountId ? await accounts.find(input.knownAccountId) : undefined;
+    const account = input.known;
     if (!account) return { kind: 'fault', field: 'identifier', message: 'Type your user name or e-mail address.' };
     if (!(await input.request.allowsAccount(account.id))) return notTheOneAskedFor(input);
     return { kind: 'person', account, identifier: account.identifier };

@@ -57,8 +57,9 @@ export function createRiskView(
     knownUse,
 
     async assess({ account, device, origin, clientId, scopes, captures }) {
-      const use = account && (await knownUse(account.id, device));
-      const past = account ? await activity.find(account.id) : undefined;
+      const [use, past] = account
+        ? await Promise.all([knownUse(account.id, device), activity.find(account.id)])
+        : [undefined, undefined];
       const { place: here, anonymising } = networks.look(origin.address);
       const signals: RiskSignals = {
         now: clock.now(),

@@ -5,6 +5,7 @@ import { decodeJwt } from 'jose';
 import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
 import type { Client, InteractionResults } from 'oidc-provider';
+import type { Account } from '../core/account.ts';
 import { CLAIMS_BY_SCOPE } from '../core/claims.ts';
 import { readIdentifier } from '../core/identifier.ts';
 import { type Requirement, requirementFor, sessionMeets } from '../core/requirement.ts';
@@ -47,7 +48,7 @@ export interface OpenInteraction {
 
 /** Who the page may show without asking. */
 export type KnownPerson =
-  | { readonly kind: 'fixed' | 'remembered'; readonly accountId: string; readonly identifier: string }
+  | { readonly kind: 'fixed' | 'remembered'; readonly account: Account }
   /** the request names somebody who has no account here */
   | { readonly kind: 'nobody-known' }
   | { readonly kind: 'ask'; readonly hint: string };
@@ -170,7 +171,7 @@ export function createInteractions(parts: {
         const candidates = interaction.client.subjectType === 'pairwise' ? remembered : [named[0] ?? '', ...remembered];
         for (const id of candidates) {
           const account = (await allows(interaction, id)) ? await accounts.find(id) : undefined;
-          if (account) return { kind: 'fixed', accountId: account.id, identifier: account.identifier };
+          if (account) return { kind: 'fixed', account };
         }
         return interaction.client.subjectType === 'pairwise' ? { kind: 'ask', hint } : { kind: 'nobody-known' };
       }
@@ -178,9 +179,7 @@ export function createInteractions(parts: {
       for (const id of remembered) {
         const account = await accounts.find(id);
         // a hint of somebody else is worth more than our memory
-        if (account && (hint === '' || hinted === account.identifier)) {
-          return { kind: 'remembered', accountId: account.id, identifier: account.identifier };
-        }
+        if (account && (hint === '' || hinted === account.identifier)) return { kind: 'remembered', account };
       }
       return { kind: 'ask', hint };
     },

@@ -6,6 +6,9 @@ import type { DeviceStore, DeviceUse, DeviceVisit } from '../login/stores.ts';
 import { rememberOpened } from './opened.ts';
 
 const DEVICE_SECONDS = 400 * 86_400;
+/** A list that says what it should is written again once in each such time, and outlives what it names by as much. */
+const LIST_RENEWED_SECONDS = 30 * 86_400;
+const LIST_SECONDS = DEVICE_SECONDS + LIST_RENEWED_SECONDS;
 const ACCOUNTS_PER_DEVICE = 8;
 const NETWORKS_PER_DEVICE = 20;
 const DEVICES_PER_ACCOUNT = 50;
@@ -50,7 +53,7 @@ export function createDeviceStore(parts: { store: Store; sealer: Sealer }): Kept
       if (all === hashes) return { kind: 'keep', result: [] };
       if (all.length === 0) return { kind: 'remove', result: [] };
       const value = all.slice(0, DEVICES_PER_ACCOUNT);
-      return { kind: 'write', value, ttlSeconds: DEVICE_SECONDS, result: all.slice(DEVICES_PER_ACCOUNT) };
+      return { kind: 'write', value, ttlSeconds: LIST_SECONDS, result: all.slice(DEVICES_PER_ACCOUNT) };
     });
   }
 
@@ -76,18 +79,21 @@ export function createDeviceStore(parts: { store: Store; sealer: Sealer }): Kept
 
     async remember(hash, accountId, visit, from) {
       const earlier = from === undefined ? [] : await read(from);
+      let isListRenewed = false;
       await change(hash, (uses) => {
         const known = [...uses, ...earlier.filter((each) => !uses.some((use) => use.accountId === each.accountId))];
         const before = known.find((use) => use.accountId === accountId);
+        isListRenewed = before !== undefined && renewalOf(before.lastUsedAt) === renewalOf(visit.at);
         const others = known.filter((use) => use.accountId !== accountId);
         return [visited(accountId, before, visit), ...others].slice(0, ACCOUNTS_PER_DEVICE);
       });
       for (const id of new Set([accountId, ...earlier.map((use) => use.accountId)])) {
-        // written also where nothing changes: the list must not end before what it names
-        const unlisted = await changeList(id, (hashes) => [
-          hash,
-          ...hashes.filter((each) => each !== hash && each !== from),
-        ]);
+        // once in a while written also where nothing changes: the list must not end before what it names
+        const unlisted = await changeList(id, (hashes) =>
+          isListRenewed && from === undefined && hashes[0] === hash
+            ? hashes
+            : [hash, ...hashes.filter((each) => each !== hash && each !== from)],
+        );
         // known and in no list, it could not be taken back with the rest
         for (const each of unlisted) await takeOff(each, id);
       }
@@ -123,6 +129,8 @@ export function createDeviceStore(parts: { store: Store; sealer: Sealer }): Kept
   };
   return devices;
 }
+
+const renewalOf = (at: number) => Math.floor(at / LIST_RENEWED_SECONDS);
 
 /** Pure, as the store may run it twice. */
 function visited(accountId: string, before: DeviceUse | undefined, visit: DeviceVisit): DeviceUse {

@@ -151,7 +151,10 @@ describe('a known device on a known network', () => {
     expect((await visits.journalOf(uid)).map(({ event }) => event)).toEqual(['login.skipped', 'login.finished']);
     expect(await reasonsOf({ uid }, 'login.skipped')).toEqual(['known-device-and-network']);
     const signIns = await world.app.parts.activity.signIns(String(known.claims.sub));
-    expect(signIns[0]).toMatchObject({ uid, acr: DEVICE, reasons: ['known-device-and-network'] });
+    expect(signIns.find((each) => each.uid === uid)).toMatchObject({
+      acr: DEVICE,
+      reasons: ['known-device-and-network'],
+    });
   });
 
   test('two presses of the button are one sign-in', async () => {

@@ -244,6 +244,31 @@ describe.each(LOCAL_ENGINES)('%s', (engine) => {
     expect(await hashesOf('a')).toEqual([]);
   });
 
+  test('the list of a device that is used every week is not written each time, and never ends before the device', async () => {
+    await devices.remember('d', 'a', visit());
+    const listKeys = { written: 0 };
+    const counted: Store = {
+      ...store,
+      update: (key, change) =>
+        store.update(key, (current) => {
+          const changed = change(current as never);
+          if (key === 'devices-of:a' && changed.kind === 'write') listKeys.written += 1;
+          return changed;
+        }),
+    };
+    const watched = createDeviceStore({ store: counted, sealer: createSealer(KEYS) });
+    for (let week = 0; week < 80; week += 1) {
+      now += 7 * DAY;
+      await watched.remember('d', 'a', visit());
+      expect(await hashesOf('a')).toEqual(['d']);
+    }
+    expect(listKeys.written).toBeGreaterThanOrEqual(18);
+    expect(listKeys.written).toBeLessThanOrEqual(20);
+    now += 399 * DAY;
+    expect(await devices.accountsOf('d')).toEqual(['a']);
+    expect(await hashesOf('a')).toEqual(['d']);
+  });
+
   test('T18: neither account nor network nor browser can be read where it lies', async () => {
     await devices.remember('d', 'account-of-somebody', visit());
     const lying = JSON.stringify(await store.get('known-device:d'));

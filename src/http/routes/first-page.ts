@@ -80,7 +80,7 @@ export function createFirstPage(
     },
   ): Promise<void> {
     const known = await interactions.knownPerson(ctx, interaction, await deviceAccounts(ctx));
-    const requirement = await interactions.requirement(interaction, accountOf(known));
+    const requirement = await interactions.requirement(interaction, accountIdOf(known));
     if (requirement.kind === 'unmet')
       return refuse(ctx, interaction, 'unmet_authentication_requirements', 'the requested strength cannot be had here');
     if (known.kind === 'nobody-known')
@@ -89,9 +89,9 @@ export function createFirstPage(
       known.kind === 'remembered' && (options.isSwitching || options.typed !== undefined) ? undefined : known;
     const identifier: Pages['begin']['identifier'] =
       shown && shown.kind !== 'ask'
-        ? { kind: shown.kind, value: shown.identifier }
+        ? { kind: shown.kind, value: shown.account.identifier }
         : { kind: 'typed', value: options.typed ?? (known.kind === 'ask' ? known.hint : '') };
-    const account = shown && shown.kind !== 'ask' ? await parts.accounts.find(shown.accountId) : undefined;
+    const account = shown && shown.kind !== 'ask' ? shown.account : undefined;
     const origin = originOf(ctx);
     const method = await methodFor(ctx, interaction, requirement, account, origin);
     reply.page(ctx, options.status ?? 200, 'begin', {
@@ -100,7 +100,7 @@ export function createFirstPage(
       origin: viewOfOrigin(origin),
       identifier,
       askConsent: !account?.consent && method !== 'none',
-      ...(shown && shown.kind !== 'ask' ? { shownPerson: shownPerson(shown.accountId) } : {}),
+      ...(account ? { shownPerson: shownPerson(account.id) } : {}),
       ...(rules.enrolment === 'invite' && identifier.kind === 'typed'
         ? { invitation: { value: options.invitation ?? cookies.invitation(ctx) ?? '' } }
         : {}),
@@ -113,7 +113,7 @@ export function createFirstPage(
     });
   }
 
-  const accountOf = (known: KnownPerson) => ('accountId' in known ? known.accountId : undefined);
+  const accountIdOf = (known: KnownPerson) => ('account' in known ? known.account.id : undefined);
 
   /** What the button will lead to, for this person in this browser, as far as can be said before it is pressed. */
   async function methodFor(
@@ -154,11 +154,12 @@ export function createFirstPage(
     if (!fields) return;
     if (fields.switch_account !== undefined) return reply.onTo(ctx, `/interaction/${uid}?switch=1`);
     const known = await interactions.knownPerson(ctx, interaction, await deviceAccounts(ctx));
-    const requirement = await interactions.requirement(interaction, accountOf(known));
+    const requirement = await interactions.requirement(interaction, accountIdOf(known));
     if (interaction.kind !== 'login' || requirement.kind === 'unmet') return reply.onTo(ctx, `/interaction/${uid}`);
     if (known.kind === 'nobody-known') return reply.onTo(ctx, `/interaction/${uid}`);
     // the page showed one person, and another would be begun for: show again who it is (invariant 6)
-    const isShown = known.kind === 'ask' || fields.identifier !== undefined || wasShown(known.accountId, fields.person);
+    const isShown =
+      known.kind === 'ask' || fields.identifier !== undefined || wasShown(known.account.id, fields.person);
     if (fields.person !== undefined && !isShown) return reply.onTo(ctx, `/interaction/${uid}`);
     // a fixed person cannot be typed over (invariant 6)
     const typed = known.kind === 'fixed' ? undefined : fields.identifier;
@@ -166,7 +167,7 @@ export function createFirstPage(
     const outcome = await journey.begin({
       ...inputOf(ctx, interactions.loginRequest(interaction, requirement)),
       ...(typed === undefined ? {} : { typed }),
-      ...(known.kind === 'ask' ? {} : { knownAccountId: known.accountId }),
+      ...(known.kind === 'ask' ? {} : { known: known.account }),
       ...(fields.biometric_consent ? { consentVersion: CONSENT.version } : {}),
       ...(invitation ? { invitation } : {}),
       ...wishOf(fields),

@@ -3,9 +3,9 @@
 // about, so that the chain holds across processes and a crash.
 //
 // One `update` of the head record appends: the new lines and the head's hash are written as one step, so no line is ever
-// announced and then lost. Lines move from the head to records of their own (`journal:<n>`) afterwards, outside the login
-// path; until the next append trims them there, both places say the same. Appends of one process wait for each other and
-// share one update, so that a busy hour is no fight over one record.
+// announced and then lost. Eight at a time, lines move from the head to a record of their own (`journal:<number of the first>`)
+// afterwards, outside the login path; until the next append trims them there, both places say the same. Appends of one process
+// wait for each other and share one update, so that a busy hour is no fight over one record.
 //
 // What a chain cannot show: that its last lines were cut off together with the head, or all of it written anew. Whoever
 // needs that keeps the newest hash elsewhere (`journal --json | tail -1`).
@@ -52,7 +52,9 @@ interface Head {
 
 const HEAD_KEY = 'journal:head';
 const EMPTY: Head = { count: 0, hash: '0'.repeat(64), tail: [] };
-const READ_AHEAD = 64;
+/** Lines of one record: from the one after a multiple of this to the next multiple. */
+const BLOCK = 8;
+const BLOCKS_AT_ONCE = 8;
 /** With so many lines unmoved the store takes updates but no writes: appending waits, or the head grows for ever. */
 const TAIL_LIMIT = 128;
 
@@ -77,11 +79,16 @@ export function createJournal(options: { readonly store: Store; readonly clock: 
       waiting = [];
       try {
         const trimTo = movedTo;
-        const head = await store.update<Head, Head>(HEAD_KEY, (current) => {
-          const value = append(current ?? EMPTY, batch, trimTo);
-          return { kind: 'write', value, ttlSeconds: FOREVER, result: value };
-        });
-        if (head.count < movedTo) movedTo = 0;
+        const { head, isOther } = await store.update<Head, { head: Head; isOther: boolean }>(
+          HEAD_KEY,
+          (current = EMPTY) => {
+            const value = append(current, batch, trimTo);
+            const result = { head: value, isOther: current.count < trimTo };
+            return { kind: 'write', value, ttlSeconds: FOREVER, result };
+          },
+        );
+        // a backup was put back: nothing of this chain is known to be moved
+        if (isOther) movedTo = 0;
         const moved = move(head);
         if (head.tail.length > TAIL_LIMIT) await moved;
         for (const { resolve } of batch) resolve();
@@ -92,14 +99,23 @@ export function createJournal(options: { readonly store: Store; readonly clock: 
     appending = undefined;
   }
 
-  /** Copies the head's lines to their own records. Safe to repeat and to do in two processes: same number, same line. */
+  /** Copies what is whole of the head's blocks to their records. Safe to repeat and to do in two processes: same number, same lines. */
   function move(head: Head): Promise<void> {
+    const end = head.count - (head.count % BLOCK);
+    if (end <= movedTo) return moving ?? Promise.resolve();
     const work = (moving ?? Promise.resolve()).then(async () => {
       const first = head.count - head.tail.length + 1;
+      const unmoved = Math.max(first, movedTo + 1);
+      const writes: Promise<void>[] = [];
+      for (let start = startOfBlock(unmoved); start < end; start += BLOCK) {
+        const lines = head.tail.slice(Math.max(0, start - first), start - first + BLOCK);
+        // the earlier lines of a block that an older program has begun lie in a record each, and so do the others then
+        if (start < first) writes.push(...lines.map((line, index) => store.set(keyOf(first + index), line, FOREVER)));
+        else writes.push(store.set(keyOf(start), lines, FOREVER));
+      }
       try {
-        const unmoved = [...head.tail.entries()].filter(([index]) => first + index > movedTo);
-        await Promise.all(unmoved.map(([index, line]) => store.set(lineKey(first + index), line, FOREVER)));
-        movedTo = Math.max(movedTo, head.count);
+        await Promise.all(writes);
+        movedTo = Math.max(movedTo, end);
       } catch {
         // they stay in the head, which is as durable; the next append tries again
       }
@@ -142,7 +158,7 @@ export function createJournal(options: { readonly store: Store; readonly clock: 
 /** Pure, as the store may run it twice. */
 function append(head: Head, batch: readonly Waiting[], trimTo: number): Head {
   const first = head.count - head.tail.length + 1;
-  // a count below what was moved is another chain (a backup was put back): nothing of it is known to be moved
+  // a count below what was moved is another chain
   const tail = head.tail.slice(trimTo > head.count ? 0 : Math.max(0, trimTo - first + 1));
   let { hash } = head;
   for (const { entry } of batch) {
@@ -161,8 +177,22 @@ function hashOf(line: object): string {
   return createHash('sha256').update(canonicalJson(line)).digest('hex');
 }
 
-function lineKey(number: number): string {
+/** @param number of the first line of a block, or of a line that has a record to itself */
+function keyOf(number: number): string {
   return `journal:${number}`;
+}
+
+function startOfBlock(number: number): number {
+  return number - ((number - 1) % BLOCK);
+}
+
+async function readBlock(store: Store, start: number): Promise<readonly (JournalLine | undefined)[]> {
+  const stored = await store.get<JournalLine | readonly JournalLine[]>(keyOf(start));
+  if (stored === undefined) return [];
+  if ('length' in stored) return stored;
+  // as an older program kept them
+  const others = Array.from({ length: BLOCK - 1 }, (_, index) => store.get<JournalLine>(keyOf(start + 1 + index)));
+  return [stored, ...(await Promise.all(others))];
 }
 
 interface Numbered {
@@ -176,15 +206,13 @@ interface Numbered {
 async function* numbered(store: Store): AsyncGenerator<Numbered> {
   const head = (await store.get<Head>(HEAD_KEY)) ?? EMPTY;
   const firstInTail = head.count - head.tail.length + 1;
-  for (let from = 1; from <= head.count; from += READ_AHEAD) {
-    const numbers = Array.from({ length: Math.min(READ_AHEAD, head.count - from + 1) }, (_, index) => from + index);
-    const lines = await Promise.all(
-      numbers.map((number) =>
-        number >= firstInTail ? head.tail[number - firstInTail] : store.get<JournalLine>(lineKey(number)),
-      ),
-    );
-    for (const [index, line] of lines.entries()) {
-      const number = from + index;
+  for (let from = 1; from <= head.count; from += BLOCK * BLOCKS_AT_ONCE) {
+    const starts = Array.from({ length: BLOCKS_AT_ONCE }, (_, index) => from + index * BLOCK);
+    const blocks = await Promise.all(starts.map((start) => (start < firstInTail ? readBlock(store, start) : [])));
+    for (let number = from; number <= Math.min(head.count, from + BLOCK * BLOCKS_AT_ONCE - 1); number += 1) {
+      const index = number - from;
+      const stored = blocks[Math.floor(index / BLOCK)]?.[index % BLOCK];
+      const line = number >= firstInTail ? head.tail[number - firstInTail] : stored;
       yield { number, line, ...(number === head.count ? { headHash: head.hash } : {}) };
     }
   }

@@ -63,6 +63,9 @@ export interface Finishing {
   finish(input: FinishInput): Promise<FinishOutcome>;
 }
 
+/** Writes down by what the face was tied to this browser; once, with the line of the end where it comes to that. */
+type TellBinding = () => Promise<void>;
+
 export function createFinishing(
   parts: JourneyParts & {
     ending: Ending;
@@ -100,13 +103,21 @@ export function createFinishing(
     const binding = attempt.proofs.length > 0 ? bindingOf(attempt, rules) : undefined;
     if (binding?.kind === 'refused') await discard(attempt, binding.reasons);
     if (binding && binding.kind !== 'bound') return { kind: 'not-yet' };
-    const bound = binding && { event: 'login.bound', attempt: attempt.uid, by: binding.by };
-    const [outcome] = await Promise.all([finishHere(attempt, input), bound && journal.record(bound)]);
+    let told: Promise<void> | undefined;
+    const tellBinding: TellBinding = async () => {
+      if (binding) await (told ??= journal.record({ event: 'login.bound', attempt: attempt.uid, by: binding.by }));
+    };
+    const outcome = await finishHere(attempt, input, tellBinding);
+    await tellBinding();
     return outcome;
   }
 
   /** In the browser that began, and with a face, if there is one, of whoever holds it. */
-  async function finishHere(attempt: LoginAttempt, input: FinishInput): Promise<FinishOutcome> {
+  async function finishHere(
+    attempt: LoginAttempt,
+    input: FinishInput,
+    tellBinding: TellBinding,
+  ): Promise<FinishOutcome> {
     const isBySelfie = attempt.proofs.length > 0;
     const arrived = await arrive(attempt);
     if (!arrived) {
@@ -129,7 +140,7 @@ export function createFinishing(
     if (!strength || !isEnough(strength.acr, required)) return owesKey ? { kind: 'key' } : { kind: 'not-yet' };
     // the client would like a key without insisting, and the person has one: asked for, unless they go on without
     if (owesKey && !input.withoutKey) return { kind: 'key' };
-    return spend(arrived.attempt, arrived.account, strength, input);
+    return spend(arrived.attempt, arrived.account, strength, input, tellBinding);
   }
 
   /** The accepted face is not that of whoever holds this browser. */
@@ -277,6 +288,7 @@ export function createFinishing(
     account: Account,
     strength: Strength,
     input: FinishInput,
+    tellBinding: TellBinding,
   ): Promise<FinishOutcome> {
     // the library does not look at the hint again: a hint of one person and a selfie of another gives no code
     if (!(await input.request.allowsAccount(account.id))) {
@@ -314,6 +326,7 @@ export function createFinishing(
       ending.cleanUp(step.attempt),
       jobs.cancel(LAPSE, attempt.uid),
       noteSignIn(account, step.attempt, strength),
+      tellBinding(),
       journal.record({
         event: 'login.finished',
         attempt: attempt.uid,

@@ -132,7 +132,8 @@ export function createJournal(options: { readonly store: Store; readonly clock: 
     record(entry) {
       return new Promise<void>((resolve, reject) => {
         waiting.push({ entry: { ...entry, at: clock.now() }, resolve, reject });
-        appending ??= appendWaiting();
+        // what is told in one turn is one update
+        appending ??= Promise.resolve().then(appendWaiting);
       });
     },
     entries,

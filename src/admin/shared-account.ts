@@ -48,7 +48,7 @@ export async function makeSharedAccount(
   const { accounts, attempts, store, sealer, journal, clock } = parts;
   const { verificationId, subject, identifier, accountId } = copy;
   // whoever owns it hears of late verdicts; nobody else ever can
-  if (!(await attempts.own(verificationId, `${IMPORTED}${accountId}`))) return 'owned';
+  if (!(await attempts.own(verificationId, `${IMPORTED}${accountId}`)).isOurs) return 'owned';
   await keepAllowance(store, verificationId, { accountId, acceptedAt: proof.authTime, purpose: 'enrol' });
   const again = await accounts.find(accountId);
   const portrait = again?.portrait ?? (await fetchFace(parts, verdict));

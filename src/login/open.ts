@@ -174,9 +174,8 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
       return explain(error, attempt);
     }
     const repeated = attempt.verifications.some((each) => each.id === opened.verificationId);
-    const earlier = await attempts.ownerOf(opened.verificationId);
-    const owned = !repeated && (await attempts.own(opened.verificationId, attempt.uid));
-    if (!owned || opened.status !== 'not-started') return burn(attempt, opened.verificationId, earlier);
+    const owned = repeated ? { isOurs: false } : await attempts.own(opened.verificationId, attempt.uid);
+    if (!owned.isOurs || opened.status !== 'not-started') return burn(attempt, opened.verificationId, owned.taken);
     return { begin: await record(attempt, opened, { workflowId, claim, returnToken, phone }), refund: false };
   }
 
@@ -213,10 +212,8 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
       return (await explain(error, attempt)).begin;
     }
     if (opened.verificationId !== current.id) {
-      const earlier = await attempts.ownerOf(opened.verificationId);
-      if (!(await attempts.own(opened.verificationId, attempt.uid))) {
-        return (await burn(attempt, opened.verificationId, earlier)).begin;
-      }
+      const owned = await attempts.own(opened.verificationId, attempt.uid);
+      if (!owned.isOurs) return (await burn(attempt, opened.verificationId, owned.taken)).begin;
       // the vendor has begun another one: this try is over, and that one is opened as any other, with its claim and its limits
       const result = { kind: 'refused', status: 'expired', failed: [] } as const;
       const event = {
@@ -255,7 +252,7 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
   /** An id that somebody else ever had, or that was begun before: its verdict never counts (T1). Whoever had it may start again. */
   async function burn(attempt: LoginAttempt, verificationId: string, owner: string | undefined) {
     await attempts.own(verificationId, `burnt by ${attempt.uid}`);
-    if (owner !== undefined && owner !== attempt.uid) {
+    if (owner !== undefined) {
       const result = { kind: 'refused', status: 'expired', failed: ['verification-id'] } as const;
       const event = { kind: 'concluded', verificationId, decidedAt: clock.now(), captures: [], result } as const;
       const step = await attempts.change(owner, (a) => advance(a, event, rules.attempt, clock.now()));

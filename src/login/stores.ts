@@ -7,6 +7,12 @@ import type { Claim, Contest } from '../core/claim.ts';
 import type { Coordinates } from '../core/risk.ts';
 import type { VerificationStatus } from '../core/verdict-types.ts';
 
+export interface Ownership {
+  readonly isOurs: boolean;
+  /** whose it was until now, where that is somebody else */
+  readonly taken?: string;
+}
+
 export interface AttemptStore {
   find(uid: string): Promise<LoginAttempt | undefined>;
   /** @returns false when the interaction has an attempt already */
@@ -17,8 +23,8 @@ export interface AttemptStore {
   claim(key: string, challenger: Claim, contestedAfterSeconds: number): Promise<Contest>;
   /** Gives a claim back, if it is still this attempt's: to nobody, or to whom it was taken from. */
   release(key: string, uid: string, backTo?: Claim): Promise<void>;
-  /** Makes an attempt the one owner of a verification, for ever. @returns whether it is; a foreign id is burnt by asking */
-  own(verificationId: string, uid: string): Promise<boolean>;
+  /** Makes an attempt the one owner of a verification, for ever; a foreign id is burnt by asking. */
+  own(verificationId: string, uid: string): Promise<Ownership>;
   /** The attempt whose verdict this is; undefined when nobody's, or when it ever had two owners (T1). */
   ownerOf(verificationId: string): Promise<string | undefined>;
   /** What waits for a person at the vendor: for `attempts --held`. */

@@ -4,7 +4,7 @@
 import type { LoginAttempt, Step } from '../core/attempt.ts';
 import { type Claim, type Contest, contest } from '../core/claim.ts';
 import { type Change, type Clock, FOREVER, type Store } from '../login/ports.ts';
-import type { AttemptStore, HeldReview } from '../login/stores.ts';
+import type { AttemptStore, HeldReview, Ownership } from '../login/stores.ts';
 
 /** How long an attempt that is over can still be told apart from one that never was (410, not 403). */
 const AFTERLIFE_SECONDS = 86_400;
@@ -52,10 +52,12 @@ export function createAttemptStore(parts: { store: Store; clock: Clock }): Attem
       }),
 
     own: (verificationId, uid) =>
-      store.update<Owner, boolean>(ownerKey(verificationId), (owner) => {
-        if (!owner) return { kind: 'write', value: { uid }, ttlSeconds: FOREVER, result: true };
-        if (owner.uid === uid) return { kind: 'keep', result: !owner.burnt };
-        return { kind: 'write', value: { ...owner, burnt: true }, ttlSeconds: FOREVER, result: false };
+      store.update<Owner, Ownership>(ownerKey(verificationId), (owner) => {
+        if (!owner) return { kind: 'write', value: { uid }, ttlSeconds: FOREVER, result: { isOurs: true } };
+        if (owner.uid === uid) return { kind: 'keep', result: { isOurs: !owner.burnt } };
+        if (owner.burnt) return { kind: 'keep', result: { isOurs: false } };
+        const result = { isOurs: false, taken: owner.uid };
+        return { kind: 'write', value: { ...owner, burnt: true }, ttlSeconds: FOREVER, result };
       }),
 
     async ownerOf(verificationId) {

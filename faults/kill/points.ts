@@ -117,7 +117,7 @@ export const KILL_POINTS: readonly KillPoint[] = [
   },
   {
     name: 'verdict spent, what follows half done',
-    moment: write('update', 'activity:', 'before'),
+    moment: write('set', 'sign-in:', 'before'),
     by: 'known',
     keeps: true,
   },

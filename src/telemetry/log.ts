@@ -51,7 +51,8 @@ export function createLogger(options: {
   const write = (level: 'debug' | 'info' | 'warn' | 'error') => (fields: object, message: string) => {
     if (!lines.isLevelEnabled(level)) return;
     const request_id = requests.getStore();
-    lines[level]({ ...(request_id === undefined ? {} : { request_id }), ...redactFields(fields) }, redactText(message));
+    const redacted = redactFields(fields);
+    lines[level](request_id === undefined ? redacted : { request_id, ...redacted }, redactText(message));
   };
 
   return {

@@ -23,6 +23,9 @@ const namesSecret = remembered((name: string): boolean => {
 /** Segments after which the rest of a path is a bearer secret: return token, phone hand-off, invitation, links of mails, receipts. */
 const TOKEN_FOLLOWS = new Set(['return', 'phone', 'invite', 'link', 'not-me', 'deleted']);
 
+/** A path without any of these in it hides nothing: most have none. */
+const MAY_HIDE = new RegExp(`%|[^ -~]|${[...TOKEN_FOLLOWS].join('|')}`, 'i');
+
 const MAX_DEPTH = 6;
 const MAX_TEXT = 2000;
 const MAX_ITEMS = 50;
@@ -32,7 +35,10 @@ const MAX_ITEMS = 50;
  * Also for paths no route knows: percent-encoded names and doubled slashes hide nothing.
  */
 export function redactPath(path: string): string {
-  const bare = path.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '');
+  const local = path.startsWith('/') ? path : path.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '');
+  const end = local.search(/[?#]/);
+  const bare = end === -1 ? local : local.slice(0, end);
+  if (!MAY_HIDE.test(bare)) return bare.slice(0, 256) || '/';
   const segments = bare.split('/');
   const marker = segments.findIndex((segment) => TOKEN_FOLLOWS.has(decoded(segment)));
   const hidden = marker !== -1 && segments.slice(marker + 1).some((segment) => segment !== '');
@@ -74,13 +80,14 @@ function originOf(url: string): string {
 
 /** Fields fit for a log line: plain JSON values, secrets by name replaced, texts redacted, errors reduced. */
 export function redactFields(fields: object): Record<string, unknown> {
-  return redactObject(fields instanceof Error ? { err: fields } : fields, 0, new Set());
+  return redactObject(fields instanceof Error ? { err: fields } : fields, 0, []);
 }
 
-function redactObject(value: object, depth: number, above: Set<object>): Record<string, unknown> {
-  const within = new Set(above).add(value);
+function redactObject(value: object, depth: number, above: readonly object[]): Record<string, unknown> {
+  const within = [...above, value];
   const kept: Record<string, unknown> = {};
-  for (const [name, item] of Object.entries(value)) {
+  for (const name of Object.keys(value)) {
+    const item: unknown = (value as Record<string, unknown>)[name];
     if (item === undefined || typeof item === 'function' || typeof item === 'symbol') continue;
     if (name === 'path' || name === 'url') kept[name] = typeof item === 'string' ? redactPath(item) : REDACTED;
     else if (namesSecret(name)) kept[name] = REDACTED;
@@ -89,7 +96,7 @@ function redactObject(value: object, depth: number, above: Set<object>): Record<
   return kept;
 }
 
-function redactValue(value: unknown, depth: number, above: Set<object>): unknown {
+function redactValue(value: unknown, depth: number, above: readonly object[]): unknown {
   if (typeof value === 'string') return redactText(value);
   if (typeof value === 'bigint') return String(value);
   if (typeof value !== 'object' || value === null) return value;
@@ -97,9 +104,9 @@ function redactValue(value: unknown, depth: number, above: Set<object>): unknown
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
   // a picture or a body
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`;
-  if (above.has(value) || depth > MAX_DEPTH) return '[…]';
+  if (above.includes(value) || depth > MAX_DEPTH) return '[…]';
   if (!Array.isArray(value)) return redactObject(value, depth, above);
-  const within = new Set(above).add(value);
+  const within = [...above, value];
   return value.slice(0, MAX_ITEMS).map((item) => redactValue(item, depth + 1, within));
 }
 

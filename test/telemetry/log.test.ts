@@ -24,6 +24,8 @@ describe('redactPath', () => {
     ['/interaction/u1/waiting', '/interaction/u1/waiting'],
     ['/auth?client_id=a&login_hint=anna', '/auth'],
     ['/auth#fragment', '/auth'],
+    ['/returned/x', '/returned/x'],
+    ['/me?return/s3cret', '/me'],
     ['/%E0%A4%A', '/%E0%A4%A'],
     ['', '/'],
     ['?x', '/'],

@@ -20,7 +20,7 @@ export function accessLog(options: AccessLogOptions): Middleware {
   const elapsedMs = options.elapsedMs ?? (() => performance.now());
   const quiet = new Set(options.quiet ?? ['/livez', '/readyz', '/metrics']);
 
-  return async function accessLogMiddleware(ctx, next) {
+  return function accessLogMiddleware(ctx, next) {
     const startedMs = elapsedMs();
     const { method } = ctx;
     const path = options.redactPath(ctx.req.url ?? '');
@@ -38,6 +38,6 @@ export function accessLog(options: AccessLogOptions): Middleware {
       if (quiet.has(path)) options.logger.debug(line, 'request');
       else options.logger.info(line, 'request');
     });
-    await next();
+    return next();
   };
 }

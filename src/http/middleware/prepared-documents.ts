@@ -1,10 +1,10 @@
 // Documents that stay the same as long as clients and keys do, discovery and the key set, are made by the library once and answered from
 // memory: clients and caches ask for them more often than anybody signs in.
 
-import type { Middleware } from 'koa';
+import type { Context, Middleware, Next } from 'koa';
 
 interface Prepared {
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: readonly (readonly [string, string])[];
   /** text: Node sends it in one piece with the headers */
   readonly body: string;
 }
@@ -20,20 +20,21 @@ export function preparedDocuments(paths: readonly string[]): Middleware {
   const prepared = new Map<string, Prepared>();
   const known = new Set(paths);
 
-  return async function preparedDocumentsMiddleware(ctx, next) {
-    const { url } = ctx.req;
-    if (url === undefined || !known.has(url) || ctx.method !== 'GET' || ctx.req.headers.origin !== undefined)
-      return next();
+  async function prepare(url: string, ctx: Context, next: Next): Promise<void> {
+    await next();
+    if (ctx.status !== 200 || !isPlainObject(ctx.body)) return;
+    const headers = HEADERS.filter((name) => ctx.res.hasHeader(name)).map(
+      (name) => [name, ctx.response.get(name)] as const,
+    );
+    prepared.set(url, { headers, body: JSON.stringify(ctx.body) });
+  }
+
+  return function preparedDocumentsMiddleware(ctx, next) {
+    const { url, method, headers } = ctx.req;
+    if (url === undefined || !known.has(url) || method !== 'GET' || headers.origin !== undefined) return next();
     const document = prepared.get(url);
-    if (document === undefined) {
-      await next();
-      if (ctx.status === 200 && isPlainObject(ctx.body)) {
-        const said = HEADERS.filter((name) => ctx.res.hasHeader(name)).map((name) => [name, ctx.response.get(name)]);
-        prepared.set(url, { headers: Object.fromEntries(said), body: JSON.stringify(ctx.body) });
-      }
-      return;
-    }
-    ctx.set(document.headers);
+    if (document === undefined) return prepare(url, ctx, next);
+    for (const [name, value] of document.headers) ctx.res.setHeader(name, value);
     ctx.body = document.body;
   };
 }

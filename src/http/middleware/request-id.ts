@@ -15,14 +15,14 @@ const SANE = /^[A-Za-z0-9][A-Za-z0-9._-]{7,63}$/;
 export function requestId(options: {
   readonly inRequest?: (requestId: string, work: () => Promise<void>) => Promise<void>;
 }): Middleware {
-  return async function requestIdMiddleware(ctx, next) {
+  return function requestIdMiddleware(ctx, next) {
     const state = requestState(ctx);
     const given = ctx.req.headers['x-request-id'];
     const believed = state.peerTrusted && typeof given === 'string' && SANE.test(given);
     state.requestId = believed ? given : newId();
     ctx.req.headers['x-request-id'] = state.requestId;
-    ctx.set('X-Request-Id', state.requestId);
-    await (options.inRequest === undefined ? next() : options.inRequest(state.requestId, next));
+    ctx.res.setHeader('X-Request-Id', state.requestId);
+    return options.inRequest === undefined ? next() : options.inRequest(state.requestId, next);
   };
 }
 

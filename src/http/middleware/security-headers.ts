@@ -64,10 +64,10 @@ export function securityHeaders(options: SecurityHeadersOptions): Middleware {
   // none of them depends on the request, so helmet says them once
   const headers = [...headersSetBy(protect), ['Permissions-Policy', PERMISSIONS_POLICY] as const];
 
-  return async function securityHeadersMiddleware(ctx, next) {
+  return function securityHeadersMiddleware(ctx, next) {
     for (const [name, value] of headers) ctx.res.setHeader(name, value);
     if (PRIVATE.test(ctx.path)) ctx.set('Cache-Control', 'no-store');
-    await next();
+    return next();
   };
 }
 

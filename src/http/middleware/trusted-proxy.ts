@@ -32,21 +32,25 @@ const NOWHERE = '0.0.0.0';
  */
 export function trustedProxy(options: { readonly issuer: string; readonly trust: TrustProxy }): Middleware {
   const issuer = new URL(options.issuer);
+  const { host } = issuer;
   const protocol = issuer.protocol.replace(':', '');
 
-  return async function trustedProxyMiddleware(ctx, next) {
+  return function trustedProxyMiddleware(ctx, next) {
     const { req } = ctx;
+    const { headers } = req;
     const state = requestState(ctx);
     const peer = normaliseAddress(req.socket.remoteAddress ?? '') ?? NOWHERE;
-    const seen = Object.keys(req.headers).filter((name) => FORWARDING.test(name));
     state.peerTrusted = trusts(options.trust, peer);
-    state.forwarding = seen.length === 0 ? 'none' : state.peerTrusted ? 'trusted' : 'untrusted';
-    state.clientAddress = clientAddress(options.trust, peer, req.headers['x-forwarded-for']);
-    state.viaPublicName = req.headers.host === issuer.host || hostOf(req.headers.host) === issuer.hostname;
+    state.clientAddress = clientAddress(options.trust, peer, headers['x-forwarded-for']);
+    state.viaPublicName = headers.host === host || hostOf(headers.host) === issuer.hostname;
 
-    for (const name of seen) delete req.headers[name];
-    for (const name of Object.keys(req.headers)) if (REWRITING.test(name)) delete req.headers[name];
-    imposeOrigin(req.headers, { protocol, host: issuer.host, clientAddress: state.clientAddress });
+    state.forwarding = 'none';
+    for (const name of Object.keys(headers)) {
+      const isForwarding = FORWARDING.test(name);
+      if (isForwarding) state.forwarding = state.peerTrusted ? 'trusted' : 'untrusted';
+      if (isForwarding || REWRITING.test(name)) delete headers[name];
+    }
+    imposeOrigin(headers, { protocol, host, clientAddress: state.clientAddress });
 
     const target = originForm(req.url ?? '');
     // "*" or another form glued to the host would make a different host of it ("https://idp.example*")
@@ -58,7 +62,7 @@ export function trustedProxy(options: { readonly issuer: string; readonly trust:
     req.url = target;
     ctx.originalUrl = target;
     ctx.request.originalUrl = target;
-    await next();
+    return next();
   };
 }
 

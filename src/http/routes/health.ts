@@ -26,16 +26,14 @@ export interface HealthOptions {
 
 /** Answers `/livez`, `/readyz` and `/metrics` to GET and HEAD, 405 to other methods; leaves all other paths alone. */
 export function healthRoutes(options: HealthOptions): Middleware {
-  const answers: Readonly<Record<string, (ctx: Context) => void | Promise<void>>> = {
-    '/livez': (ctx) => {
-      ctx.body = { status: 'alive' };
-    },
-    '/readyz': (ctx) => answerReady(ctx, options),
-    '/metrics': (ctx) => answerMetrics(ctx, options),
-  };
+  const answers = new Map<string, (ctx: Context) => void | Promise<void>>([
+    ['/livez', (ctx) => void (ctx.body = { status: 'alive' })],
+    ['/readyz', (ctx) => answerReady(ctx, options)],
+    ['/metrics', (ctx) => answerMetrics(ctx, options)],
+  ]);
 
-  return async function healthMiddleware(ctx, next) {
-    const answer = Object.hasOwn(answers, ctx.path) ? answers[ctx.path] : undefined;
+  return function healthMiddleware(ctx, next) {
+    const answer = answers.get(ctx.path);
     if (answer === undefined) return next();
     ctx.set('Cache-Control', 'no-store');
     if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
@@ -44,7 +42,7 @@ export function healthRoutes(options: HealthOptions): Middleware {
       ctx.body = { error: 'method_not_allowed' };
       return;
     }
-    await answer(ctx);
+    return answer(ctx);
   };
 }
 

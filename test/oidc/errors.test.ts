@@ -266,3 +266,19 @@ test('a fault of ours is server_error with a request id, and its text stays in t
   jest.restoreAllMocks();
   expect(o.world.log.some((line) => line.includes(String(id)) && line.includes('a request failed'))).toBe(true);
 });
+
+test.each([
+  ['GET', '/me', 401, null],
+  ['POST', '/me', 401, null],
+  ['DELETE', '/me', 404, null],
+  ['GET', '/token', 404, null],
+  ['POST', '/token', 400, null],
+  ['GET', '/auth', 400, null],
+  ['DELETE', '/auth', 405, 'POST'],
+  ['GET', '/webhooks/didit', 405, 'POST'],
+  ['DELETE', '/interaction/u1/begin', 405, 'POST'],
+  ['PROPFIND', '/token', 501, ''],
+])('%s %s is answered with %d, and allows %j', async (method, path, status, allow) => {
+  const answer = await fetch(`${o.issuer}${path}`, { method, redirect: 'manual' });
+  expect([answer.status, answer.headers.get('allow')]).toEqual([status, allow]);
+});

@@ -4,21 +4,16 @@
 // No attestation is asked for and none is read: it would tell the make of somebody's device, and a statement that comes uninvited has
 // certificates in it that a verifier would follow to addresses of the sender's choice. So what a key says of itself ("I cannot be
 // copied") is its own word.
+//
+// The library is loaded with the first ceremony, and not with the process: it brings hundreds of files, nearly all of them for
+// certificates, and where nobody uses passkeys it is never needed.
 
-import {
-  type AuthenticationResponseJSON,
-  generateAuthenticationOptions,
-  generateRegistrationOptions,
-  type RegistrationResponseJSON,
-  verifyAuthenticationResponse,
-  verifyRegistrationResponse,
-} from '@simplewebauthn/server';
-import { COSEALG } from '@simplewebauthn/server/helpers';
+import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server';
 import type { KeyCeremonies, KeyReading } from '../login/keys.ts';
-import { readAnswer, withoutAttestation } from './passkey-answer.ts';
+import { readAnswer, refuseFramed, withoutAttestation } from './passkey-answer.ts';
 
-/** In the order of preference; what a browser makes is one of them. */
-const ALGORITHMS = [COSEALG.EdDSA, COSEALG.ES256, COSEALG.RS256];
+/** EdDSA, ES256 and RS256 by their COSE numbers, in the order of preference; what a browser makes is one of them. */
+const ALGORITHMS = [-8, -7, -257];
 /** Five minutes, as WebAuthn §15.1 recommends where the person is verified: time to look for a key. */
 const TIMEOUT_MS = 300_000;
 /** WebAuthn §7.1. */
@@ -35,6 +30,7 @@ export function createKeyCeremonies({ issuer }: { issuer: string }): KeyCeremoni
 
   return {
     async registration({ name, userHandle, existing }) {
+      const { generateRegistrationOptions } = await loadLibrary();
       const options = await generateRegistrationOptions({
         rpName: rpID,
         rpID,
@@ -53,9 +49,11 @@ export function createKeyCeremonies({ issuer }: { issuer: string }): KeyCeremoni
 
     verifyRegistration: (text, expectedChallenge) =>
       judge(async () => {
+        const { verifyRegistrationResponse } = await loadLibrary();
         const answer = readAnswer<RegistrationResponseJSON>(text);
+        await refuseFramed(answer);
         const { verified, registrationInfo } = await verifyRegistrationResponse({
-          response: withoutAttestation(answer),
+          response: await withoutAttestation(answer),
           expectedChallenge,
           expectedOrigin,
           expectedRPID: rpID,
@@ -77,6 +75,7 @@ export function createKeyCeremonies({ issuer }: { issuer: string }): KeyCeremoni
       }),
 
     async authentication({ mustVerify }) {
+      const { generateAuthenticationOptions } = await loadLibrary();
       const options = await generateAuthenticationOptions({
         rpID,
         allowCredentials: [],
@@ -96,7 +95,9 @@ export function createKeyCeremonies({ issuer }: { issuer: string }): KeyCeremoni
 
     verifyAuthentication: (text, { challenge, mustVerify }, passkey) =>
       judge(async () => {
+        const { verifyAuthenticationResponse } = await loadLibrary();
         const answer = readAnswer<AuthenticationResponseJSON>(text);
+        await refuseFramed(answer);
         if (answer.id !== passkey.id) throw new Error('another credential');
         // a key that was found without being named says whose it is (§7.2)
         if (answer.response.userHandle !== passkey.userHandle) throw new Error('another user handle');
@@ -121,6 +122,9 @@ export function createKeyCeremonies({ issuer }: { issuer: string }): KeyCeremoni
       }),
   };
 }
+
+/** From disk once; after that it is at hand. */
+const loadLibrary = () => import('@simplewebauthn/server');
 
 /** Anything that goes wrong with what a browser sent is a refusal, never a failure of ours. */
 async function judge<T extends object>(verify: () => Promise<T>): Promise<KeyReading<T>> {

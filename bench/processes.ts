@@ -20,7 +20,7 @@ export const WORKFLOW_IDS: readonly string[] = Object.values(WORKFLOWS);
 const COUNTING = join(import.meta.dirname, 'count-storage.ts');
 const ROOT = resolve(import.meta.dirname, '..');
 /** As `npm start` and the image start it. */
-const SHIPPED_FLAGS = ['--max-semi-space-size=16'];
+export const SHIPPED_FLAGS = ['--max-semi-space-size=16', '--expose-gc'];
 
 export interface Provider extends Child {
   readonly issuer: string;

@@ -8,7 +8,15 @@ import { type Fault, formatFaults } from './config/faults.ts';
 import { filesOf, type KeysReader, keySourcesOf, readKeySet } from './config/keys.ts';
 import { loadConfig } from './config/load.ts';
 import { createClientsReader, fingerprintOf, watchFile } from './config/reload.ts';
-import { dieLoudly, endProcess, MISCONFIGURED, STOP_MS, type StartFailure, startFailureOf } from './startup.ts';
+import {
+  dieLoudly,
+  endProcess,
+  letGoOfStart,
+  MISCONFIGURED,
+  STOP_MS,
+  type StartFailure,
+  startFailureOf,
+} from './startup.ts';
 import { createLogger, logLevelOf } from './telemetry/log.ts';
 
 /** On SIGTERM, how long `/readyz` sends work elsewhere before none is taken: what still lay in the queue of the socket would be reset. */
@@ -66,6 +74,7 @@ type Readers = Required<Pick<AppOptions, 'readClients' | 'readKeys'>>;
 async function startApp(config: Config, readers: Readers): Promise<Running> {
   const { createApp } = await import('./app.ts');
   const app = await createApp(config, readers);
+  letGoOfStart();
   const port = await app.listen(config.port, config.host);
   app.log.info({ issuer: config.issuer, host: config.host, port }, 'listening');
   return app;
@@ -77,6 +86,7 @@ async function startWorkers(config: Config, readers: Readers): Promise<Running |
   const log = createLogger({ level: logLevelOf(config.logLevel) });
   const started = await startPrimary({ config, ...readers, log });
   if (!started.ok) return started.failure;
+  letGoOfStart();
   const { issuer, host, port, workers } = config;
   log.info({ issuer, host, port, workers }, 'listening');
   return started.primary;

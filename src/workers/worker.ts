@@ -5,7 +5,7 @@ import { type App, createApp } from '../app.ts';
 import type { ClientEntry } from '../config/client-entry.ts';
 import { receiveConfig } from '../config/handover.ts';
 import { readKeySet } from '../config/keys.ts';
-import { dieLoudly, endProcess, startFailureOf } from '../startup.ts';
+import { dieLoudly, endProcess, letGoOfStart, startFailureOf } from '../startup.ts';
 import { openLink } from './link.ts';
 import type { ToWorker } from './messages.ts';
 
@@ -48,6 +48,7 @@ async function begin({ number, joins, ...message }: Extract<ToWorker, { kind: 'b
       joins,
     });
     app = made;
+    letGoOfStart();
     await made.listen(config.port, config.host);
     isListening = true;
     link.send({ kind: 'listening' });

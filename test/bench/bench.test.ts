@@ -2,13 +2,14 @@
 // nothing behind.
 
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { describeSetting, type Figure, type Setting } from '../../bench/figures.ts';
 import { BadUsage, readOptions } from '../../bench/options.ts';
+import { SHIPPED_FLAGS } from '../../bench/processes.ts';
 import { type Comparison, comparisonOf } from '../../bench/ratios.ts';
 import { median, quantile } from '../../bench/statistics.ts';
 
@@ -154,4 +155,11 @@ test('median and quantile are what one expects', () => {
   expect(quantile(hundred, 0.99)).toBe(99);
   expect(quantile([7], 0.99)).toBe(7);
   expect(() => median([])).toThrow(RangeError);
+});
+
+test('the provider is measured with the flags that npm start and the image give it', async () => {
+  const flags = SHIPPED_FLAGS.join(' ');
+  const { scripts } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
+  expect(scripts.start).toBe(`node ${flags} src/main.ts`);
+  expect(await readFile(join(ROOT, 'Dockerfile'), 'utf8')).toContain(`exec node ${flags} /app/src/cli/cli.ts`);
 });

@@ -107,9 +107,11 @@ export function createFinishing(
     const tellBinding: TellBinding = async () => {
       if (binding) await (told ??= journal.record({ event: 'login.bound', attempt: attempt.uid, by: binding.by }));
     };
-    const outcome = await finishHere(attempt, input, tellBinding);
-    await tellBinding();
-    return outcome;
+    try {
+      return await finishHere(attempt, input, tellBinding);
+    } finally {
+      await tellBinding();
+    }
   }
 
   /** In the browser that began, and with a face, if there is one, of whoever holds it. */

@@ -19,6 +19,11 @@ const UNOWNED_RETRY_MS = [500, 1_000, 2_000, 5_000, 10_000, 20_000];
 /** A stale delivery is worth one look in this time, however often it comes. */
 const STALE_LOOK_EVERY_SECONDS = 300;
 
+/** An effect that takes longer goes on by itself, and the delivery waits as a job beside it: the vendor waits five seconds. */
+const AT_ONCE_MS = 1_000;
+/** In a burst the others wait as jobs. */
+const MOST_AT_ONCE = 64;
+
 /** The job behind a delivery holds the delivery itself: there is nothing else that could be missing when it runs. */
 interface DeliveryPayload {
   /** VendorEvent */
@@ -38,6 +43,8 @@ export function createInbox(parts: JourneyParts & { settlement: Settlement; poke
   const { attempts, clock, jobs, log, nowMs, sealer, settlement, store, vendor } = parts;
   /** There once the event has had its effect; until then its job is there. */
   const recordKey = (eventKey: string) => `event:${eventKey}`;
+  /** effects that somebody waits for */
+  let underWay = 0;
 
   async function lookAt(verificationId: string): Promise<void> {
     const uid = await attempts.ownerOf(verificationId);
@@ -88,9 +95,18 @@ export function createInbox(parts: JourneyParts & { settlement: Settlement; poke
 
   /** @throws StorageUnavailable it has to be sent again */
   async function takesEffectAtOnce(event: VendorEvent): Promise<boolean> {
-    if (event.kind !== 'verification') return false;
+    if (event.kind !== 'verification' || underWay >= MOST_AT_ONCE) return false;
+    underWay += 1;
+    const settling = settlement.settleAtOnce(event.verdict).finally(() => {
+      underWay -= 1;
+    });
+    const late = new Promise<{ kind: 'left' }>((resolve) => {
+      const timer = setTimeout(resolve, AT_ONCE_MS, { kind: 'left' });
+      const end = () => clearTimeout(timer);
+      settling.then(end, end);
+    });
     try {
-      const { kind } = await settlement.settleAtOnce(event.verdict);
+      const { kind } = await Promise.race([settling, late]);
       // it may have planned a look at the decision
       if (kind === 'unchanged') parts.poke();
       return kind !== 'left' && kind !== 'unowned';

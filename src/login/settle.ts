@@ -16,6 +16,9 @@ export type Settled =
   /** nobody owns it, or two did */
   | { readonly kind: 'unowned' };
 
+/** `overtaken`: the attempt was over by the time it was to be moved */
+type Timely = Settled | { readonly kind: 'overtaken' };
+
 export interface Settlement {
   settle(verdict: Verdict): Promise<Settled>;
   /**
@@ -43,13 +46,16 @@ export function createSettlement(
   async function settle(verdict: Verdict): Promise<Settled> {
     const found = await lookUp(verdict);
     if (found === undefined) return { kind: 'unowned' };
-    if (!found.attempt) {
-      // too late for the login, not for the bill
-      if (isFinal(verdict.status)) await ledger.settle(verdict.verificationId, verdict.status);
-      await late.handle(verdict, found.uid);
-      return { kind: 'late' };
-    }
-    return settleTimely(found.attempt, found.verification, verdict);
+    if (!found.attempt) return settleLate(verdict, found.uid);
+    const settled = await settleTimely(found.attempt, found.verification, verdict);
+    return settled.kind === 'overtaken' ? settleLate(verdict, found.uid) : settled;
+  }
+
+  /** Too late for the login, not for the bill, nor for what was allowed. */
+  async function settleLate(verdict: Verdict, uid: string): Promise<Settled> {
+    if (isFinal(verdict.status)) await ledger.settle(verdict.verificationId, verdict.status);
+    await late.handle(verdict, uid);
+    return { kind: 'late' };
   }
 
   async function settleAtOnce(verdict: Verdict): Promise<Settled | { readonly kind: 'left' }> {
@@ -59,10 +65,11 @@ export function createSettlement(
     // a second word on what is concluded may take back what the first one allowed
     if (!attempt || verification.conclusion !== undefined) return { kind: 'left' };
     if (isFinal(verdict.status) && bringsFace(verification)) return { kind: 'left' };
-    return settleTimely(attempt, verification, verdict);
+    const settled = await settleTimely(attempt, verification, verdict);
+    return settled.kind === 'overtaken' ? { kind: 'left' } : settled;
   }
 
-  async function settleTimely(attempt: LoginAttempt, verification: Verification, verdict: Verdict): Promise<Settled> {
+  async function settleTimely(attempt: LoginAttempt, verification: Verification, verdict: Verdict): Promise<Timely> {
     if (!isFinal(verdict.status)) return changeStatus(attempt, verdict);
     if (verdict.status === 'approved' && !verdict.complete) {
       // a thin delivery says that something changed, not what was found
@@ -76,7 +83,7 @@ export function createSettlement(
     return attempt.state === 'spent' || attempt.state === 'ended' || hasLapsed(attempt, clock.now());
   }
 
-  async function changeStatus(attempt: LoginAttempt, verdict: Verdict): Promise<Settled> {
+  async function changeStatus(attempt: LoginAttempt, verdict: Verdict): Promise<Timely> {
     const event = {
       kind: 'status',
       verificationId: verdict.verificationId,
@@ -119,7 +126,7 @@ export function createSettlement(
     ]);
   }
 
-  async function concludeIt(attempt: LoginAttempt, verification: Verification, verdict: Verdict): Promise<Settled> {
+  async function concludeIt(attempt: LoginAttempt, verification: Verification, verdict: Verdict): Promise<Timely> {
     const conclusion = conclude(
       {
         verificationId: verification.id,
@@ -147,6 +154,8 @@ export function createSettlement(
       captures: verdict.analyses,
     } as const;
     let step: Step | undefined;
+    // as the step finds it: a poll may have accepted it meanwhile
+    let isFlip = false;
     if (conclusion.kind === 'accepted') {
       const isNews = verification.conclusion === undefined && bringsFace(verification);
       const sealed = isNews ? await enrolment.gather(attempt, verdict) : undefined;
@@ -155,9 +164,11 @@ export function createSettlement(
     } else {
       const status = verdict.status === 'approved' ? 'declined' : verdict.status;
       const result = { kind: 'refused', status, failed: conclusion.failed } as const;
-      step = await attempts.change(attempt.uid, (a) => advance(a, { ...base, result }, rules.attempt, clock.now()));
+      step = await attempts.change(attempt.uid, (a) => {
+        isFlip = a.verifications.some(({ id, conclusion }) => id === verification.id && conclusion === 'accepted');
+        return advance(a, { ...base, result }, rules.attempt, clock.now());
+      });
     }
-    const isFlip = conclusion.kind === 'refused' && verification.conclusion === 'accepted';
     // a refusal that seems older than the approval: two clocks differ, or it was overtaken; the vendor knows
     if (isFlip && step?.kind === 'unchanged') await scheduleSingleLook(parts, verification.id);
     if (step?.kind !== 'moved') return note(step, attempt, verdict);
@@ -201,7 +212,8 @@ export function createSettlement(
     ]);
   }
 
-  async function note(step: Step | undefined, attempt: LoginAttempt, verdict: Verdict): Promise<Settled> {
+  function note(step: Step | undefined, attempt: LoginAttempt, verdict: Verdict): Timely {
+    if (step?.kind === 'refused' && isOver(step.attempt)) return { kind: 'overtaken' };
     if (step?.kind === 'refused') {
       log.info(
         { attempt: attempt.uid, verification: verdict.verificationId, reason: step.reason },

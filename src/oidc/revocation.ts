@@ -7,14 +7,20 @@ import type { Clock, Revoked, Revoker, Store } from '../login/ports.ts';
 import type { LogoutDelivery } from './logout.ts';
 import type { LoginInteractionResult } from './policy.ts';
 
-/** Longer than a session (14 days) and then a refresh token of its last code (30) live. */
-const MEMORY_SECONDS = 45 * 86_400;
+const DAY = 86_400;
+/** Longer than a session (14 days) and then a refresh token of its last code (30) live; begun anew while the session is used. */
+const MEMORY_SECONDS = 45 * DAY;
 const MOST_PROOFS = 24;
 /** Longer than an interaction lives in which a login may have been finished before. */
 const SIGNED_OUT_SECONDS = 14 * 86_400;
 /** Of one account, the latest: as many as a person can look through. */
 const MOST_SESSIONS = 200;
 const PAGE = 500;
+/** Ended at once: whoever signs in by a script all day must not make the end of it too much for the storage. */
+const ENDED_AT_ONCE = 32;
+
+/** `key` of its record; undefined where it stands in a list with others. */
+type Noted = Allowed & { readonly key: string | undefined };
 
 /** A record of its own for each, so that noting one more costs the same however many there are. */
 interface Allowed {
@@ -60,6 +66,8 @@ export function createRevocation(parts: {
   /** ids of sessions and grants hold no colon */
   const allowedKey = (proofId: string, { sessionUid, grantId }: Allowed) =>
     `allowed:${proofId}:${sessionUid}:${grantId}`;
+  /** of a list that an earlier version kept */
+  const listKey = (proofId: string) => `allowed:${proofId}`;
   const revokedKey = (verificationId: string) => `revoked:${verificationId}`;
   const signedOutKey = (accountId: string) => `signed-out:${accountId}`;
 
@@ -71,14 +79,17 @@ export function createRevocation(parts: {
 
   async function note(proofId: string, allowed: Allowed, options: { isNew: boolean }): Promise<void> {
     const key = allowedKey(proofId, allowed);
-    // noted already, as with every further code of a grant
-    if (!options.isNew && (await store.get(key)) !== undefined) return;
-    await store.set(key, clock.now(), MEMORY_SECONDS);
+    const now = clock.now();
+    const notedAt = options.isNew ? undefined : await store.get<number>(key);
+    // as with every further code of a grant, which may live as long again
+    if (notedAt !== undefined && now - notedAt < DAY) return;
+    await store.set(key, now, MEMORY_SECONDS);
   }
 
   /** What a proof allowed, a page at a time. */
-  async function* allowedBy(proofId: string): AsyncGenerator<readonly (Allowed & { readonly key: string })[]> {
+  async function* allowedBy(proofId: string): AsyncGenerator<readonly Noted[]> {
     const prefix = `allowed:${proofId}:`;
+    yield* earlierAllowedBy(proofId);
     for (let after = ''; ; ) {
       const keys = await store.keys(prefix, { limit: PAGE, ...(after === '' ? {} : { after }) });
       yield keys.map((key) => {
@@ -90,35 +101,54 @@ export function createRevocation(parts: {
     }
   }
 
+  /** One list of all, as it was kept before each had a record of its own: what it names may live for weeks. */
+  async function* earlierAllowedBy(proofId: string): AsyncGenerator<readonly Noted[]> {
+    const list = await store.get<{ readonly sessions: readonly string[]; readonly grants: readonly string[] }>(
+      listKey(proofId),
+    );
+    if (list === undefined) return;
+    yield [
+      ...list.sessions.map((sessionUid) => ({ key: undefined, sessionUid, grantId: '' })),
+      ...list.grants.map((grantId) => ({ key: undefined, sessionUid: '', grantId })),
+    ];
+  }
+
   /** A refusal that came while the browser was on its way from the finish to its code found nothing to revoke then. */
   async function revokeIfRefused(verificationId: string): Promise<void> {
     if (await store.get(revokedKey(verificationId))) await revocation.revoke(verificationId);
   }
 
-  async function collectAllowed(proofId: string) {
-    const sessionUids = new Set<string>();
-    const grantIds = new Set<string>();
+  /** Sessions before grants, a few at a time, and each noted as done: whatever fails half-way goes on from there when it is repeated. */
+  async function endAllowed(proofId: string): Promise<Revoked> {
+    const ended = { sessions: 0, grants: 0 };
+    const isSeen = new Set<string>();
     for await (const page of allowedBy(proofId)) {
-      for (const { sessionUid, grantId } of page) {
-        sessionUids.add(sessionUid);
-        if (grantId !== '') grantIds.add(grantId);
+      for (let first = 0; first < page.length; first += ENDED_AT_ONCE) {
+        const some = page.slice(first, first + ENDED_AT_ONCE);
+        const uids = some.map(({ sessionUid }) => sessionUid).filter((uid) => uid !== '' && !isSeen.has(uid));
+        for (const uid of new Set(uids)) {
+          isSeen.add(uid);
+          const session = await findSession(uid);
+          if (!session) continue;
+          ended.grants += await revocation.endSession(session, { everything: true });
+          ended.sessions += 1;
+        }
+        const grantIds = some.map(({ grantId }) => grantId).filter((id) => id !== '' && !isSeen.has(id));
+        for (const id of grantIds) isSeen.add(id);
+        await Promise.all([...new Set(grantIds)].map(revokeGrant));
+        ended.grants += new Set(grantIds).size;
+        await Promise.all(some.map(({ key }) => (key === undefined ? undefined : store.delete(key))));
       }
     }
-    return { sessionUids, grantIds };
+    await store.delete(listKey(proofId));
+    return ended;
   }
 
-  async function endAllowed(proofId: string): Promise<Revoked> {
-    const { sessionUids, grantIds } = await collectAllowed(proofId);
-    await Promise.all([...grantIds].map(revokeGrant));
-    let sessions = 0;
-    let grants = grantIds.size;
-    for (const uid of sessionUids) {
-      const session = await findSession(uid);
-      if (!session) continue;
-      grants += await revocation.endSession(session, { everything: true });
-      sessions += 1;
-    }
-    return { sessions, grants };
+  async function look(accountId: string, uid: string): Promise<readonly SignedIn[]> {
+    const session = await findSession(uid);
+    if (session?.accountId !== accountId) return [];
+    const proofs = (await store.get<readonly string[]>(proofKey(uid))) ?? [];
+    return [{ uid, clients: Object.keys(session.authorizations ?? {}), proofs }];
   }
 
   const findSession = async (uid: string) =>
@@ -193,20 +223,18 @@ export function createRevocation(parts: {
     async sessionsOf(accountId) {
       const notedAt = new Map<string, number>();
       for await (const page of allowedBy(accountProof(accountId))) {
-        const times = await Promise.all(page.map(({ key }) => store.get<number>(key)));
+        const times = await Promise.all(page.map(({ key }) => (key === undefined ? 0 : store.get<number>(key))));
         for (const [index, { sessionUid }] of page.entries())
-          notedAt.set(sessionUid, Math.max(notedAt.get(sessionUid) ?? 0, times[index] ?? 0));
+          if (sessionUid !== '') notedAt.set(sessionUid, Math.max(notedAt.get(sessionUid) ?? 0, times[index] ?? 0));
       }
-      const latest = [...notedAt].sort(([, a], [, b]) => b - a).slice(0, MOST_SESSIONS);
-      const found = await Promise.all(
-        latest.map(async ([uid]) => {
-          const session = await findSession(uid);
-          if (session?.accountId !== accountId) return [];
-          const proofs = (await store.get<readonly string[]>(proofKey(uid))) ?? [];
-          return [{ uid, clients: Object.keys(session.authorizations ?? {}), proofs }];
-        }),
-      );
-      return found.flat();
+      const latest = [...notedAt].sort(([, a], [, b]) => b - a).map(([uid]) => uid);
+      const living: SignedIn[] = [];
+      // those that have ended are passed over: however many came later, they hide none that goes on
+      for (let first = 0; first < latest.length && living.length < MOST_SESSIONS; first += PAGE)
+        living.push(
+          ...(await Promise.all(latest.slice(first, first + PAGE).map((uid) => look(accountId, uid)))).flat(),
+        );
+      return living.slice(0, MOST_SESSIONS);
     },
 
     async endSessionOf(accountId, uid) {
@@ -217,7 +245,12 @@ export function createRevocation(parts: {
     },
 
     async revokeClient(accountId, clientId) {
-      const { sessionUids, grantIds } = await collectAllowed(accountProof(accountId));
+      const sessionUids = new Set<string>();
+      const grantIds = new Set<string>();
+      for await (const page of allowedBy(accountProof(accountId))) {
+        for (const { sessionUid } of page) if (sessionUid !== '') sessionUids.add(sessionUid);
+        for (const { grantId } of page) if (grantId !== '') grantIds.add(grantId);
+      }
       let revoked = 0;
       for (const grantId of grantIds) {
         const grant = await provider.Grant.find(grantId);

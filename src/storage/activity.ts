@@ -21,7 +21,11 @@ export function createActivityStore(parts: { store: Store; sealer: Sealer }): Ac
   const signInPrefix = (accountId: string) => `sign-in:${accountId}:`;
   /** the latest first in the order of keys */
   const signInKey = (accountId: string, { at, uid }: SignIn) => `${signInPrefix(accountId)}${END_OF_TIME - at}:${uid}`;
-  const openRecord = rememberOpened((place, sealed): Activity => JSON.parse(sealer.openText(sealed, place)));
+  const openRecord = rememberOpened((place, sealed): Activity => {
+    const { declines, last }: Activity = JSON.parse(sealer.openText(sealed, place));
+    // an earlier version kept the sign-ins here: they must not be carried along for ever, addresses and all
+    return { declines, ...(last ? { last } : {}) };
+  });
   const open = (accountId: string, sealed: string | undefined) =>
     sealed === undefined ? EMPTY : openRecord(key(accountId), sealed);
   const openSignIn = (place: string, sealed: string): SignIn => JSON.parse(sealer.openText(sealed, place));

@@ -6,9 +6,9 @@ import type { DeviceStore, DeviceUse, DeviceVisit } from '../login/stores.ts';
 import { rememberOpened } from './opened.ts';
 
 const DEVICE_SECONDS = 400 * 86_400;
-/** A list that says what it should is written again once in each such time, and outlives what it names by as much. */
+/** A list that says what it should is written again once in each such time, and outlives what it names although one such write fails. */
 const LIST_RENEWED_SECONDS = 30 * 86_400;
-const LIST_SECONDS = DEVICE_SECONDS + LIST_RENEWED_SECONDS;
+const LIST_SECONDS = DEVICE_SECONDS + 2 * LIST_RENEWED_SECONDS;
 const ACCOUNTS_PER_DEVICE = 8;
 const NETWORKS_PER_DEVICE = 20;
 const DEVICES_PER_ACCOUNT = 50;

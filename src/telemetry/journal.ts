@@ -3,7 +3,7 @@
 // about, so that the chain holds across processes and a crash.
 //
 // One `update` of the head record appends: the new lines and the head's hash are written as one step, so no line is ever
-// announced and then lost. Eight at a time, lines move from the head to a record of their own (`journal:<number of the first>`)
+// announced and then lost. Eight at a time, lines move from the head to a record of their own (`journal-lines:<number of the first>`)
 // afterwards, outside the login path; until the next append trims them there, both places say the same. Appends of one process
 // wait for each other and share one update, so that a busy hour is no fight over one record.
 //
@@ -39,7 +39,7 @@ export interface ChainedJournal extends Journal {
   entries(): AsyncIterable<JournalLine>;
   /** Reads the whole chain and recomputes it. */
   verify(): Promise<ChainReading>;
-  /** Resolves when what this process appended lies in records of its own. For SIGTERM and tests. */
+  /** Resolves when what this process appended is written, and what makes whole records lies there. For SIGTERM and tests. */
   flush(): Promise<void>;
 }
 
@@ -110,8 +110,8 @@ export function createJournal(options: { readonly store: Store; readonly clock: 
       for (let start = startOfBlock(unmoved); start < end; start += BLOCK) {
         const lines = head.tail.slice(Math.max(0, start - first), start - first + BLOCK);
         // the earlier lines of a block that an older program has begun lie in a record each, and so do the others then
-        if (start < first) writes.push(...lines.map((line, index) => store.set(keyOf(first + index), line, FOREVER)));
-        else writes.push(store.set(keyOf(start), lines, FOREVER));
+        if (start < first) writes.push(...lines.map((line, index) => store.set(lineKey(first + index), line, FOREVER)));
+        else writes.push(store.set(blockKey(start), lines, FOREVER));
       }
       try {
         await Promise.all(writes);
@@ -178,8 +178,12 @@ function hashOf(line: object): string {
   return createHash('sha256').update(canonicalJson(line)).digest('hex');
 }
 
-/** @param number of the first line of a block, or of a line that has a record to itself */
-function keyOf(number: number): string {
+function blockKey(firstNumber: number): string {
+  return `journal-lines:${firstNumber}`;
+}
+
+/** Of a line that has a record to itself, as an older program kept them. */
+function lineKey(number: number): string {
   return `journal:${number}`;
 }
 
@@ -188,12 +192,9 @@ function startOfBlock(number: number): number {
 }
 
 async function readBlock(store: Store, start: number): Promise<readonly (JournalLine | undefined)[]> {
-  const stored = await store.get<JournalLine | readonly JournalLine[]>(keyOf(start));
-  if (stored === undefined) return [];
-  if ('length' in stored) return stored;
-  // as an older program kept them
-  const others = Array.from({ length: BLOCK - 1 }, (_, index) => store.get<JournalLine>(keyOf(start + 1 + index)));
-  return [stored, ...(await Promise.all(others))];
+  const lines = await store.get<readonly JournalLine[]>(blockKey(start));
+  if (lines !== undefined) return lines;
+  return Promise.all(Array.from({ length: BLOCK }, (_, index) => store.get<JournalLine>(lineKey(start + index))));
 }
 
 interface Numbered {

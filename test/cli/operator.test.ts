@@ -253,7 +253,7 @@ test('the journal is printed as it was hashed, tells no identifier, and shows wh
   expect(whole).toMatchObject({ code: 0, out: expect.stringMatching(/^whole: \d+ lines/) });
 
   const database = new DatabaseSync(world.config.storageUrl.slice('sqlite:'.length));
-  database.exec(`UPDATE records SET value = replace(value, 'count=9', 'count=1') WHERE key = 'journal:1'`);
+  database.exec(`UPDATE records SET value = replace(value, 'count=9', 'count=1') WHERE key = 'journal-lines:1'`);
   database.close();
   const broken = await command('journal', 'verify', '--json');
   expect(broken).toMatchObject({ code: 1, out: '{"ok":false,"line":1}\n' });

@@ -269,6 +269,24 @@ describe.each(LOCAL_ENGINES)('%s', (engine) => {
     expect(await hashesOf('a')).toEqual(['d']);
   });
 
+  test('nor where one write of the list failed', async () => {
+    now = Math.ceil(now / (30 * DAY)) * 30 * DAY;
+    await devices.remember('d', 'a', visit());
+    const broken: Store = {
+      ...store,
+      update: (key, change) =>
+        key.startsWith('devices-of:') ? Promise.reject(new Error('away')) : store.update(key, change),
+    };
+    now += 30 * DAY;
+    const failing = createDeviceStore({ store: broken, sealer: createSealer(KEYS) });
+    await expect(failing.remember('d', 'a', visit())).rejects.toThrow('away');
+    now += 29 * DAY;
+    await devices.remember('d', 'a', visit());
+    now += 399 * DAY;
+    expect(await devices.accountsOf('d')).toEqual(['a']);
+    expect(await hashesOf('a')).toEqual(['d']);
+  });
+
   test('T18: neither account nor network nor browser can be read where it lies', async () => {
     await devices.remember('d', 'account-of-somebody', visit());
     const lying = JSON.stringify(await store.get('known-device:d'));

@@ -82,7 +82,7 @@ describe('the chain', () => {
   test.each([
     ['a changed line', (text: string) => text.replace('"a3"', '"a9"')],
     ['a changed line with a hash that fits it', (text: string) => rehashed(text.replace('"a3"', '"a9"'))],
-    ['a line in the place of another', () => JSON.stringify(JSON.parse(store.texts.get('journal:1') ?? '[]')[1])],
+    ['a line in the place of another', () => JSON.stringify(JSON.parse(store.texts.get('journal-lines:1') ?? '[]')[1])],
   ])('shows %s', async (_, forge) => {
     await recordMany(10);
     changeLine(3, forge);
@@ -95,11 +95,11 @@ describe('the chain', () => {
 
   test('shows a line that was removed, and a record of lines', async () => {
     await recordMany(20);
-    const lines = JSON.parse(store.texts.get('journal:9') ?? '[]');
-    store.texts.set('journal:9', JSON.stringify(lines.slice(0, -1)));
+    const lines = JSON.parse(store.texts.get('journal-lines:9') ?? '[]');
+    store.texts.set('journal-lines:9', JSON.stringify(lines.slice(0, -1)));
     expect(await journal.verify()).toEqual({ kind: 'broken', ok: false, at: 16 });
     expect(await linesOf(journal)).toHaveLength(19);
-    store.texts.delete('journal:9');
+    store.texts.delete('journal-lines:9');
     expect(await journal.verify()).toEqual({ kind: 'broken', ok: false, at: 9 });
     expect(await linesOf(journal)).toHaveLength(12);
   });
@@ -116,6 +116,9 @@ describe('the chain', () => {
     await recordMany(20, newer);
     expect(await createJournal({ store, clock }).verify()).toMatchObject({ ok: true, count: 39 });
     expect(await linesOf(newer)).toHaveLength(39);
+    store.texts.delete('journal:9');
+    expect(await newer.verify()).toMatchObject({ ok: false, at: 9 });
+    expect(await linesOf(newer)).toHaveLength(38);
   });
 
   test('shows a last line that was changed after it left the head', async () => {
@@ -147,7 +150,7 @@ describe('appending', () => {
     expect(await linesOf(afterRestart)).toHaveLength(1);
     store.failing = new Set();
     await recordMany(10, afterRestart);
-    expect(store.texts.has('journal:1')).toBe(true);
+    expect(store.texts.has('journal-lines:1')).toBe(true);
     expect(await afterRestart.verify()).toMatchObject({ ok: true, count: 11 });
   });
 
@@ -201,9 +204,9 @@ describe('appending', () => {
 /** @param change of the line's own JSON, which lies in the record of its eight */
 function changeLine(number: number, change: (text: string) => string): void {
   const start = number - ((number - 1) % 8);
-  const lines = JSON.parse(store.texts.get(`journal:${start}`) ?? '[]');
+  const lines = JSON.parse(store.texts.get(`journal-lines:${start}`) ?? '[]');
   lines[number - start] = JSON.parse(change(JSON.stringify(lines[number - start])));
-  store.texts.set(`journal:${start}`, JSON.stringify(lines));
+  store.texts.set(`journal-lines:${start}`, JSON.stringify(lines));
 }
 
 function rehashed(text: string): string {

@@ -27,6 +27,7 @@ const RECORDS: Readonly<Record<string, Kind>> = {
   'key-history': { name: 'settings', fate: 'kept' },
   // evidence, and what keeps somebody out
   journal: { name: 'journal', fate: 'kept' },
+  'journal-lines': { name: 'journal', fate: 'kept' },
   ledger: { name: 'ledger', fate: 'kept' },
   'ledger-of': { name: 'ledger indexes', fate: 'kept' },
   'ledger-by': { name: 'ledger indexes', fate: 'kept' },

@@ -1,0 +1,118 @@
+// What a proof allowed and how it is taken back, on a real storage with as much of the library as that touches: noted for as long as it
+// can live, found however much was noted, and gone on with where the storage failed half-way.
+
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import type { Store } from '../../src/login/ports.ts';
+import { createRevocation, type Revocation } from '../../src/oidc/revocation.ts';
+import type { Backend } from '../../src/storage/backend.ts';
+import { openBackend } from '../../src/storage/backends.ts';
+
+const DAY = 86_400;
+let now: number;
+const clock = { now: () => now };
+let backend: Backend;
+let store: Store;
+let grants: Set<string>;
+let sessions: Map<string, { uid: string; accountId: string; authorizations: object; destroy(): Promise<void> }>;
+let failing: (grantId: string) => boolean;
+let revocation: Revocation;
+
+beforeEach(async () => {
+  now = 1_795_000_000;
+  backend = await openBackend('memory:', { clock });
+  store = backend.store;
+  grants = new Set();
+  sessions = new Map();
+  failing = () => false;
+  const end = async (id: string) => {
+    if (failing(id)) throw new Error('the storage is away');
+    grants.delete(id);
+  };
+  const provider = {
+    AccessToken: { revokeByGrantId: end },
+    Grant: { adapter: { destroy: end } },
+    Client: { find: async () => undefined },
+    Session: { findByUid: async (uid: string) => sessions.get(uid) },
+  };
+  const logout = { schedule: async () => {} };
+  revocation = createRevocation({ provider, store, logout, clock } as unknown as Parameters<
+    typeof createRevocation
+  >[0]);
+});
+afterEach(() => backend.close());
+
+/** An answer of the authorization endpoint. @param proofIds of a login that was finished just now; none with a session that goes on */
+async function authorize(
+  accountId: string,
+  session: string,
+  grantId: string,
+  proofIds?: readonly string[],
+): Promise<void> {
+  grants.add(grantId);
+  const destroy = async () => void sessions.delete(session);
+  if (!sessions.has(session)) sessions.set(session, { uid: session, accountId, authorizations: {}, destroy });
+  const oidc = {
+    route: 'resume',
+    session: { uid: session, accountId },
+    entities: { AuthorizationCode: { grantId } },
+    ...(proofIds ? { result: { login: { proofIds, finishedAt: now } } } : {}),
+  };
+  await revocation.track({ oidc } as unknown as Parameters<Revocation['track']>[0], async () => {});
+}
+
+test('T8: a refused proof ends what it allowed, also what came later by its session, and nothing of another', async () => {
+  await authorize('a', 's1', 'g1', ['v1', 'login:1']);
+  await authorize('a', 's1', 'g2');
+  await authorize('a', 's2', 'g3', ['v2', 'login:2']);
+  await revocation.revoke('v1');
+  expect([...grants]).toEqual(['g3']);
+  expect([...sessions.keys()]).toEqual(['s2']);
+  await revocation.revokeAccount('a');
+  expect([grants.size, sessions.size]).toEqual([0, 0]);
+});
+
+test('what an earlier version kept in one list is ended as well', async () => {
+  await authorize('a', 's', 'g', ['v', 'login:1']);
+  for (const key of await store.keys('allowed:')) await store.delete(key);
+  await store.set('allowed:v', { sessions: ['s'], grants: ['g'] }, DAY);
+  await revocation.revoke('v');
+  expect([grants.size, sessions.size]).toEqual([0, 0]);
+  expect(await store.keys('allowed:')).toEqual([]);
+});
+
+test('a grant that is used again is noted for as long again as its refresh token lives', async () => {
+  await authorize('a', 's', 'g', ['v', 'login:1']);
+  now += 20 * DAY;
+  await authorize('a', 's', 'g');
+  sessions.delete('s');
+  now += 29 * DAY;
+  await revocation.revokeAccount('a');
+  expect(grants.size).toBe(0);
+});
+
+test('of a thousand sign-ins all end, a few at a time, and after a failure the rest of them', async () => {
+  for (let login = 0; login < 1_000; login += 1) await store.set(`allowed:account:a:s${login}:g${login}`, now, DAY);
+  for (let login = 0; login < 1_000; login += 1) grants.add(`g${login}`);
+  let ended = 0;
+  failing = () => {
+    ended += 1;
+    return ended > 600;
+  };
+  await expect(revocation.revokeAccount('a')).rejects.toThrow('away');
+  const left = (await store.keys('allowed:account:a:')).length;
+  expect(left).toBeGreaterThan(0);
+  expect(left).toBeLessThan(800);
+  failing = () => false;
+  await revocation.revokeAccount('a');
+  expect([grants.size, (await store.keys('allowed:account:a:')).length]).toEqual([0, 0]);
+});
+
+test('however many sessions have ended since, one that goes on is shown to its person', async () => {
+  await authorize('a', 'oldest', 'g0', ['v', 'login:0']);
+  for (let login = 1; login <= 250; login += 1) {
+    now += 60;
+    await authorize('a', `s${login}`, `g${login}`, [`v${login}`, `login:${login}`]);
+    if (login < 250) sessions.delete(`s${login}`);
+  }
+  expect((await revocation.sessionsOf('a')).map(({ uid }) => uid)).toEqual(['s250', 'oldest']);
+});

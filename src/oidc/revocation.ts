@@ -16,6 +16,8 @@ const SIGNED_OUT_SECONDS = 14 * 86_400;
 /** Of one account, the latest: as many as a person can look through. */
 const MOST_SESSIONS = 200;
 const PAGE = 500;
+/** Notes that this process need not look up: of a thousand people who come back within the day. */
+const MOST_REMEMBERED = 4_000;
 /** Ended at once: whoever signs in by a script all day must not make the end of it too much for the storage. */
 const ENDED_AT_ONCE = 32;
 
@@ -71,6 +73,9 @@ export function createRevocation(parts: {
   const revokedKey = (verificationId: string) => `revoked:${verificationId}`;
   const signedOutKey = (accountId: string) => `signed-out:${accountId}`;
 
+  /** when, by key */
+  const notedHere = new Map<string, number>();
+
   async function revokeGrant(grantId: string): Promise<void> {
     // one tombstone stands for every token of the grant
     await provider.AccessToken.revokeByGrantId(grantId);
@@ -80,10 +85,16 @@ export function createRevocation(parts: {
   async function note(proofId: string, allowed: Allowed, options: { isNew: boolean }): Promise<void> {
     const key = allowedKey(proofId, allowed);
     const now = clock.now();
-    const notedAt = options.isNew ? undefined : await store.get<number>(key);
-    // as with every further code of a grant, which may live as long again
-    if (notedAt !== undefined && now - notedAt < DAY) return;
-    await store.set(key, now, MEMORY_SECONDS);
+    // whoever takes a note away ends its session and grant first, so what this process knows to be noted need not be looked up
+    let notedAt = notedHere.get(key);
+    if (notedAt === undefined && !options.isNew) notedAt = await store.get<number>(key);
+    // begun anew with further codes of a grant, which may live as long again
+    if (notedAt === undefined || now - notedAt >= DAY) {
+      await store.set(key, now, MEMORY_SECONDS);
+      notedAt = now;
+    }
+    if (notedHere.size >= MOST_REMEMBERED) notedHere.clear();
+    notedHere.set(key, notedAt);
   }
 
   /** What a proof allowed, a page at a time. */

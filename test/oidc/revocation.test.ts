@@ -15,6 +15,7 @@ let store: Store;
 let grants: Set<string>;
 let sessions: Map<string, { uid: string; accountId: string; authorizations: object; destroy(): Promise<void> }>;
 let failing: (grantId: string) => boolean;
+let provider: object;
 let revocation: Revocation;
 
 beforeEach(async () => {
@@ -28,18 +29,21 @@ beforeEach(async () => {
     if (failing(id)) throw new Error('the storage is away');
     grants.delete(id);
   };
-  const provider = {
+  provider = {
     AccessToken: { revokeByGrantId: end },
     Grant: { adapter: { destroy: end } },
     Client: { find: async () => undefined },
     Session: { findByUid: async (uid: string) => sessions.get(uid) },
   };
-  const logout = { schedule: async () => {} };
-  revocation = createRevocation({ provider, store, logout, clock } as unknown as Parameters<
-    typeof createRevocation
-  >[0]);
+  revocation = create();
 });
 afterEach(() => backend.close());
+
+/** As another process has it. */
+function create(): Revocation {
+  const logout = { schedule: async () => {} };
+  return createRevocation({ provider, store, logout, clock } as unknown as Parameters<typeof createRevocation>[0]);
+}
 
 /** An answer of the authorization endpoint. @param proofIds of a login that was finished just now; none with a session that goes on */
 async function authorize(
@@ -88,6 +92,26 @@ test('a grant that is used again is noted for as long again as its refresh token
   now += 29 * DAY;
   await revocation.revokeAccount('a');
   expect(grants.size).toBe(0);
+});
+
+test('what is noted is not looked up again by the process that knows, and is by another', async () => {
+  await authorize('a', 's', 'g', ['v', 'login:1']);
+  const looked: string[] = [];
+  const read = store.get;
+  store.get = (key) => {
+    looked.push(key);
+    return read(key);
+  };
+  const notes = () => looked.filter((key) => key.startsWith('allowed:'));
+  await authorize('a', 's', 'g');
+  expect(notes()).toEqual([]);
+  await authorize('a', 's', 'g2');
+  expect(notes()).toHaveLength(3);
+  expect(await store.keys('allowed:')).toHaveLength(6);
+  revocation = create();
+  looked.length = 0;
+  await authorize('a', 's', 'g');
+  expect(notes()).toHaveLength(3);
 });
 
 test('of a thousand sign-ins all end, a few at a time, and after a failure the rest of them', async () => {

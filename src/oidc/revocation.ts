@@ -12,7 +12,7 @@ const DAY = 86_400;
 const MEMORY_SECONDS = 45 * DAY;
 const MOST_PROOFS = 24;
 /** Longer than an interaction lives in which a login may have been finished before. */
-const SIGNED_OUT_SECONDS = 14 * 86_400;
+const SIGNED_OUT_SECONDS = 14 * DAY;
 /** Of one account, the latest: as many as a person can look through. */
 const MOST_SESSIONS = 200;
 const PAGE = 500;

@@ -3,6 +3,7 @@
 
 import type Provider from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import { keyPages } from '../login/key-pages.ts';
 import type { Clock, Revoked, Revoker, Store } from '../login/ports.ts';
 import type { LogoutDelivery } from './logout.ts';
 import type { LoginInteractionResult } from './policy.ts';
@@ -15,7 +16,6 @@ const MOST_PROOFS = 24;
 const SIGNED_OUT_SECONDS = 14 * DAY;
 /** Of one account, the latest: as many as a person can look through. */
 const MOST_SESSIONS = 200;
-const PAGE = 500;
 /** Notes that this process need not look up: of a thousand people who come back within the day. */
 const MOST_REMEMBERED = 4_000;
 /** Ended at once: whoever signs in by a script all day must not make the end of it too much for the storage. */
@@ -101,14 +101,11 @@ export function createRevocation(parts: {
   async function* allowedBy(proofId: string): AsyncGenerator<readonly Noted[]> {
     const prefix = `allowed:${proofId}:`;
     yield* earlierAllowedBy(proofId);
-    for (let after = ''; ; ) {
-      const keys = await store.keys(prefix, { limit: PAGE, ...(after === '' ? {} : { after }) });
+    for await (const keys of keyPages(store, prefix)) {
       yield keys.map((key) => {
         const [sessionUid = '', grantId = ''] = key.slice(prefix.length).split(':');
         return { key, sessionUid, grantId };
       });
-      after = keys.at(-1) ?? '';
-      if (keys.length < PAGE) return;
     }
   }
 
@@ -241,9 +238,9 @@ export function createRevocation(parts: {
       const latest = [...notedAt].sort(([, a], [, b]) => b - a).map(([uid]) => uid);
       const living: SignedIn[] = [];
       // those that have ended are passed over: however many came later, they hide none that goes on
-      for (let first = 0; first < latest.length && living.length < MOST_SESSIONS; first += PAGE)
+      for (let first = 0; first < latest.length && living.length < MOST_SESSIONS; first += MOST_SESSIONS)
         living.push(
-          ...(await Promise.all(latest.slice(first, first + PAGE).map((uid) => look(accountId, uid)))).flat(),
+          ...(await Promise.all(latest.slice(first, first + MOST_SESSIONS).map((uid) => look(accountId, uid)))).flat(),
         );
       return living.slice(0, MOST_SESSIONS);
     },

@@ -3,6 +3,7 @@
 
 import { createHash, randomUUID } from 'node:crypto';
 import type { Account } from '../core/account.ts';
+import { keyPages } from '../login/key-pages.ts';
 import { type Clock, FOREVER, type Sealer, type Store } from '../login/ports.ts';
 import type { AccountStore, Invitation, InvitationStore } from '../login/stores.ts';
 import { rememberOpened } from './opened.ts';
@@ -111,13 +112,9 @@ export function createAccountStore(parts: { store: Store; sealer: Sealer }): Kep
 
     async list() {
       const ids: string[] = [];
-      let after: string | undefined;
-      for (;;) {
-        const keys = await store.keys('account:', after === undefined ? {} : { after });
-        if (keys.length === 0) return ids;
+      for await (const keys of keyPages(store, 'account:'))
         ids.push(...keys.map((key) => key.slice('account:'.length)));
-        after = keys.at(-1);
-      }
+      return ids;
     },
 
     async keepPortrait(jpeg) {

@@ -1,6 +1,7 @@
 // What an account did lately: sign-ins for its person to look up, each in a record of its own; and one short record of refused selfies
 // and the last place, which the rules of risk read with every login. Sealed, as they tell from where somebody signs in.
 
+import { keyPages } from '../login/key-pages.ts';
 import type { Sealer, Store } from '../login/ports.ts';
 import type { Activity, ActivityStore, SignIn } from '../login/stores.ts';
 import { rememberOpened } from './opened.ts';
@@ -11,7 +12,6 @@ const TRIMMED_EVERY = 16;
 const DECLINES = 50;
 const ACTIVITY_SECONDS = 400 * 86_400;
 const EMPTY: Activity = { declines: [] };
-const PAGE = 500;
 /** Ten digits, as many as any time that is taken from it leaves. */
 const END_OF_TIME = 9_999_999_999;
 
@@ -40,14 +40,7 @@ export function createActivityStore(parts: { store: Store; sealer: Sealer }): Ac
     }));
   }
 
-  async function* signInKeys(accountId: string): AsyncGenerator<readonly string[]> {
-    for (let after = ''; ; ) {
-      const keys = await store.keys(signInPrefix(accountId), { limit: PAGE, ...(after === '' ? {} : { after }) });
-      yield keys;
-      after = keys.at(-1) ?? '';
-      if (keys.length < PAGE) return;
-    }
-  }
+  const signInKeys = (accountId: string) => keyPages(store, signInPrefix(accountId));
 
   async function trim(accountId: string): Promise<void> {
     let kept = 0;

@@ -2,6 +2,7 @@
 // keyed hash, in one sealed record an account, so that a use, an approval and a new code never pass each other.
 
 import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { keyPages } from '../login/key-pages.ts';
 import type { Clock, Sealer, Store } from '../login/ports.ts';
 import type { RecoveryCode, RecoveryStore } from '../login/stores.ts';
 
@@ -61,16 +62,13 @@ export function createRecoveryStore(parts: { store: Store; sealer: Sealer; clock
 
   async function all(): Promise<KeptRecoveryCode[]> {
     const found: KeptRecoveryCode[] = [];
-    let after: string | undefined;
-    for (;;) {
-      const keys = await store.keys(PREFIX, after === undefined ? {} : { after });
-      if (keys.length === 0) return found;
-      after = keys.at(-1);
+    for await (const keys of keyPages(store, PREFIX)) {
       for (const each of keys) {
         const codes = open(each.slice(PREFIX.length), await store.get<string>(each));
         found.push(...codes.map((code) => describe(code, clock.now())));
       }
     }
+    return found;
   }
 
   async function changeOne(

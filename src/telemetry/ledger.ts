@@ -2,6 +2,7 @@
 // was not spent, as a count a day of logins without a selfie. `costs --json` prints the lines as they are. The account is a keyed
 // hash, made by the caller: whoever sees the bill can add up, and learns nobody's name (T18).
 
+import { keyPages } from '../login/key-pages.ts';
 import { type Clock, FOREVER, type Ledger, type Meter, type Store } from '../login/ports.ts';
 
 /** One line as it is stored and printed. */
@@ -51,7 +52,6 @@ export interface Savings {
 const NOT_BILLED: ReadonlySet<string> = new Set(['not-started', 'not-finished', 'abandoned', 'expired', 'dropped']);
 /** With a document check, which has a price of its own. */
 const ENROLMENTS: ReadonlySet<string> = new Set(['enrol', 're-enrol']);
-const PAGE = 500;
 
 /**
  * A ledger kept in `store`, for ever.
@@ -69,18 +69,8 @@ export function createLedger(options: {
 }): KeptLedger {
   const { store, clock, price = null, enrolmentPrice = price, meter } = options;
 
-  async function* keysOf(prefix: string): AsyncGenerator<readonly string[]> {
-    let after: string | undefined;
-    for (;;) {
-      const keys = await store.keys(prefix, { limit: PAGE, ...(after === undefined ? {} : { after }) });
-      yield keys;
-      after = keys.at(-1);
-      if (after === undefined || keys.length < PAGE) return;
-    }
-  }
-
   async function* entries(): AsyncGenerator<LedgerLine> {
-    for await (const keys of keysOf('ledger:')) {
+    for await (const keys of keyPages(store, 'ledger:')) {
       const lines = await Promise.all(keys.map((key) => store.get<LedgerLine>(key)));
       for (const line of lines) if (line !== undefined) yield line;
     }
@@ -121,7 +111,7 @@ export function createLedger(options: {
       const found = new Set<string>();
       for (const hash of hashes) {
         const prefix = accountKey(hash, '');
-        for await (const keys of keysOf(prefix)) for (const key of keys) found.add(key.slice(prefix.length));
+        for await (const keys of keyPages(store, prefix)) for (const key of keys) found.add(key.slice(prefix.length));
       }
       return [...found];
     },
@@ -133,7 +123,7 @@ export function createLedger(options: {
     async savings(isWanted = () => true) {
       let skipped = 0;
       let saved: number | null = null;
-      for await (const keys of keysOf(SKIPPED)) {
+      for await (const keys of keyPages(store, SKIPPED)) {
         for (const key of keys) {
           const [day = '', cost = ''] = key.slice(SKIPPED.length).split(':');
           if (!isWanted(Date.parse(day) / 1000)) continue;

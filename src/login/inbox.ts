@@ -72,14 +72,17 @@ export function createInbox(parts: JourneyParts & { settlement: Settlement; poke
       if (reading.event.kind === 'other') return { status: 202, result: 'ignored' };
       const key = reading.eventKey;
       if ((await store.get(recordKey(key))) !== undefined) return { status: 202, result: 'replay' };
-      if (await takesEffectAtOnce(reading.event)) {
+      const effect = takeEffect(reading.event);
+      if (await within(AT_ONCE_MS, effect)) {
         // a crash before this repeats an effect that is idempotent
         await store.set(recordKey(key), true, EVENT_MEMORY_SECONDS);
         return { status: 202, result: 'accepted' };
       }
       const payload: DeliveryPayload = { sealed: sealer.seal(JSON.stringify(reading.event), recordKey(key)) };
       // of two at once the second takes the first one's place: one job an event
-      await jobs.schedule({ kind: DELIVERY, id: key, dueAtMs: nowMs(), payload });
+      const stored = jobs.schedule({ kind: DELIVERY, id: key, dueAtMs: nowMs(), payload });
+      // an effect that still goes on may end first, or be the first to hear that the storage is away (R7)
+      await Promise.race([stored, effect.then((isStored) => (isStored ? undefined : stored))]);
       parts.poke();
       return { status: 202, result: 'accepted' };
     },
@@ -93,28 +96,22 @@ export function createInbox(parts: JourneyParts & { settlement: Settlement; poke
     },
   };
 
-  /** @throws StorageUnavailable it has to be sent again */
-  async function takesEffectAtOnce(event: VendorEvent): Promise<boolean> {
+  /** @returns whether all that follows from it is stored; false: it is to wait as a job. @throws StorageUnavailable it has to be sent again */
+  async function takeEffect(event: VendorEvent): Promise<boolean> {
     if (event.kind !== 'verification' || underWay >= MOST_AT_ONCE) return false;
     underWay += 1;
-    const settling = settlement.settleAtOnce(event.verdict).finally(() => {
-      underWay -= 1;
-    });
-    const late = new Promise<{ kind: 'left' }>((resolve) => {
-      const timer = setTimeout(resolve, AT_ONCE_MS, { kind: 'left' });
-      const end = () => clearTimeout(timer);
-      settling.then(end, end);
-    });
     try {
-      const { kind } = await Promise.race([settling, late]);
+      const { kind } = await settlement.settleAtOnce(event.verdict);
       // it may have planned a look at the decision
       if (kind === 'unchanged') parts.poke();
       return kind !== 'left' && kind !== 'unowned';
     } catch (error) {
       if (error instanceof StorageUnavailable) throw error;
-      // the vendor is not to send again and again what only we can mend: it waits as a job
+      // the vendor is not to send again and again what only we can mend
       log.error({ err: error, verification: event.verdict.verificationId }, 'a delivery had no effect yet');
       return false;
+    } finally {
+      underWay -= 1;
     }
   }
 
@@ -134,5 +131,18 @@ export function createInbox(parts: JourneyParts & { settlement: Settlement; poke
     const payload: DeliveryPayload = { sealed, tries: tries + 1 };
     await jobs.schedule({ kind: DELIVERY, id: job.id, dueAtMs: nowMs() + delayMs, payload });
     return false;
+  }
+}
+
+/** @returns what it comes to; false where that takes longer */
+async function within(ms: number, outcome: Promise<boolean>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, ms, false);
+  });
+  try {
+    return await Promise.race([outcome, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -12,6 +12,7 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} } as unknown as Lo
 const event = { kind: 'verification', verdict: { verificationId: 'v', status: 'approved' } } as unknown as VendorEvent;
 let scheduled: string[];
 let noted: string[];
+let schedule: (job: Job) => Promise<void>;
 let settleAtOnce: Settlement['settleAtOnce'];
 let inbox: Inbox;
 let eventKeys: Iterator<number>;
@@ -20,12 +21,13 @@ beforeEach(() => {
   jest.useFakeTimers();
   scheduled = [];
   noted = [];
+  schedule = async ({ id }) => void scheduled.push(id);
   eventKeys = [...Array.from({ length: 200 }).keys()][Symbol.iterator]();
   inbox = createInbox({
     sealer: createSealer([new Uint8Array(32)]),
     vendor: { readDelivery: () => ({ kind: 'believed', eventKey: `e${eventKeys.next().value}`, event }) },
     store: { get: async () => undefined, set: async (key: string) => void noted.push(key) },
-    jobs: { schedule: async ({ id }: Job) => void scheduled.push(id) },
+    jobs: { schedule: (job: Job) => schedule(job) },
     settlement: {
       settleAtOnce: (verdict: Parameters<Settlement['settleAtOnce']>[0]) => settleAtOnce(verdict),
       settle: async () => ({ kind: 'moved' }),
@@ -62,6 +64,17 @@ test('an effect that takes longer than a second goes on beside a job, and its fa
   expect([noted, scheduled]).toEqual([[], ['e0']]);
   fail(new StorageUnavailable('too late'));
   await jest.advanceTimersByTimeAsync(0);
+});
+
+test('R7: a storage that keeps both waiting is told of as soon as one of them hears', async () => {
+  let fail: (reason: Error) => void = () => {};
+  settleAtOnce = () => new Promise((_, reject) => (fail = reject));
+  schedule = () => new Promise(() => {});
+  const answer = receive();
+  const refused = expect(answer).rejects.toThrow('away');
+  await jest.advanceTimersByTimeAsync(1_500);
+  fail(new StorageUnavailable('away'));
+  await refused;
 });
 
 test('in a burst those beyond sixty-four at once wait as jobs, and room comes back', async () => {

@@ -139,18 +139,24 @@ export interface Begun {
   readonly hostedUrl: string;
 }
 
-export async function freePort(): Promise<number> {
+/** A port that nobody else gets until it is let go of. */
+async function reservePort(): Promise<{ readonly port: number; letGo(): Promise<void> }> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
+  return { port, letGo: () => new Promise((resolve) => server.close(() => resolve())) };
+}
+
+export async function freePort(): Promise<number> {
+  const { port, letGo } = await reservePort();
+  await letGo();
   return port;
 }
 
 let signingKeys: Awaited<ReturnType<typeof makeSigningKeys>> | undefined;
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
-  const port = await freePort();
+  const { port, letGo } = await reservePort();
   const issuer = `http://${options.host ?? '127.0.0.1'}:${port}`;
   const redirectUri = 'http://127.0.0.1:9/cb';
   signingKeys ??= await makeSigningKeys();
@@ -226,7 +232,12 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   };
   const clock = createMovableClock(() => world.app.poke());
   const app = await createApp(config, { clock, log: logger, ...(options.relay && { relay: options.relay }) });
-  await app.listen(port, '127.0.0.1');
+  await letGo();
+  await app.listen(port, '127.0.0.1').catch((error: Error) => {
+    // else all that is told of it is that the clock was left changed
+    clock.restore();
+    throw error;
+  });
 
   const world: World = {
     issuer,

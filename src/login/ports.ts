@@ -151,7 +151,8 @@ export interface Store {
   take<T>(key: string): Promise<T | undefined>;
   /** Counts within a fixed window that begins with the first count. @returns the count after this one */
   increment(key: string, windowSeconds: number, by?: number): Promise<number>;
-  /** Living keys that begin with `prefix`, in order, after `after`, at most `limit` (1000): for operators' lists, never in a login. */
+  /** Living keys that begin with `prefix`, in order, after `after`, at most `limit` (1000): for lists that somebody looks through or
+   *  that are taken back, never a step of every login. */
   keys(prefix: string, options?: { readonly after?: string; readonly limit?: number }): Promise<readonly string[]>;
 }
 

@@ -129,22 +129,24 @@ export function createRevocation(parts: {
   /** Sessions before grants, a few at a time, and each noted as done: whatever fails half-way goes on from there when it is repeated. */
   async function endAllowed(proofId: string): Promise<Revoked> {
     const ended = { sessions: 0, grants: 0 };
-    const isSeen = new Set<string>();
+    const seen = new Set<string>();
+    const unseen = (ids: readonly string[]) => {
+      const found = [...new Set(ids)].filter((id) => id !== '' && !seen.has(id));
+      for (const id of found) seen.add(id);
+      return found;
+    };
     for await (const page of allowedBy(proofId)) {
       for (let first = 0; first < page.length; first += ENDED_AT_ONCE) {
         const some = page.slice(first, first + ENDED_AT_ONCE);
-        const uids = some.map(({ sessionUid }) => sessionUid).filter((uid) => uid !== '' && !isSeen.has(uid));
-        for (const uid of new Set(uids)) {
-          isSeen.add(uid);
+        for (const uid of unseen(some.map(({ sessionUid }) => sessionUid))) {
           const session = await findSession(uid);
           if (!session) continue;
           ended.grants += await revocation.endSession(session, { everything: true });
           ended.sessions += 1;
         }
-        const grantIds = some.map(({ grantId }) => grantId).filter((id) => id !== '' && !isSeen.has(id));
-        for (const id of grantIds) isSeen.add(id);
-        await Promise.all([...new Set(grantIds)].map(revokeGrant));
-        ended.grants += new Set(grantIds).size;
+        const grantIds = unseen(some.map(({ grantId }) => grantId));
+        await Promise.all(grantIds.map(revokeGrant));
+        ended.grants += grantIds.length;
         await Promise.all(some.map(({ key }) => (key === undefined ? undefined : store.delete(key))));
       }
     }

@@ -12,7 +12,7 @@ const TRIMMED_EVERY = 16;
 const DECLINES = 50;
 const ACTIVITY_SECONDS = 400 * 86_400;
 const EMPTY: Activity = { declines: [] };
-/** Ten digits, as many as any time that is taken from it leaves. */
+/** What is left of it after a time has ten digits for centuries, so that keys sort by it. */
 const END_OF_TIME = 9_999_999_999;
 
 export function createActivityStore(parts: { store: Store; sealer: Sealer }): ActivityStore {

@@ -33,7 +33,7 @@ export async function runToEnd(path: string, environment: Readonly<Record<string
 
 export interface Child {
   gauge(options?: { collect?: boolean }): Promise<Gauge>;
-  /** What `count-storage.ts` has counted since the start; only for a child that loads it. */
+  /** What it has counted since the start; only for a child that loads something that counts. */
   counts(): Promise<Readonly<Record<string, number>>>;
   /** SIGTERM, and when that does not help in time, SIGKILL. */
   stop(): Promise<void>;

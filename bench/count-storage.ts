@@ -6,8 +6,7 @@ import { Socket } from 'node:net';
 import { DatabaseSync, StatementSync } from 'node:sqlite';
 import { createClient } from '@redis/client';
 import pg from 'pg';
-import { count, readCounts } from './counters.ts';
-import type { CountQuestion, CountReply } from './probe.ts';
+import { answerCountQuestions, count } from './counters.ts';
 
 const PORT = new URL('../src/storage/backends.ts', import.meta.url).href;
 const COUNTED = new URL('./counted-backends.ts', import.meta.url).href;
@@ -63,8 +62,4 @@ function wordOf(sql: string): string {
   return /^\s*([a-z]+)/i.exec(sql)?.[1]?.toUpperCase() ?? '';
 }
 
-process.on('message', (question: CountQuestion) => {
-  if (question.about !== 'counts') return;
-  const reply: CountReply = { id: question.id, counts: readCounts() };
-  process.send?.(reply);
-});
+answerCountQuestions();

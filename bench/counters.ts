@@ -1,4 +1,6 @@
-// How often each thing was done in this process since it began.
+// How often each thing was done in this process since it began, for whoever asks over the channel that the probe answers on.
+
+import type { CountQuestion, CountReply } from './probe.ts';
 
 const counts = new Map<string, number>();
 
@@ -8,4 +10,12 @@ export function count(what: string, by = 1): void {
 
 export function readCounts(): Record<string, number> {
   return Object.fromEntries(counts);
+}
+
+export function answerCountQuestions(): void {
+  process.on('message', (question: CountQuestion) => {
+    if (question.about !== 'counts') return;
+    const reply: CountReply = { id: question.id, counts: readCounts() };
+    process.send?.(reply);
+  });
 }

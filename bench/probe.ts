@@ -21,7 +21,7 @@ export interface Question {
 
 export type Reply = Gauge & { readonly id: number };
 
-/** Answered by `count-storage.ts`, where that is loaded too. */
+/** Answered by `counters.ts`, where something is loaded that counts. */
 export interface CountQuestion {
   readonly id: number;
   readonly about: 'counts';

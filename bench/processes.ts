@@ -18,6 +18,7 @@ const WORKFLOWS = {
 };
 export const WORKFLOW_IDS: readonly string[] = Object.values(WORKFLOWS);
 const COUNTING = join(import.meta.dirname, 'count-storage.ts');
+const TIMING = join(import.meta.dirname, 'time-answers.ts');
 const ROOT = resolve(import.meta.dirname, '..');
 /** As `npm start` and the image start it. */
 export const SHIPPED_FLAGS = ['--max-semi-space-size=16', '--expose-gc'];
@@ -32,6 +33,8 @@ export type SingleProvider = Provider & SingleChild;
 
 export interface StandIn extends SingleChild {
   readonly url: string;
+  /** milliseconds it has taken to answer its API, since its start */
+  answeringMs(): Promise<number>;
   configure(settings: Readonly<Record<string, unknown>>): Promise<void>;
 }
 
@@ -158,7 +161,7 @@ export async function startStandIn(settings: {
     name: 'stand-in',
     path: join(ROOT, 'src/sandbox/main.ts'),
     folder,
-    preloads,
+    preloads: [TIMING, ...preloads],
     environment: {
       DEMO_VENDOR_PORT: String(port),
       DIDIT_API_KEY: API_KEY,
@@ -172,6 +175,7 @@ export async function startStandIn(settings: {
   return {
     ...child,
     url,
+    answeringMs: async () => ((await child.counts())['answering, in microseconds'] ?? 0) / 1000,
     async configure(settings) {
       const headers = { 'content-type': 'application/json' };
       const { status, text } = await send(`${url}/_control/settings`, {

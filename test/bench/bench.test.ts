@@ -31,6 +31,7 @@ const FIGURES = [
   'login.requests',
   'login.time.p50',
   'login.time.p99',
+  'login.vendor',
   'login.rate.1',
   'login.cpu.16',
   'login.rate.16',

@@ -2,8 +2,10 @@
 // over different connections, so their order within this process is kept here.
 
 import type { Rows } from './backend.ts';
+import type { Turn } from './deadlines.ts';
 import { createKeyOrder } from './key-order.ts';
 import type { PostgresQueries, Statement } from './postgres-queries.ts';
+import { createSeenRows, type Row } from './seen-rows.ts';
 import { changeBySwap } from './swap.ts';
 
 const LARGEST_CHARACTER = '\u{10FFFF}';
@@ -16,7 +18,7 @@ function createStatements(schema: string) {
   const upsert = `INSERT INTO ${records} AS held (key, value, expires_at) VALUES ($2, $3, $4)
     ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at`;
   return {
-    read: reading('read', `SELECT value FROM ${records} WHERE key = $1 AND expires_at > $2`),
+    read: reading('read', `SELECT value, expires_at FROM ${records} WHERE key = $1`),
     write: writing('write', `${upsert} RETURNING ${inTime}`),
     insert: writing('insert', `${upsert} WHERE held.expires_at <= $5 RETURNING ${inTime}`),
     take: writing('take', `DELETE FROM ${records} WHERE key = $2 RETURNING value, expires_at, ${inTime}`),
@@ -29,15 +31,13 @@ function createStatements(schema: string) {
          expires_at = CASE WHEN held.expires_at > $5 THEN held.expires_at ELSE excluded.expires_at END
        RETURNING value, ${inTime}`,
     ),
-    // xmin is the transaction that wrote this row: nobody else has the same one, also when a key is removed and made again.
-    see: reading('see', `SELECT value, expires_at, xmin::text AS version FROM ${records} WHERE key = $1`),
     swap: writing(
       'swap',
-      `UPDATE ${records} SET value = $3, expires_at = $4 WHERE key = $2 AND xmin = $5::text::xid RETURNING ${inTime}`,
+      `UPDATE ${records} SET value = $3, expires_at = $4 WHERE key = $2 AND value = $5 AND expires_at = $6 RETURNING ${inTime}`,
     ),
     swapAway: writing(
       'swap away',
-      `DELETE FROM ${records} WHERE key = $2 AND xmin = $3::text::xid RETURNING ${inTime}`,
+      `DELETE FROM ${records} WHERE key = $2 AND value = $3 AND expires_at = $4 RETURNING ${inTime}`,
     ),
     list: reading(
       'list',
@@ -62,6 +62,18 @@ interface Held {
 export function createPostgresRows({ queries, schema }: { queries: PostgresQueries; schema: string }): Rows {
   const statements = createStatements(schema);
   const order = createKeyOrder();
+  const seenRows = createSeenRows();
+
+  async function see(turn: Turn, key: string): Promise<Row | undefined> {
+    const [held] = await queries.ask<Held>(turn, statements.read, [key]);
+    if (held === undefined) {
+      seenRows.forget(key);
+      return undefined;
+    }
+    const row = { text: held.value, expiresAt: Number(held.expires_at) };
+    seenRows.note(key, row);
+    return row;
+  }
 
   function write<R extends object, T>(
     key: string,
@@ -75,40 +87,56 @@ export function createPostgresRows({ queries, schema }: { queries: PostgresQueri
   }
 
   const hasRow = (rows: readonly object[]) => rows.length > 0;
-  const livingText =
-    (now: number) =>
-    ([row]: readonly Held[]) =>
-      row !== undefined && Number(row.expires_at) > now ? row.value : undefined;
+
+  function takeAway<T>(key: string, now: number, read: (text: string | undefined) => T): Promise<T> {
+    return write<Held, T>(key, statements.take, [], ([row]) => {
+      seenRows.forget(key);
+      return read(row !== undefined && Number(row.expires_at) > now ? row.value : undefined);
+    });
+  }
 
   return {
     read: (key, now) =>
       queries.run((turn) =>
-        order.beside(key, async () => (await queries.ask<Held>(turn, statements.read, [key, now]))[0]?.value),
+        order.beside(key, async () => {
+          const row = await see(turn, key);
+          return row !== undefined && row.expiresAt > now ? row.text : undefined;
+        }),
       ),
-    write: (key, text, expiresAt) => write(key, statements.write, [text, expiresAt], () => undefined),
-    remove: (key, now) => write<Held, boolean>(key, statements.take, [], (rows) => livingText(now)(rows) !== undefined),
-    insert: (key, text, expiresAt, now) => write(key, statements.insert, [text, expiresAt, now], hasRow),
-    take: (key, now) => write<Held, string | undefined>(key, statements.take, [], livingText(now)),
+    write: (key, text, expiresAt) =>
+      write(key, statements.write, [text, expiresAt], () => seenRows.note(key, { text, expiresAt })),
+    remove: (key, now) => takeAway(key, now, (text) => text !== undefined),
+    insert: (key, text, expiresAt, now) =>
+      write(key, statements.insert, [text, expiresAt, now], (rows) => {
+        if (hasRow(rows)) seenRows.note(key, { text, expiresAt });
+        return hasRow(rows);
+      }),
+    take: (key, now) => takeAway(key, now, (text) => text),
     add: (key, by, expiresAt, now) =>
-      write<Held, number>(key, statements.add, [by, expiresAt, now], ([row]) => Number(row?.value)),
+      write<Held, number>(key, statements.add, [by, expiresAt, now], ([row]) => {
+        seenRows.forget(key);
+        return Number(row?.value);
+      }),
     change: (key, now, decide) =>
       queries.run((turn) =>
         order.alone(key, () =>
           changeBySwap({
             engine: 'postgres',
             turn,
+            key,
+            now,
             decide,
-            async see() {
-              const rows = await queries.ask<Held & { version: string }>(turn, statements.see, [key]);
-              const [row] = rows;
-              return { text: livingText(now)(rows), version: row?.version, expiresAt: Number(row?.expires_at ?? 0) };
-            },
-            async swap({ version }, change) {
-              if (change.kind === 'remove') return hasRow(await queries.ask(turn, statements.swapAway, [key, version]));
+            seenRows,
+            see: () => see(turn, key),
+            async swap(seen, change) {
+              const before = seen === undefined ? [] : [seen.text, seen.expiresAt];
+              if (change.kind === 'remove')
+                return hasRow(await queries.ask(turn, statements.swapAway, [key, ...before]));
               const { text, expiresAt } = change;
               // With a row that was not there, whoever makes it first wins.
-              const [statement, seen] = version === undefined ? [statements.insert, now] : [statements.swap, version];
-              return hasRow(await queries.ask(turn, statement, [key, text, expiresAt, seen]));
+              const [statement, condition] =
+                seen === undefined ? [statements.insert, [now]] : [statements.swap, before];
+              return hasRow(await queries.ask(turn, statement, [key, text, expiresAt, ...condition]));
             },
           }),
         ),

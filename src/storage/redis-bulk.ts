@@ -51,10 +51,10 @@ export function createRedisBulk(parts: { commands: RedisCommands; layout: ShardL
         ),
       );
       for (const [index, raw] of raws.entries()) {
-        const { text, expiresAt } = unpack(raw as string | null);
-        if (text === undefined || expiresAt <= now) continue;
-        rows.push({ key: some[index] as string, text, expiresAt });
-        bytes += text.length;
+        const row = unpack(raw as string | null);
+        if (row === undefined || row.expiresAt <= now) continue;
+        rows.push({ key: some[index] as string, ...row });
+        bytes += row.text.length;
       }
     }
     return rows;
@@ -110,7 +110,7 @@ export function createRedisBulk(parts: { commands: RedisCommands; layout: ShardL
         Promise.all(
           rows.map(({ key, text, expiresAt }) => {
             const { row, ends, names } = layout.of(key);
-            const args = [key, String(expiresAt), pack(text, expiresAt), String(now)];
+            const args = [key, String(expiresAt), pack({ text, expiresAt }), String(now)];
             return commands.call(turn, rowScripts.insert, [row + key, ends, names], args);
           }),
         ),

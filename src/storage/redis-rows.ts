@@ -8,6 +8,7 @@ import { createKeyOrder } from './key-order.ts';
 import type { RedisCommands } from './redis-commands.ts';
 import { rowScripts, type Script, shardScripts } from './redis-scripts.ts';
 import { listKeys, pack, type ShardLayout, unpack } from './redis-shards.ts';
+import { createSeenRows, type Row } from './seen-rows.ts';
 import { changeBySwap } from './swap.ts';
 
 /** A script stops the server while it runs: a hundred rows take less than a millisecond. */
@@ -15,6 +16,7 @@ const SWEEP_STEP = 100;
 
 export function createRedisRows({ commands, layout }: { commands: RedisCommands; layout: ShardLayout }): Rows {
   const order = createKeyOrder();
+  const seenRows = createSeenRows();
   const shardOf = layout.of;
 
   function write<T>(key: string, script: Script, args: readonly string[], read: (reply: unknown) => T): Promise<T> {
@@ -24,23 +26,43 @@ export function createRedisRows({ commands, layout }: { commands: RedisCommands;
     );
   }
 
-  const get = async (turn: Turn, row: string) => (await commands.ask(turn, row, ['GET', row])) as string | null;
+  async function see(turn: Turn, key: string): Promise<Row | undefined> {
+    const name = shardOf(key).row + key;
+    const row = unpack((await commands.ask(turn, name, ['GET', name])) as string | null);
+    if (row === undefined) seenRows.forget(key);
+    else seenRows.note(key, row);
+    return row;
+  }
+
   const isOne = (reply: unknown) => reply === 1;
-  const livingText = (now: number) => (reply: unknown) => {
-    const { text, expiresAt } = unpack(reply as string | null);
-    return expiresAt > now ? text : undefined;
-  };
+  const livingText = (row: Row | undefined, now: number) =>
+    row !== undefined && row.expiresAt > now ? row.text : undefined;
+
+  function takeAway<T>(key: string, now: number, read: (text: string | undefined) => T): Promise<T> {
+    return write(key, rowScripts.take, [], (reply) => {
+      seenRows.forget(key);
+      return read(livingText(unpack(reply as string | null), now));
+    });
+  }
 
   return {
-    read: (key, now) =>
-      commands.run((turn) => order.beside(key, async () => livingText(now)(await get(turn, shardOf(key).row + key)))),
+    read: (key, now) => commands.run((turn) => order.beside(key, async () => livingText(await see(turn, key), now))),
     write: (key, text, expiresAt) =>
-      write(key, rowScripts.write, [String(expiresAt), pack(text, expiresAt)], () => undefined),
-    remove: (key, now) => write(key, rowScripts.take, [], (reply) => livingText(now)(reply) !== undefined),
+      write(key, rowScripts.write, [String(expiresAt), pack({ text, expiresAt })], () =>
+        seenRows.note(key, { text, expiresAt }),
+      ),
+    remove: (key, now) => takeAway(key, now, (text) => text !== undefined),
     insert: (key, text, expiresAt, now) =>
-      write(key, rowScripts.insert, [String(expiresAt), pack(text, expiresAt), String(now)], isOne),
-    take: (key, now) => write(key, rowScripts.take, [], livingText(now)),
-    add: (key, by, expiresAt, now) => write(key, rowScripts.add, [String(expiresAt), String(by), String(now)], Number),
+      write(key, rowScripts.insert, [String(expiresAt), pack({ text, expiresAt }), String(now)], (reply) => {
+        if (isOne(reply)) seenRows.note(key, { text, expiresAt });
+        return isOne(reply);
+      }),
+    take: (key, now) => takeAway(key, now, (text) => text),
+    add: (key, by, expiresAt, now) =>
+      write(key, rowScripts.add, [String(expiresAt), String(by), String(now)], (reply) => {
+        seenRows.forget(key);
+        return Number(reply);
+      }),
     change(key, now, decide) {
       const { row, ends, names } = shardOf(key);
       return commands.run((turn) =>
@@ -48,16 +70,17 @@ export function createRedisRows({ commands, layout }: { commands: RedisCommands;
           changeBySwap({
             engine: 'redis',
             turn,
+            key,
+            now,
             decide,
-            async see() {
-              const raw = await get(turn, row + key);
-              return { text: livingText(now)(raw), version: raw ?? undefined, expiresAt: unpack(raw).expiresAt };
-            },
-            async swap({ version }, change) {
+            seenRows,
+            see: () => see(turn, key),
+            async swap(seen, change) {
+              const before = seen === undefined ? '' : pack(seen);
               const [script, args] =
                 change.kind === 'remove'
-                  ? [rowScripts.swapAway, [version ?? '']]
-                  : [rowScripts.swap, [String(change.expiresAt), pack(change.text, change.expiresAt), version ?? '']];
+                  ? [rowScripts.swapAway, [before]]
+                  : [rowScripts.swap, [String(change.expiresAt), pack(change), before]];
               return isOne(await commands.call(turn, script, [row + key, ends, names], [key, ...args]));
             },
           }),

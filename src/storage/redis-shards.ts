@@ -5,6 +5,7 @@ import { compareBytes } from './bulk.ts';
 import type { Turn } from './deadlines.ts';
 import type { RedisCommands } from './redis-commands.ts';
 import { shardScripts } from './redis-scripts.ts';
+import type { Row } from './seen-rows.ts';
 
 const SHARDS = 16;
 
@@ -75,12 +76,13 @@ async function mergeShards<S>(
   }
 }
 
-export function pack(text: string, expiresAt: number): string {
+export function pack({ text, expiresAt }: Row): string {
   return `${expiresAt}:${text}`;
 }
 
-export function unpack(raw: string | null): { text: string | undefined; expiresAt: number } {
-  if (raw === null) return { text: undefined, expiresAt: 0 };
+/** @param raw null: there is none */
+export function unpack(raw: string | null): Row | undefined {
+  if (raw === null) return undefined;
   const colon = raw.indexOf(':');
   return { text: raw.slice(colon + 1), expiresAt: Number(raw.slice(0, colon)) };
 }

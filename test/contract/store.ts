@@ -240,6 +240,56 @@ export function storeContract(engine: string, { open }: Opening): void {
       await opened.one.ping();
     });
 
+    describe('what another one changed behind its back', () => {
+      const behind: readonly (readonly [string, (one: Store, key: string) => Promise<unknown>, unknown])[] = [
+        ['written', (one, key) => one.set(key, 'theirs', 60), 'theirs'],
+        [
+          'changed',
+          (one, key) => one.update(key, () => ({ kind: 'write', value: 'theirs', ttlSeconds: 60, result: undefined })),
+          'theirs',
+        ],
+        ['removed', (one, key) => one.delete(key), undefined],
+        [
+          'taken, and made again',
+          async (one, key) => void ((await one.take(key)) && (await one.set(key, 'new', 60))),
+          'new',
+        ],
+      ];
+
+      test.each(behind)('%s: is what a change is told, and what it changes', async (_name, change, expected) => {
+        const key = fresh();
+        await store.set(key, 'ours', 60);
+        await store.update(key, () => ({ kind: 'replace', value: 'ours', result: undefined }));
+        await change(other, key);
+        const told = await store.update<unknown, unknown>(key, (value) => {
+          if (value === 'ours') throw new Error('this is not there any more');
+          return { kind: 'write', value: [value ?? 'nothing'], ttlSeconds: 60, result: value };
+        });
+        expect(told).toEqual(expected);
+        expect(await store.get(key)).toEqual([expected ?? 'nothing']);
+      });
+
+      test.each(behind)('%s: is what is told where nothing is to be changed', async (_name, change, expected) => {
+        const key = fresh();
+        await store.set(key, 'ours', 60);
+        expect(await store.get(key)).toBe('ours');
+        await change(other, key);
+        expect(await store.update<unknown, unknown>(key, (value) => ({ kind: 'keep', result: value }))).toEqual(
+          expected,
+        );
+        expect(await store.get(key)).toEqual(expected);
+      });
+
+      test('given a longer life: a change leaves it that', async () => {
+        const key = fresh();
+        await store.set(key, 'ours', 60);
+        await other.set(key, 'ours', 600);
+        await store.update(key, () => ({ kind: 'replace', value: 'changed', result: undefined }));
+        clock.advance(100);
+        expect(await store.get(key)).toBe('changed');
+      });
+    });
+
     describe('two writers at once', () => {
       /** alternates between the openings, so that both work on the key at the same time */
       const race = <T>(count: number, step: (one: Store, index: number) => Promise<T>) =>

@@ -4,6 +4,7 @@
 import type { Account } from '../core/account.ts';
 import { AppError } from '../core/errors.ts';
 import { forgetAllowance } from '../login/allowances.ts';
+import { picturesOf } from '../login/faces.ts';
 import {
   type Clock,
   FOREVER,
@@ -92,8 +93,10 @@ export async function keepErasure(
 /** All of it that is here: safe to repeat. First nobody can sign in, then what was allowed ends, then the traces go. */
 export async function endHere(parts: ErasureParts, erasure: Erasure): Promise<Ended> {
   const { accountId, by } = erasure;
-  await parts.accounts.remove(accountId);
-  for (const ref of erasure.portraits) await parts.accounts.dropPortrait(ref);
+  const removed = await parts.accounts.remove(accountId);
+  // one that began to wait since this was planned goes as well: nothing would lead to it any more (T18)
+  const faces = new Set([...erasure.portraits, ...(removed ? picturesOf(removed) : [])]);
+  for (const ref of faces) await parts.accounts.dropPortrait(ref);
   const revoked = [];
   // each by itself too: a browser that is on its way from a selfie to its code has nothing yet that could be found
   for (const verificationId of erasure.verifications) revoked.push(await parts.revoker.revoke(verificationId));

@@ -2,7 +2,7 @@
 // provider, which finishes it. Then nobody can sign in with it, what was allowed ends, the traces go, and at last what the vendor has.
 
 import type { Account } from '../core/account.ts';
-import { refsOf } from '../login/faces.ts';
+import { picturesOf } from '../login/faces.ts';
 import { hashToken, newToken } from '../login/tokens.ts';
 import {
   type Ended,
@@ -67,7 +67,7 @@ export async function removeAccount(
 }
 
 async function planErasure(parts: RemovalParts, account: Account, by: Erasure['by']): Promise<Erasure> {
-  const { id, subject, enrolledBy, pending, unusedFaces = [] } = account;
+  const { id, subject, enrolledBy, pending } = account;
   const opened = await parts.ledger.verificationsOf(parts.sealer.keyedHashes(id, 'ledger'));
   const verifications = new Set([enrolledBy.verificationId, ...(pending ? [pending.verificationId] : []), ...opened]);
   const known = [...verifications].filter((verificationId) => !verificationId.startsWith(IMPORTED));
@@ -79,7 +79,7 @@ async function planErasure(parts: RemovalParts, account: Account, by: Erasure['b
     by,
     isEndedHere: false,
     verifications: known,
-    portraits: [...refsOf(account), ...unusedFaces],
+    portraits: picturesOf(account),
     // the face at once; and once more at the end, as a session that was under way may have brought one back
     steps: [...(first ? [first] : []), forget, ...others, ...(others.length > 0 ? [forget] : [])],
   };

@@ -44,6 +44,11 @@ export async function dropUnused(accounts: Faces, account: Account): Promise<Acc
   return next ?? account;
 }
 
+/** Every picture that is kept for the account, those included that it has no use for any more. */
+export function picturesOf(account: Pick<Account, 'portrait' | 'pending' | 'unusedFaces'>): string[] {
+  return [...refsOf(account), ...(account.unusedFaces ?? [])];
+}
+
 /** Every picture that the account has a use for. */
 export function refsOf({ portrait, pending }: Pick<Account, 'portrait' | 'pending'>): string[] {
   return [portrait, pending?.portrait].flatMap((each) => (each?.kind === 'local' ? [each.ref] : []));

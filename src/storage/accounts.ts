@@ -106,8 +106,9 @@ export function createAccountStore(parts: { store: Store; sealer: Sealer }): Kep
       // the identifier first: a crash in between leaves a record that nobody finds, never an identifier that leads nowhere
       await letGo(account);
       if (account.portrait.kind === 'local') await store.delete(portraitKey(account.portrait.ref));
-      await store.delete(accountKey(id));
-      return account;
+      // as it is now: who takes its faces away must hear of one that was added meanwhile
+      const sealed = await store.take<string>(accountKey(id));
+      return sealed === undefined ? account : open(id, sealed);
     },
 
     async list() {

@@ -1,9 +1,10 @@
-import { beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { FORGET, readErasure } from '../../src/admin/erasure.ts';
 import { findAccount } from '../../src/admin/find-account.ts';
 import { createForgetting } from '../../src/admin/forgetting.ts';
 import { type RemovalParts, removeAccount } from '../../src/admin/remove-account.ts';
 import { type AppError, StorageUnavailable, VendorRefused, VendorUnavailable } from '../../src/core/errors.ts';
+import { changeFaces } from '../../src/login/faces.ts';
 import { createWorker } from '../../src/login/work.ts';
 import { createLedger } from '../../src/telemetry/ledger.ts';
 import { account, NOW, openParts, type TestParts } from './support.ts';
@@ -191,6 +192,38 @@ test('a face goes with the account, one that waits to replace it as well, and so
   await letProviderRun(5);
   expect(await test_.store.keys('portrait:')).toEqual([]);
   expect(asked()).toEqual(expect.arrayContaining(['delete enrolment-of-e', 'delete renewal-1', 'forget subject-of-e']));
+});
+
+test('T18: a face that begins to wait while its account is being removed goes as well', async () => {
+  const { accounts, store } = test_;
+  const beginsToWait = async () => {
+    const { ref, sha256 } = await accounts.keepPortrait(new Uint8Array([3]));
+    const portrait = { kind: 'local', ref, sha256, pinnedAt: NOW } as const;
+    const matching = { document: [], person: [] };
+    const pending = { verificationId: 'renewal-2', at: NOW, dueAt: NOW + 9, profile: {}, matching, portrait };
+    await changeFaces(accounts, 'a', (current) => ({ ...current, pending }), portrait);
+  };
+  const remove = async (id: string) => (await beginsToWait(), accounts.remove(id));
+  await removeAccount({ ...parts, accounts: { ...accounts, remove } }, 'a', 'operator');
+  expect(await store.keys('portrait:')).toEqual([]);
+});
+
+test('T18: so does one that begins to wait in the very moment in which the account goes', async () => {
+  const { accounts, store } = test_;
+  const take = store.take;
+  const added: string[] = [];
+  jest.spyOn(store, 'take').mockImplementation(async (key) => {
+    if (key === 'account:a') {
+      const { ref, sha256 } = await accounts.keepPortrait(new Uint8Array([4]));
+      const portrait = { kind: 'local', ref, sha256, pinnedAt: NOW } as const;
+      added.push(ref);
+      await changeFaces(accounts, 'a', (current) => ({ ...current, portrait }), portrait);
+    }
+    return take(key);
+  });
+  await removeAccount(parts, 'a', 'operator');
+  expect(added).toHaveLength(1);
+  expect(await store.keys('portrait:')).toEqual([]);
 });
 
 describe('a vendor that does not do as it is asked', () => {

@@ -120,13 +120,16 @@ function changeStatus(attempt: LoginAttempt, event: AttemptEvent & { kind: 'stat
     const isReopened =
       event.status === 'resubmitted' && verification.status !== 'resubmitted' && mayHaveCaptured(verification);
     const { wasHeld: _earlier, ...plain } = omit(isReopened ? untied(verification) : verification, 'resubmitSteps');
+    // a decision that is read names no step: what the webhook named still holds
+    const stillNamed = verification.status === event.status ? verification.resubmitSteps : undefined;
+    const resubmitSteps = event.resubmitSteps ?? stillNamed;
     return {
       ...plain,
       // a capture that is done again is no longer the one that a reviewer had before them (T14)
       ...(event.status === 'in-review' ? { wasHeld: true as const } : {}),
       status: event.status,
       statusAt: event.decidedAt,
-      ...(event.resubmitSteps ? { resubmitSteps: event.resubmitSteps } : {}),
+      ...(resubmitSteps ? { resubmitSteps } : {}),
     };
   });
   if (step.kind !== 'moved' || meaningOf(event.status) !== 'held') return step;

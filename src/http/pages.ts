@@ -190,6 +190,10 @@ export interface Pages {
     readonly client: ClientView;
     readonly origin: OriginView;
     readonly minutes: number;
+    /** a number was shown here, and may not be typed any more */
+    readonly isTooLate: boolean;
+    /** the verification led to nothing */
+    readonly isRefused: boolean;
   };
   /** The login was stopped by the capturing device. */
   denied: { readonly client: ClientView };

@@ -112,7 +112,7 @@ const about: { [N in PageName]: { title: (data: Pages[N]) => string; support?: b
   denied: { title: () => 'Sign-in stopped' },
   'wrong-browser': { title: () => 'This sign-in cannot go on here', support: true },
   ended: { title: () => 'This sign-in has ended', support: true },
-  conflict: { title: () => 'Another sign-in is under way', support: true },
+  conflict: { title: () => 'Another sign-in for this account is under way', support: true },
   limited: {
     title: (page) => (page.isBudget ? 'No selfies for the rest of today' : 'Too many attempts'),
     support: true,

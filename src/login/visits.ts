@@ -21,7 +21,15 @@ export type ReturnOutcome =
   /** the starting browser: on to the waiting page, or to the end where the verdict came first */
   | { readonly kind: 'on'; readonly to: 'waiting' | 'finish' }
   /** the capturing device, with the right token: it gets the number and may deny */
-  | { readonly kind: 'elsewhere'; readonly attempt: LoginAttempt; readonly number: string; readonly shownAt: number }
+  | {
+      readonly kind: 'elsewhere';
+      readonly attempt: LoginAttempt;
+      /** undefined: it was shown too long ago to be typed */
+      readonly number: string | undefined;
+      readonly shownAt: number;
+      /** the verification has ended, and led to nothing */
+      readonly isRefused: boolean;
+    }
   /** a token that is not, or no longer, of use; nothing changed */
   | { readonly kind: 'nothing' };
 
@@ -60,12 +68,23 @@ export function createVisits(parts: JourneyParts & { ending: Ending }): Visits {
     return current?.returnTokens.includes(hashToken(token)) ? current : undefined;
   }
 
+  function elsewhere(attempt: LoginAttempt, current: Verification): ReturnOutcome {
+    const secrets = openVerificationSecrets(sealer, attempt);
+    if (!secrets) return { kind: 'nothing' };
+    const shownAt = current.returnedElsewhereAt ?? clock.now();
+    const number = isTooOld(shownAt) ? undefined : secrets.number;
+    return { kind: 'elsewhere', attempt, number, shownAt, isRefused: current.conclusion === 'refused' };
+  }
+
+  const isTooOld = (shownAt: number) => clock.now() > shownAt + NUMBER_LIFE_SECONDS;
+
   return {
     async returned(uid, token, here) {
       const attempt = await findLive(uid);
       const current = withToken(attempt, token);
       if (!attempt || !current) return here ? { kind: 'on', to: 'waiting' } : { kind: 'nothing' };
-      if (!here && current.conclusion === 'refused') return { kind: 'nothing' };
+      // nothing is to be confirmed any more; whoever showed the face still learns of which sign-in it was, and may stop it (T2)
+      if (!here && current.conclusion === 'refused') return elsewhere(attempt, current);
       const event = { kind: 'returned', returnToken: hashToken(token), here } as const;
       const step = await attempts.change(uid, (a) => advance(a, event, rules.attempt, clock.now()));
       if (step?.kind === 'moved') {
@@ -74,9 +93,7 @@ export function createVisits(parts: JourneyParts & { ending: Ending }): Visits {
         if (!here) await journal.record({ event: 'return.elsewhere', attempt: uid, verification: current.id });
       }
       if (here) return { kind: 'on', to: step && isReady(step.attempt) ? 'finish' : 'waiting' };
-      const secrets = openVerificationSecrets(sealer, attempt);
-      const shownAt = current.returnedElsewhereAt ?? clock.now();
-      return secrets ? { kind: 'elsewhere', attempt, number: secrets.number, shownAt } : { kind: 'nothing' };
+      return elsewhere(attempt, current);
     },
 
     async phoneArrived(uid, phoneToken) {
@@ -99,9 +116,7 @@ export function createVisits(parts: JourneyParts & { ending: Ending }): Visits {
       const secrets = attempt && openVerificationSecrets(sealer, attempt);
       if (!current || !secrets) return { kind: 'over' };
       const shownAt = current.returnedElsewhereAt;
-      if (shownAt !== undefined && clock.now() > shownAt + NUMBER_LIFE_SECONDS && current.confirmedAt === undefined) {
-        return { kind: 'expired' };
-      }
+      if (shownAt !== undefined && isTooOld(shownAt) && current.confirmedAt === undefined) return { kind: 'expired' };
       // a number that no device has shown yet can only be a guess
       const right = isSameNumber(typed.replace(/\s/g, ''), secrets.number) && shownAt !== undefined;
       const event = { kind: 'number', verificationId: current.id, right } as const;

@@ -314,6 +314,17 @@ describe('return token and number (T2)', () => {
     expect(advance(confirmed, EVENTS['wrong number'], limits, NOW).kind).toBe('unchanged');
   });
 
+  test('the step to be done again stays named when the next word of it names none', () => {
+    const again = { kind: 'status', verificationId: 'v1', status: 'resubmitted', decidedAt: NOW + 1 } as const;
+    const named = moved(STATES.waiting, { ...again, resubmitSteps: ['LIVENESS'] });
+    const polled = moved(named, { ...again, decidedAt: NOW + 3, status: 'resubmitted' });
+    expect(polled.verifications[0]?.resubmitSteps).toEqual(['LIVENESS']);
+    const other = moved(polled, { ...again, decidedAt: NOW + 4, resubmitSteps: ['ID_VERIFICATION'] });
+    expect(other.verifications[0]?.resubmitSteps).toEqual(['ID_VERIFICATION']);
+    const done = moved(other, { ...again, decidedAt: NOW + 5, status: 'in-review' });
+    expect(done.verifications[0]?.resubmitSteps).toBeUndefined();
+  });
+
   test('T14: a capture that is done again is no longer the one a reviewer had before them', () => {
     const status = (name: 'in-review' | 'awaiting-user' | 'resubmitted', at: number) =>
       ({ kind: 'status', verificationId: 'v1', status: name, decidedAt: at }) as const;

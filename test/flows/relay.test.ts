@@ -186,6 +186,12 @@ describe('cross_device: confirm', () => {
     const page = await confirm(number);
     expect(page.status).toBe(422);
     expect(isAtClient(world, await visit(world, begun, '/finish'))).toBe(false);
+    // and the device that showed it no longer offers it
+    const shown = await comeBack(world, begun, victim);
+    expect(shown.status).toBe(403);
+    expect(shown.text).not.toContain('data-number');
+    expect(wordsOf(shown)).toContain('too old');
+    expect(buttonsOf(shown)).toEqual(['deny=yes']);
     // another capture is the way on
     const before = creates(world);
     const again = await pressOn(world, attacker, await visit(world, begun, '/waiting'), {
@@ -201,6 +207,23 @@ describe('cross_device: confirm', () => {
     await showFace(world, second);
     expect((await world.finish(second)).id_token).toBeDefined();
   });
+
+  test.each(['decline_liveness_attack', 'abandon'])(
+    'T2: whoever was led to a selfie that ended by %s learns of which sign-in, and may stop it',
+    async (scenario) => {
+      await showFace(world, begun, { by: victim, address: FAR, scenario });
+      const page = await comeBack(world, begun, victim);
+      expect(page.status).toBe(403);
+      expect(wordsOf(page)).toContain('Example App');
+      expect(wordsOf(page)).toContain('Chrome on Windows');
+      expect(wordsOf(page)).toContain('did not lead to a sign-in');
+      expect(numberOn(page)).toMatch(/^\d{6}$/);
+      // looking has changed nothing where it was started
+      expect((await visit(world, begun, '/waiting')).status).toBe(200);
+      expect((await pressOn(world, victim, page, 'deny')).status).toBe(200);
+      expect((await visit(world, begun, '/waiting')).status).toBe(410);
+    },
+  );
 
   test('T2: before any device has shown the number, whatever is typed is a guess and counts as one', async () => {
     await captured();

@@ -266,7 +266,7 @@ test('logout submits the library’s form, everywhere or for this client alone',
   const html = render('logout', samples.logout.client as Pages['logout']);
   expect(html).toMatch(/<button[^>]*form="op\.logoutForm" name="logout" value="yes">/);
   expect(html).toMatch(
-    /<button class="second" type="submit" form="op\.logoutForm">Only sign out of <bdi>Northwind Bank</,
+    /<button class="second" type="submit" form="op\.logoutForm" name="stay" value="yes">Only sign out of <bdi>Northwind Bank</,
   );
 });
 

@@ -212,6 +212,10 @@ describe('the body', () => {
     expect(read(signed(text, { 'content-type': type })).kind).toBe('believed');
   });
 
+  test('of no encoding, said by its name, is read', () => {
+    expect(read(signed(text, { 'content-encoding': 'identity' })).kind).toBe('believed');
+  });
+
   test('compressed is refused with 415', () => {
     expect(read(signed(text, { 'content-encoding': 'gzip' }))).toMatchObject({
       status: 415,
@@ -327,6 +331,13 @@ describe('what kind of event it is', () => {
   test('another environment is believed, and named for the verdict check', () => {
     const raw = signedEvent({ environment: 'sandbox', decision: decision({ environment: 'sandbox' }) });
     expect(verdictOf(raw).environment).toBe('sandbox');
+  });
+
+  test('an environment of null is none that is named: what the decision says of it counts', () => {
+    const named = signedEvent({ environment: null, decision: decision({ environment: 'sandbox' }) });
+    expect(verdictOf(named)).toMatchObject({ status: 'approved', environment: 'sandbox' });
+    const nowhere = signedEvent({ environment: null, decision: decision({ environment: null }) });
+    expect(verdictOf(nowhere)).toMatchObject({ status: 'approved', environment: null });
   });
 });
 

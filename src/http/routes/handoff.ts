@@ -20,11 +20,14 @@ export function createHandoff(parts: InteractionRouteParts, access: Access) {
       if (interactions.wasBegunHere(ctx, uid)) return explainAbsence(ctx, uid);
       return reply.page(ctx, 403, 'wrong-browser', {});
     }
-    const { attempt, number, shownAt } = outcome;
+    const { attempt, number, shownAt, isRefused } = outcome;
+    const isConfirmable = rules.forClient(attempt.clientId).crossDevice === 'confirm';
     reply.page(ctx, 403, 'elsewhere', {
       denyAction: `/interaction/${uid}/deny`,
       token,
-      ...(rules.forClient(attempt.clientId).crossDevice === 'confirm' ? { number } : {}),
+      ...(isConfirmable && number !== undefined ? { number } : {}),
+      isTooLate: isConfirmable && number === undefined,
+      isRefused,
       client: (await parts.clientView(attempt.clientId)) ?? { name: attempt.clientId },
       origin: viewOfOrigin(attempt.origin),
       minutes: Math.max(1, Math.ceil((shownAt + NUMBER_LIFE_SECONDS - clock.now()) / 60)),

@@ -49,7 +49,7 @@ function refuseForm({ headers, body }: RawDelivery): Refusal | undefined {
   const type = (headers['content-type'] ?? '').toLowerCase();
   if (!/^\s*application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?;?\s*$/.test(type))
     return refused(415, 'content-type');
-  if ((headers['content-encoding'] ?? '') !== '') return refused(415, 'content-encoding');
+  if (!/^(?:identity)?$/i.test(headers['content-encoding'] ?? '')) return refused(415, 'content-encoding');
   return body.byteLength > MAX_BYTES ? refused(413, 'too-large') : undefined;
 }
 

@@ -105,13 +105,18 @@ function contradicts(decision: JsonObject, envelope: JsonObject): boolean {
     const inner = decision[name];
     if (inner === undefined || inner === null) return false;
     const optional = name !== 'session_id' && name !== 'status';
-    return !(optional && envelope[name] === undefined) && inner !== envelope[name];
+    return !(optional && isUnnamed(envelope, name)) && inner !== envelope[name];
   });
 }
 
-/** Older envelopes lack names that their decision has; what the envelope says, null included, goes first. */
+/** An environment of null is one that is not named; a null in the place of any other name is a name that nobody has. */
+function isUnnamed(envelope: JsonObject, name: string): boolean {
+  return envelope[name] === undefined || (name === 'environment' && envelope[name] === null);
+}
+
+/** Older envelopes lack names that their decision has; what the envelope says goes first. */
 function withNames(envelope: JsonObject, decision: JsonObject): JsonObject {
-  const names = SHARED.map((name) => [name, envelope[name] === undefined ? decision[name] : envelope[name]]);
+  const names = SHARED.map((name) => [name, isUnnamed(envelope, name) ? decision[name] : envelope[name]]);
   return { ...Object.fromEntries(names), resubmit_info: envelope.resubmit_info };
 }
 
@@ -126,7 +131,7 @@ function readResubmitSteps(envelope: JsonObject, decision: JsonObject): readonly
   const nodes =
     isObject(info) && Array.isArray(info.nodes_to_resubmit) ? (info.nodes_to_resubmit as readonly Json[]) : [];
   const named = nodes
-    .map((node) => (isObject(node) ? node.feature : undefined))
+    .map((node) => (isObject(node) ? node.feature : node))
     .filter((feature) => typeof feature === 'string')
     .filter((feature) => /^[A-Z_]{1,40}$/.test(feature));
   return [...new Set(named.length > 0 ? named : featuresToResubmit(decision))];

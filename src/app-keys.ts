@@ -3,19 +3,19 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { JWKS } from 'oidc-provider';
-import { type Fault, Misconfigured } from './config/faults.ts';
+import { type Fault, faultsOf } from './config/faults.ts';
 import type { KeySet, KeysReader } from './config/keys.ts';
 import { type Every, everyInterval } from './config/reload.ts';
 import { describeKeys } from './core/key-rotation.ts';
 import type { Clock, JobQueue, Logger, Store } from './login/ports.ts';
 import { newId } from './login/tokens.ts';
 import type { ServedProvider } from './provider-app.ts';
-import { keepHashKeys } from './storage/hash-keys.ts';
+import { assertOpens, keepHashKeys } from './storage/hash-keys.ts';
 import type { Instances } from './storage/instances.ts';
 import type { KeyHistoryStore } from './storage/key-history.ts';
 import { namesOf } from './storage/key-names.ts';
 import { scheduleResealing } from './storage/resealing.ts';
-import type { RotatingSealer } from './storage/sealer.ts';
+import { createSealer, type RotatingSealer } from './storage/sealer.ts';
 
 export type KeysReload =
   | { readonly ok: true; readonly changed: boolean }
@@ -55,6 +55,8 @@ export function createRunningKeys(parts: {
   let startedAt: number | undefined;
   let endBeat = (): void => undefined;
   let isTold = false;
+  /** what stands in the lists could not be held against the storage */
+  let isToBeRead = false;
   let latest: Promise<unknown> = Promise.resolve();
 
   /** What others may rely on is said only when it is so; what could not be said is said with the next beat. */
@@ -71,6 +73,7 @@ export function createRunningKeys(parts: {
   async function beat(): Promise<void> {
     if (startedAt === undefined) return;
     try {
+      if (isToBeRead) await reload();
       if (isTold) await instances.announce({ id, startedAt, keys: namesOf(keys) });
       else await tell();
     } catch (error) {
@@ -80,6 +83,8 @@ export function createRunningKeys(parts: {
 
   async function take(next: KeySet): Promise<void> {
     if (!isDeepStrictEqual(keys.dataKeys, next.dataKeys)) {
+      // what is sealed under keys that do not belong to this storage is lost once the mistake is mended
+      await assertOpens({ store, sealer: createSealer(next.dataKeys) });
       sealer.useKeys(next.dataKeys);
       keys = { ...keys, dataKeys: next.dataKeys };
     }
@@ -95,10 +100,13 @@ export function createRunningKeys(parts: {
     const reading = await read();
     if (!reading.ok) return keep(reading.faults);
     const before = keys;
+    isToBeRead = false;
     try {
       await take(reading.keys);
     } catch (error) {
-      if (error instanceof Misconfigured) return keep(error.faults);
+      const faults = faultsOf(error);
+      if (faults) return keep(faults);
+      isToBeRead = true;
       throw error;
     } finally {
       if (keys !== before) await tell();

@@ -2,8 +2,7 @@
 // beyond repair ends.
 
 import type { Config } from './config/config.ts';
-import { type Fault, Misconfigured } from './config/faults.ts';
-import type { AppErrorCode } from './core/errors.ts';
+import { type Fault, faultsOf } from './config/faults.ts';
 import { createLogger } from './telemetry/log.ts';
 
 /** Exit code: the configuration cannot be served. */
@@ -24,14 +23,6 @@ export function startFailureOf(error: unknown, config: Config): StartFailure {
   const faults = faultsOf(error);
   if (faults) return { exitCode: MISCONFIGURED, faults };
   return { exitCode: FAILED, message: explain(error, config) };
-}
-
-/** What only the opened parts could tell about the configuration. */
-export function faultsOf(error: unknown): readonly Fault[] | undefined {
-  if (error instanceof Misconfigured) return error.faults;
-  if ((error as { code?: AppErrorCode }).code !== 'sealed_unreadable') return undefined;
-  const problem = `does not open what is stored (${(error as Error).message})`;
-  return [{ where: 'DATA_KEYS', problem, fix: 'put the keys that were used before behind the new one' }];
 }
 
 function explain(error: unknown, config: Config): string {

@@ -19,6 +19,15 @@ export class Misconfigured extends Error {
   }
 }
 
+/** What an error tells of the configuration, if it does. */
+export function faultsOf(error: unknown): readonly Fault[] | undefined {
+  if (error instanceof Misconfigured) return error.faults;
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  if (code !== 'sealed_unreadable') return undefined;
+  const problem = `does not open what is stored (${message})`;
+  return [{ where: 'DATA_KEYS', problem, fix: 'put the keys that were used before behind the new one' }];
+}
+
 /** What a reader made of one value: the value, or a sentence on what is wrong and one on what would be right. */
 export type Reading<T> =
   | { readonly ok: true; readonly value: T; readonly warning?: string }

@@ -13,6 +13,12 @@ interface Written {
   readonly hash: string;
 }
 
+/** @throws SealedUnreadable the sealer's keys are others than those that this storage is sealed with */
+export async function assertOpens({ store, sealer }: { store: Store; sealer: RotatingSealer }): Promise<void> {
+  const sealed = await store.get<string>(HASH_KEYS);
+  if (sealed !== undefined) sealer.openText(sealed, HASH_KEYS);
+}
+
 /**
  * Keeps the hash keys of every data key that the sealer has, and gives it all that were ever kept. Call it when data keys are new to a
  * process; safe to repeat, and in any number of processes.

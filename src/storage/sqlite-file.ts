@@ -25,7 +25,7 @@ interface FileOptions {
 export async function openFile({ path, deadlineMs, log }: FileOptions) {
   let database: DatabaseSync | undefined;
   try {
-    makePrivateFile(path, log);
+    makePrivateFile(path, deadlineMs, log);
     database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     return { database, migration: await prepareFile(database, deadlineMs) };
   } catch (error) {
@@ -52,18 +52,31 @@ function unavailable(path: string, error: unknown): StorageUnavailable {
   return new StorageUnavailable(`cannot open ${path}: ${(error as Error).message}`, { cause: error });
 }
 
-function makePrivateFile(path: string, log: Logger | undefined): void {
+function makePrivateFile(path: string, deadlineMs: number, log: Logger | undefined): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   try {
     // Never opened when it exists: closing any descriptor of the file would drop SQLite's locks in this process.
     closeSync(openSync(path, 'wx', 0o600));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    if ((statSync(path).mode & 0o077) === 0) return;
-    try {
-      chmodSync(path, 0o600);
-    } catch {
-      log?.warn({ path }, 'others on this machine may read the storage file, and its mode cannot be changed');
-    }
+    const found = statSync(path);
+    if (!found.isFile()) throw new Error('it is no file');
+    if ((found.mode & 0o077) !== 0) closeToOthers(path, deadlineMs, log);
+  }
+}
+
+/** Nothing is touched but a database: a mistyped path may name anything. @throws Error when it is none */
+function closeToOthers(path: string, deadlineMs: number, log: Logger | undefined): void {
+  const database = new DatabaseSync(path, { readOnly: true, timeout: deadlineMs });
+  try {
+    readMigration(database);
+  } finally {
+    database.close();
+  }
+  try {
+    for (const each of ['', '-wal', '-shm'].map((suffix) => `${path}${suffix}`))
+      if (existsSync(each)) chmodSync(each, 0o600);
+  } catch {
+    log?.warn({ path }, 'others on this machine may read the storage file, and its mode cannot be changed');
   }
 }

@@ -15,7 +15,8 @@ const VALUES = {
     words(`success skipped aborted denied preempted lapsed refused wrong-numbers renewal-waits revoked limited
     conflict vendor-down failed`),
   verificationReason: words('login enrol re-enrol step-up'),
-  verificationOutcome: words(`accepted check-failed approved declined in-review awaiting-user resubmitted not-started
+  verificationOutcome:
+    words(`opened accepted check-failed approved declined in-review awaiting-user resubmitted not-started
     in-progress not-finished abandoned expired kyc-expired unknown dropped burnt vendor_unavailable vendor_refused`),
   webhookResult: words(`accepted replay ignored unknown-session unsigned bad-signature stale syntax duplicate-keys
     not-a-number number-range lone-surrogate too-deep not-utf8 not-an-object no-session content-type content-encoding

@@ -5,11 +5,9 @@ import { createApp } from '../../src/app.ts';
 import type { Config } from '../../src/config/config.ts';
 import { DEMO_DIDIT } from '../../src/config/demo.ts';
 import { makeSigningKeys } from '../../src/config/dev-secrets.ts';
-import { formatFaults } from '../../src/config/faults.ts';
+import { faultsOf, formatFaults } from '../../src/config/faults.ts';
 import { loadConfig } from '../../src/config/load.ts';
-
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
-import { faultsOf } from '../../src/startup.ts';
 import { CANARY, cli, here, newFolder, type Place } from './support.ts';
 
 const dataKey = Buffer.from(Array.from({ length: 32 }, (_, index) => index)).toString('base64url');

@@ -240,6 +240,8 @@ describe('the ledger', () => {
     expect([saved?.skipped, cents(Number(saved?.saved))]).toEqual([kept.skipped, cents(Number(kept.saved))]);
     expect((await here(['costs'], place)).out).toContain((Math.round(billed * 100) / 100).toFixed(2));
     const series = await seriesOf(world);
+    for (const reason of ['login', 'enrol'])
+      expect(series(`selfie_oidc_verifications_total{reason="${reason}",outcome="opened"}`)).toBeGreaterThan(0);
     const spent = ['login', 'enrol', 're-enrol'].map((reason) => series(`selfie_oidc_spent_total{reason="${reason}"}`));
     expect(cents(spent.reduce((sum, each) => sum + each, 0))).toBe(cents(billed));
   });

@@ -96,17 +96,34 @@ test('one that is gone without a word is forgotten', async () => {
   expect(await announced()).toEqual([]);
 });
 
-test('keys that were taken while the storage was away are told when it is back', async () => {
+test('data keys that do not open what is stored are not used for a moment, and those before stay', async () => {
+  const { running, announced, sealer } = start();
+  await running.start();
+  const current = sealer.currentId;
+  onDisk = { ...FIRST, cookieKeys: ['second'], dataKeys: [key()] };
+  expect(await running.reload()).toMatchObject({ ok: false, faults: [{ where: 'DATA_KEYS' }] });
+  expect(sealer.ids).toEqual([current]);
+  await beat();
+  expect(await announced()).toEqual([namesOf(FIRST)]);
+  onDisk = { ...onDisk, dataKeys: [...onDisk.dataKeys, ...FIRST.dataKeys] };
+  expect(await running.reload()).toEqual({ ok: true, changed: true });
+  expect(sealer.ids).toHaveLength(2);
+});
+
+test('data keys that came while the storage was away are taken and told when it is back', async () => {
   const { running, announced, sealer, jobs } = start();
   await running.start();
+  const current = sealer.currentId;
   onDisk = { ...FIRST, dataKeys: [key(), ...FIRST.dataKeys] };
   isAway = true;
   await expect(running.reload()).rejects.toThrow(StorageUnavailable);
-  expect(sealer.currentId).toBe(namesOf(onDisk).data[0]?.id);
   await beat();
+  // nobody knows yet whether they belong to this storage
+  expect(sealer.currentId).toBe(current);
   isAway = false;
   expect(await announced()).toEqual([namesOf(FIRST)]);
   await beat();
+  expect(sealer.currentId).toBe(namesOf(onDisk).data[0]?.id);
   expect(await announced()).toEqual([namesOf(onDisk)]);
   // what is under the key before is to be encrypted anew
   expect(await jobs.nextDueAtMs()).toBeDefined();

@@ -61,6 +61,19 @@ describe('opening', () => {
     expect(statSync(path).mode & 0o777).toBe(0o600);
   });
 
+  test('what is no database is refused as it is: a mistyped path may name anything', async () => {
+    const text = join(folder, 'notes.txt');
+    writeFileSync(text, 'nothing to do with it, but long enough to be looked at'.repeat(40));
+    chmodSync(text, 0o644);
+    const before = join(folder, 'a-folder');
+    mkdirSync(before, { mode: 0o755 });
+    for (const other of [text, before]) {
+      await expect(openBackend(`sqlite:${other}`, { clock })).rejects.toThrow(StorageUnavailable);
+    }
+    expect(statSync(text).mode & 0o777).toBe(0o644);
+    expect(statSync(before).mode & 0o777).toBe(0o755);
+  });
+
   test('finds what was there before, relative to the working directory', async () => {
     const first = await open();
     await first.store.set('a', { kept: true }, 60);

@@ -41,7 +41,7 @@ async function checkParts(call: Call, config: Config, findings: VendorFinding[])
   const [{ createApp }, { openParts }, { faultsOf }] = await Promise.all([
     import('../../app.ts'),
     import('../../app-parts.ts'),
-    import('../../startup.ts'),
+    import('../../config/faults.ts'),
   ]);
   // what goes wrong is a finding
   const log = logTo(call, 'silent');

@@ -161,6 +161,11 @@ export async function serveProvider(
     if (!reading.ok) return keep(reading.faults);
     for (const warning of reading.warnings) log.warn({ warning }, 'a warning about the configuration');
     const { clients } = reading;
+    // a file that is being written anew is empty for a moment, and nobody takes all clients away from a provider that runs
+    if (clients.length === 0 && settings.clients.length > 0) {
+      const fix = 'put the entries back; to serve nobody, stop the provider';
+      return keep([{ where: parts.clientsFile, problem: 'names no client any more', fix }]);
+    }
     const changes = compareClients(settings.clients, clients);
     const { added, changed, removed } = changes;
     if (added.length + changed.length + removed.length > 0) {

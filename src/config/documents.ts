@@ -25,13 +25,23 @@ export function writeExampleEnv(): string {
         `#${name}=`,
         `#${file}=/run/secrets/${name.toLowerCase()}`,
       ];
-    return [...lines, `#${name}=${setting.example}`, ...(file ? [`#${file}=/run/secrets/${name.toLowerCase()}`] : [])];
+    return [
+      ...lines,
+      `#${name}=${quoteIfNeeded(setting.example)}`,
+      ...(file ? [`#${file}=/run/secrets/${name.toLowerCase()}`] : []),
+    ];
   });
   const head = [
     `# ${MADE_FROM}: change the schema, not this file.`,
     '# Remove the # in front of what you set. An empty value counts as not set.',
+    '# Read it with node --env-file=FILE, as an EnvironmentFile of systemd, or by a shell: set -a; . FILE',
   ];
   return `${[head, ...blocks].map((block) => block.join('\n')).join('\n\n')}\n`;
+}
+
+/** What a shell would take for more than one word, or for something of its own. */
+function quoteIfNeeded(value: string): string {
+  return /^[\w./:@,+-]*$/.test(value) ? value : `"${value}"`;
 }
 
 /** `docs/configuration.md`: settings, policy keys, client keys. */

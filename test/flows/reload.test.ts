@@ -303,6 +303,14 @@ describe('a file with faults', () => {
     expect(await at.reload([APP, OTHER])).toEqual({ ok: true, added: [], changed: [], removed: [] });
   });
 
+  test('a file that is emptied, as one is that is being written anew, takes no client away', async () => {
+    for (const nothing of ['', '[]']) {
+      const reload = await at.reload(nothing);
+      expect(reload).toMatchObject({ ok: false, faults: [{ where: at.file, problem: 'names no client any more' }] });
+    }
+    await at.world.enrol('empty');
+  });
+
   test('an entry that only the library refuses: none of the file counts', async () => {
     const pairwise = client('sector', {
       subject_type: 'pairwise',

@@ -12,16 +12,45 @@ export function findAllowance(store: Store, verificationId: string): Promise<All
   return store.get<Allowance>(key(verificationId));
 }
 
-/** An enrolment allows the account itself, and a face all that it opens later, so these are kept with the account. */
-export function keepAllowance(store: Store, verificationId: string, allowance: Allowance): Promise<void> {
-  const isLogin = allowance.purpose === 'login' && !allowance.bringsFace;
-  return store.set(key(verificationId), allowance, isLogin ? ALLOWANCE_SECONDS : FOREVER);
+/** One that is there already stays as it is: a key may rest on it, or its verdict may have turned. */
+export async function keepAllowance(store: Store, verificationId: string, allowance: Allowance): Promise<void> {
+  await store.putIfAbsent(key(verificationId), allowance, lifeOf(allowance));
 }
 
-/** Something that has no end of its own rests on it: a passkey. */
-export async function keepAllowanceForGood(store: Store, verificationId: string): Promise<void> {
-  const allowance = await findAllowance(store, verificationId);
-  if (allowance) await store.set(key(verificationId), allowance, FOREVER);
+/** Remembered from now on as long as when it was new. */
+export function renewAllowance(store: Store, verificationId: string): Promise<void> {
+  return store.update<Allowance, void>(key(verificationId), (allowance) =>
+    allowance
+      ? { kind: 'write', value: allowance, ttlSeconds: lifeOf(allowance), result: undefined }
+      : { kind: 'keep', result: undefined },
+  );
+}
+
+/**
+ * Something that has no end of its own rests on it: a passkey.
+ *
+ * @param first what is allowed, where nothing was before: the login that the key is made in goes on
+ */
+export function keepAllowanceForGood(store: Store, verificationId: string, first?: Allowance): Promise<void> {
+  return store.update<Allowance, void>(key(verificationId), (allowance = first) =>
+    allowance
+      ? { kind: 'write', value: { ...allowance, bringsKey: true }, ttlSeconds: FOREVER, result: undefined }
+      : { kind: 'keep', result: undefined },
+  );
+}
+
+/** The verdict has turned: nothing more may be built on it. */
+export function refuseAllowance(store: Store, verificationId: string): Promise<void> {
+  return store.update<Allowance, void>(key(verificationId), (allowance) =>
+    allowance
+      ? { kind: 'replace', value: { ...allowance, refused: true }, result: undefined }
+      : { kind: 'keep', result: undefined },
+  );
+}
+
+/** An enrolment allows the account itself, and a face or a key all that it opens later, so these are kept with the account. */
+function lifeOf({ purpose, bringsFace, bringsKey }: Allowance): number {
+  return purpose === 'login' && !bringsFace && !bringsKey ? ALLOWANCE_SECONDS : FOREVER;
 }
 
 export function forgetAllowance(store: Store, verificationId: string): Promise<void> {

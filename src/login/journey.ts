@@ -90,7 +90,7 @@ export function createJourney(parts: JourneyParts, moreWork: Readonly<Record<str
   const otherWays = createOtherWays({ ...parts, limiter });
   const challenges = createKeyChallenges(parts);
   const passkeyUse = createPasskeyUse({ ...parts, limiter, otherWays, challenges });
-  const passkeyMaking = createPasskeyMaking({ ...parts, notices, challenges });
+  const passkeyMaking = createPasskeyMaking({ ...parts, late, notices, challenges });
   const visits = createVisits({ ...parts, ending });
   const beginning = createBeginning({ ...parts, limiter, ending, risk, mailedCodes });
   const finishing = createFinishing({ ...parts, ending, enrolment, late, notices, risk });

@@ -3,7 +3,14 @@
 
 import { putUnderReview, standsOn } from '../core/account.ts';
 import type { Verdict, VerificationStatus } from '../core/verdict-types.ts';
-import { findAllowance, forgetAllowance, keepAllowance } from './allowances.ts';
+import {
+  findAllowance,
+  forgetAllowance,
+  keepAllowance,
+  keepAllowanceForGood,
+  refuseAllowance,
+  renewAllowance,
+} from './allowances.ts';
 import { withoutPending } from './enrol.ts';
 import { changeFaces } from './faces.ts';
 import { scheduleSingleLook } from './look.ts';
@@ -13,6 +20,8 @@ import type { Allowance } from './stores.ts';
 export interface LateVerdicts {
   /** Remembers what an accepted verification allowed. An enrolment allows the account itself, so it is kept with it. */
   allow(verificationId: string, allowance: Allowance): Promise<void>;
+  /** The same for something that has no end of its own, a passkey. @param first undefined where the login has allowed all of it already */
+  allowForGood(verificationId: string, first: Allowance | undefined): Promise<void>;
   /** Something new rests on it: it is remembered from now on as long as when it was new. */
   renew(verificationId: string): Promise<void>;
   /** The account has to be proven anew, if this is the verification it stands on; a face of it that only waits goes. */
@@ -54,10 +63,9 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
   return {
     allow: (verificationId, allowance) => keepAllowance(store, verificationId, allowance),
 
-    async renew(verificationId) {
-      const allowance = await findAllowance(store, verificationId);
-      if (allowance) await keepAllowance(store, verificationId, allowance);
-    },
+    allowForGood: (verificationId, first) => keepAllowanceForGood(store, verificationId, first),
+
+    renew: (verificationId) => renewAllowance(store, verificationId),
 
     async isStanding(verificationId, status) {
       const allowance = await findAllowance(store, verificationId);
@@ -98,7 +106,7 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
         return;
       }
       // first: a face that is just being put in its place sees that it must not
-      await keepAllowance(store, verdict.verificationId, { ...allowance, refused: true });
+      await refuseAllowance(store, verdict.verificationId);
       await setStanding(allowance.accountId, verdict.verificationId, 'withdrawn');
       await accounts.change(allowance.accountId, (account) => putUnderReview(account, 'late-refusal', clock.now()));
       await dropPending(allowance.accountId, verdict.verificationId);

@@ -3,9 +3,10 @@
 // that turns out not to have been the person's.
 
 import type { Account } from '../core/account.ts';
-import type { LoginAttempt } from '../core/attempt.ts';
-import { keepAllowanceForGood } from './allowances.ts';
+import { isLive, type LoginAttempt } from '../core/attempt.ts';
+import type { Proof } from '../core/verdict.ts';
 import type { KeyChallenges } from './key-challenges.ts';
+import type { LateVerdicts } from './late.ts';
 import type { Notices } from './notices.ts';
 import type { JourneyParts } from './rules.ts';
 import type { Passkey } from './stores.ts';
@@ -17,8 +18,8 @@ export interface KeyMaker {
   /** the interaction, or the session of the person's own page */
   readonly place: string;
   readonly login: Pick<LoginAttempt, 'uid' | 'clientId' | 'origin'>;
-  /** the verifications behind it */
-  readonly rests: readonly string[];
+  /** the verdicts behind it */
+  readonly proofs: readonly Proof[];
 }
 
 export type MakeOutcome =
@@ -36,9 +37,27 @@ export interface PasskeyMaking {
 }
 
 export function createPasskeyMaking(
-  parts: JourneyParts & { notices: Notices; challenges: KeyChallenges },
+  parts: JourneyParts & { late: LateVerdicts; notices: Notices; challenges: KeyChallenges },
 ): PasskeyMaking {
-  const { ceremonies, challenges, clock, journal, log, notices, passkeys } = parts;
+  const { attempts, ceremonies, challenges, clock, journal, late, log, notices, passkeys } = parts;
+
+  async function isUnderWay(uid: string): Promise<boolean> {
+    const attempt = await attempts.find(uid);
+    return attempt !== undefined && isLive(attempt, clock.now());
+  }
+
+  /** A late refusal takes the key back as well, however late, and whether or not its login was ever finished (T8). */
+  async function allow({ account, proofs }: KeyMaker, isFirst: boolean): Promise<void> {
+    for (const { verificationId, authTime: acceptedAt, purpose } of proofs) {
+      await late.allowForGood(verificationId, isFirst ? { accountId: account.id, acceptedAt, purpose } : undefined);
+    }
+  }
+
+  async function isTakenBack({ login, proofs }: KeyMaker, wasUnderWay: boolean): Promise<boolean> {
+    for (const { verificationId } of proofs) if (await late.isTakenBack(verificationId)) return true;
+    // a verdict that turned before anything was allowed found nothing to take back: it has ended the login
+    return wasUnderWay && !(await isUnderWay(login.uid));
+  }
 
   return {
     async ask({ account, place }) {
@@ -51,7 +70,8 @@ export function createPasskeyMaking(
       return options;
     },
 
-    async answer({ account, place, login, rests }, answer) {
+    async answer(maker, answer) {
+      const { account, place, login, proofs } = maker;
       const asked = await challenges.take('make', place);
       if (!asked?.userHandle) return { kind: 'stale' };
       const reading = await ceremonies.verifyRegistration(answer, asked.challenge);
@@ -62,21 +82,26 @@ export function createPasskeyMaking(
       }
       const { kind: _right, ...made } = reading;
       const name = nameFor(login.origin.label, clock.now(), await passkeys.list(account.id));
+      const wasUnderWay = await isUnderWay(login.uid);
+      await allow(maker, wasUnderWay);
       const added = await passkeys.add(account.id, {
         ...made,
         userHandle: asked.userHandle,
         name,
         createdAt: clock.now(),
         madeIn: login.uid,
-        rests,
+        rests: proofs.map(({ verificationId }) => verificationId),
       });
       if (added === 'full') return { kind: 'full' };
       if (added === 'taken') {
         await journal.record({ event: 'passkey.refused', attempt: login.uid, reasons: ['taken'] });
         return { kind: 'refused' };
       }
-      // a late refusal takes the key back as well, however late (T8)
-      for (const verificationId of rests) await keepAllowanceForGood(parts.store, verificationId);
+      if (await isTakenBack(maker, wasUnderWay)) {
+        await passkeys.remove(account.id, made.id);
+        await journal.record({ event: 'passkey.refused', attempt: login.uid, reasons: ['taken-back'] });
+        return { kind: 'refused' };
+      }
       await journal.record({ event: 'passkey.added', attempt: login.uid, account: account.id });
       await notices.passkeyAdded(account, login, name);
       return { kind: 'made' };

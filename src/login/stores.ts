@@ -212,6 +212,8 @@ export interface Allowance {
   readonly purpose: 'enrol' | 'login' | 're-enrol';
   /** a login after which its selfie is the face to compare with */
   readonly bringsFace?: true;
+  /** a passkey was made on the strength of it */
+  readonly bringsKey?: true;
   /** the verdict has turned, and what it allowed is being taken back */
   readonly refused?: true;
 }

@@ -484,6 +484,55 @@ describe('alone', () => {
     );
     await until('its tokens are dead', async () => !(await isActive()));
   });
+
+  const keysOf = async (name: string) => world.app.parts.passkeys.list((await accountOf(name)).id);
+
+  test.each([
+    ['before its login is finished', 0],
+    ['after its login has lapsed without an end', 1300],
+  ])('a key whose selfie is refused %s is gone as well (T8, T14)', async (_when, seconds) => {
+    const name = newName();
+    const { browser } = await world.enrol(name);
+    const [begun, page] = await upToKey(name, browser);
+    await answer(world, browser, page, 'make', createAuthenticator(world.issuer));
+    expect(await keysOf(name)).toHaveLength(1);
+    world.clock.move(seconds);
+    await world.sandbox.settle(begun.sessionId, 'decline_face_match_low_similarity');
+    await until('the key is gone', async () => (await keysOf(name)).length === 0);
+    expect((await accountOf(name)).review).toBeDefined();
+  });
+
+  test('a refusal in the moment in which a key is made leaves none (T8)', async () => {
+    const name = newName();
+    const { browser } = await world.enrol(name);
+    const [begun, page] = await upToKey(name, browser);
+    const { store } = world.app.parts;
+    const { id } = await accountOf(name);
+    const change = store.update;
+    store.update = (async (key: string, ...rest: never[]) => {
+      if (key === `passkeys:${id}`) {
+        store.update = change;
+        await world.sandbox.settle(begun.sessionId, 'decline_face_match_low_similarity');
+        await until('it is taken back', async () => /login\.revoked/.test((await journalOf(begun.uid)).join()));
+      }
+      return change(key, ...(rest as unknown as [never]));
+    }) as typeof change;
+    await answer(world, browser, page, 'make', createAuthenticator(world.issuer));
+    expect(await keysOf(name)).toEqual([]);
+    expect(await journalOf(begun.uid)).toContain('passkey.refused taken-back');
+  });
+
+  test('a key is taken back however late its selfie is refused (T8)', async () => {
+    const name = newName();
+    const { browser } = await world.enrol(name);
+    const device = createAuthenticator(world.issuer);
+    const [begun, page] = await upToKey(name, browser);
+    const made = await answer(world, browser, page, 'make', device);
+    await tokensAt(begun, await answer(world, browser, made, 'use', device));
+    world.clock.move(100 * 86_400);
+    await world.sandbox.settle(begun.sessionId, 'decline_face_match_low_similarity');
+    await until('the key is gone', async () => (await keysOf(name)).length === 0);
+  });
 });
 
 describe('on the page of one’s own', () => {

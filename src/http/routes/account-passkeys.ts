@@ -37,7 +37,7 @@ export function createAccountPasskeyRoutes(parts: AccountPasskeyParts, access: A
       account,
       place: sessionUid,
       login: { uid: loginUid, clientId: OWN_CLIENT_ID, origin: readOrigin(ctx, parts) },
-      rests: attempt.proofs.map(({ verificationId }) => verificationId),
+      proofs: attempt.proofs,
     };
   }
 

@@ -78,8 +78,7 @@ export function createPasskeyRoutes(
 
   async function makerOf(attempt: LoginAttempt, part: KeyPart & { kind: 'beside' }): Promise<KeyMaker | undefined> {
     const account = await accounts.find(part.accountId);
-    const rests = attempt.proofs.map(({ verificationId }) => verificationId);
-    return account && { account, place: attempt.uid, login: attempt, rests };
+    return account && { account, place: attempt.uid, login: attempt, proofs: attempt.proofs };
   }
 
   async function answerPasskey(ctx: Context, uid: string): Promise<void> {

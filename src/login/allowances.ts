@@ -3,8 +3,11 @@
 import { FOREVER, type Store } from './ports.ts';
 import type { Allowance } from './stores.ts';
 
-/** Longer than any session or token that a login can leave behind. */
-const ALLOWANCE_SECONDS = 40 * 86_400;
+/**
+ * How long it is remembered what a login allowed, and what came of it: longer than a session (14 days) and then a refresh token of its last
+ * code (30) live. After that, all of it has ended by itself.
+ */
+export const ALLOWED_SECONDS = 45 * 86_400;
 
 const key = (verificationId: string) => `allowance:${verificationId}`;
 
@@ -50,7 +53,7 @@ export function refuseAllowance(store: Store, verificationId: string): Promise<v
 
 /** An enrolment allows the account itself, and a face or a key all that it opens later, so these are kept with the account. */
 function lifeOf({ purpose, bringsFace, bringsKey }: Allowance): number {
-  return purpose === 'login' && !bringsFace && !bringsKey ? ALLOWANCE_SECONDS : FOREVER;
+  return purpose === 'login' && !bringsFace && !bringsKey ? ALLOWED_SECONDS : FOREVER;
 }
 
 export function forgetAllowance(store: Store, verificationId: string): Promise<void> {

@@ -3,14 +3,13 @@
 
 import type Provider from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import { ALLOWED_SECONDS } from '../login/allowances.ts';
 import { keyPages } from '../login/key-pages.ts';
 import type { Clock, Revoked, Revoker, Store } from '../login/ports.ts';
 import type { LogoutDelivery } from './logout.ts';
 import type { LoginInteractionResult } from './policy.ts';
 
 const DAY = 86_400;
-/** Longer than a session (14 days) and then a refresh token of its last code (30) live; begun anew while the session is used. */
-const MEMORY_SECONDS = 45 * DAY;
 const MOST_PROOFS = 24;
 /** Longer than an interaction lives in which a login may have been finished before. */
 const SIGNED_OUT_SECONDS = 14 * DAY;
@@ -90,7 +89,7 @@ export function createRevocation(parts: {
     if (notedAt === undefined && !options.isNew) notedAt = await store.get<number>(key);
     // begun anew with further codes of a grant, which may live as long again
     if (notedAt === undefined || now - notedAt >= DAY) {
-      await store.set(key, now, MEMORY_SECONDS);
+      await store.set(key, now, ALLOWED_SECONDS);
       notedAt = now;
     }
     if (notedHere.size >= MOST_REMEMBERED) notedHere.clear();
@@ -180,7 +179,7 @@ export function createRevocation(parts: {
           store.update<readonly string[], void>(proofKey(sessionUid), (proofs = []) => ({
             kind: 'write',
             value: [...new Set([...proofs, ...made])].slice(-MOST_PROOFS),
-            ttlSeconds: MEMORY_SECONDS,
+            ttlSeconds: ALLOWED_SECONDS,
             result: undefined,
           })),
           ...ids.map((proof) => note(proof, { sessionUid, grantId: code?.grantId ?? '' }, { isNew: true })),
@@ -220,7 +219,7 @@ export function createRevocation(parts: {
 
     async revoke(proofId) {
       // written before the list is read, and read after the list was written: one of the two sees the other
-      await store.set(revokedKey(proofId), true, MEMORY_SECONDS);
+      await store.set(revokedKey(proofId), true, ALLOWED_SECONDS);
       return endAllowed(proofId);
     },
 

@@ -593,7 +593,7 @@ describe('a face that has changed', () => {
       await approve(begun);
       const tokens = await world.finish(begun);
       // long after: what a session could be is over, but the face is still compared with
-      await move(world, 41 * 24 * HOUR);
+      await move(world, 46 * 24 * HOUR);
       const later = await signIn(world, new Browser(), who.name, OFFLINE);
       expect(comparedWith(world, later.begun)).toBe(selfieOf(world, begun));
       await world.sandbox.review(begun.sessionId, 'Declined');

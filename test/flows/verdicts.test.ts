@@ -561,6 +561,28 @@ describe('a late Declined takes back what its approval allowed (T8, invariant 5)
     expect(await userinfo(tokens)).toBe(200);
   });
 
+  test('T8: a refusal on the last day of the last refresh token of the session still ends it', async () => {
+    const { name } = await somebody();
+    const begun = await loginOf(name);
+    await showFace(world, begun);
+    await world.finish(begun);
+    // a session lives 14 days, if it is used each day
+    for (let day = 0; day < 13; day += 1) {
+      world.clock.move(23 * 3600);
+      expect((await silently(begun.browser)).get('code')).not.toBeNull();
+    }
+    const request = await world.authorize(offline);
+    const page = await begun.browser.get(request.url, (to) => to.startsWith(world.redirectUri));
+    const given = await exchange(await world.client(), request, String(page.headers.get('location')));
+    // a refresh token 30
+    world.clock.move(29 * 86_400);
+    const tokens = await oidc.refreshTokenGrant(await world.client(), String(given.refresh_token));
+    expect(await userinfo(tokens as Tokens)).toBe(200);
+    await world.sandbox.settle(begun.sessionId, 'decline_liveness_attack');
+    await until('the revocation', async () => (await userinfo(tokens as Tokens)) === 401);
+    expect(await isActive(String(tokens.refresh_token))).toBe(false);
+  });
+
   test('T8: a thin Declined is enough', async () => {
     const { begun, tokens } = await signedIn();
     await world.sandbox.settle(begun.sessionId, 'decline_liveness_attack', { webhook: 'without_decision' });

@@ -3,6 +3,7 @@
 
 import type { Context } from 'koa';
 import type { Account } from '../../core/account.ts';
+import { ALLOWED_SECONDS } from '../../login/allowances.ts';
 import type { Clock } from '../../login/ports.ts';
 import type { JourneyRules } from '../../login/rules.ts';
 import type { AccountStore, ActivityStore, DeviceStore, PasskeyStore, SignIn } from '../../login/stores.ts';
@@ -13,9 +14,6 @@ import type { Cookies } from '../cookies.ts';
 import type { AccountView, ClientView } from '../pages.ts';
 import { type AccountSession, isStrong } from './account-access.ts';
 import { describeClaims, describeConsent, describeReasons, describeReview, describeStrength } from './account-words.ts';
-
-/** How long ago a sign-in may be to be denied: what it allowed has ended by itself after that. */
-const DENIABLE_SECONDS = 40 * 86_400;
 
 export interface AccountViewParts {
   readonly accounts: Pick<AccountStore, 'find'>;
@@ -107,9 +105,9 @@ export function createAccountView(parts: AccountViewParts) {
   }
 }
 
-/** Not the login that this session itself came of: signing out is the word for that. */
+/** As long as something of it may go on. Not the login that this session itself came of: signing out is the word for that. */
 export function mayDeny({ loginUid }: Pick<AccountSession, 'loginUid'>, signIn: SignIn, now: number): boolean {
-  return signIn.uid !== loginUid && signIn.deniedAt === undefined && now - signIn.at <= DENIABLE_SECONDS;
+  return signIn.uid !== loginUid && signIn.deniedAt === undefined && now - signIn.at <= ALLOWED_SECONDS;
 }
 
 function aboutOf(account: Account): AccountView['about'] {

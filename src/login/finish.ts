@@ -18,6 +18,7 @@ import type { LateVerdicts } from './late.ts';
 import type { Notices } from './notices.ts';
 import type { RiskView } from './risk.ts';
 import type { JourneyParts } from './rules.ts';
+import { openPerson } from './secrets.ts';
 import { hashToken } from './tokens.ts';
 
 /** 132 bits of base64url, as long as the tokens that are random (`tokens.ts`). */
@@ -167,22 +168,25 @@ export function createFinishing(
       if (account) return { attempt, account };
     }
     if (attempt.renewal === 'waits') return letWait(attempt, proof);
-    const isNewcomer = attempt.claimant.kind === 'newcomer';
+    const { verificationId, authTime: acceptedAt, purpose } = proof;
+    const isNewcomer = attempt.claimant.kind !== 'account';
+    const accountId =
+      attempt.claimant.kind === 'account' ? attempt.claimant.accountId : openPerson(sealer, attempt).accountId;
+    // first: where the process dies in between, a refusal finds the account, or the new face (R6, T8)
+    await late.allow(verificationId, { accountId, acceptedAt, purpose });
     const account = isNewcomer ? await enrolment.createAccount(attempt, proof) : await enrolment.renew(attempt, proof);
-    if (!account) return undefined;
+    if (!account) {
+      await late.forget(verificationId);
+      return undefined;
+    }
     if (!isNewcomer) await notices.faceReplaced(account, attempt, 'document');
-    await late.allow(proof.verificationId, {
-      accountId: account.id,
-      acceptedAt: proof.authTime,
-      purpose: proof.purpose,
-    });
     const event = { kind: 'enrolled', accountId: account.id, subject: account.subject } as const;
     const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
     if (step && step.kind !== 'refused') return { attempt: step.attempt, account };
-    const turned = step?.attempt.verifications.find((each) => each.id === proof.verificationId);
+    const turned = step?.attempt.verifications.find((each) => each.id === verificationId);
     if (turned?.conclusion === 'refused') {
       // the verdict turned while the account was being made: what it allowed is not worth more than it is
-      await late.withdraw(account.id, proof.verificationId);
+      await late.withdraw(account.id, verificationId);
       return undefined;
     }
     // two finishes at once: the other one was faster, and where it led this one leads as well

@@ -22,6 +22,8 @@ export interface LateVerdicts {
   allow(verificationId: string, allowance: Allowance): Promise<void>;
   /** The same for something that has no end of its own, a passkey. @param first undefined where the login has allowed all of it already */
   allowForGood(verificationId: string, first: Allowance | undefined): Promise<void>;
+  /** Nothing came of what it would have allowed. */
+  forget(verificationId: string): Promise<void>;
   /** Something new rests on it: it is remembered from now on as long as when it was new. */
   renew(verificationId: string): Promise<void>;
   /** The account has to be proven anew, if this is the verification it stands on; a face of it that only waits goes. */
@@ -64,6 +66,8 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
     allow: (verificationId, allowance) => keepAllowance(store, verificationId, allowance),
 
     allowForGood: (verificationId, first) => keepAllowanceForGood(store, verificationId, first),
+
+    forget: (verificationId) => forgetAllowance(store, verificationId),
 
     renew: (verificationId) => renewAllowance(store, verificationId),
 

@@ -274,6 +274,23 @@ describe('a face that has changed', () => {
       expect(await strays(world)).toEqual([]);
     });
 
+    test('R6, T8: refused after a crash that had put it in place, it does not stay', async () => {
+      const who = await somebody(world);
+      const { journal } = world.app.parts;
+      const begun = await chooseNewFace(world, who, who.device);
+      await showFace(world, begun);
+      const { record } = journal;
+      journal.record = async (entry) => {
+        if (entry.event !== 'account.re-enrolled') return record(entry);
+        journal.record = record;
+        throw new Error('killed');
+      };
+      expect((await comeBack(world, begun)).status).toBe(500);
+      expect(faceOf(await load(world, who))).not.toBe(who.face);
+      await world.sandbox.settle(begun.sessionId, 'decline_document_expired');
+      await until('the withdrawal', async () => (await load(world, who)).standing === 'withdrawn');
+    });
+
     test('T14: takes along a face that was waiting, picture and all', async () => {
       const who = await somebody(world);
       await leaveWaiting(world, who);

@@ -108,6 +108,39 @@ describe('finish', () => {
     expect((await comeBack(world, begun)).status).toBe(410);
     expect((await accounts.findByIdentifier('turned'))?.standing).toBe('withdrawn');
   });
+
+  test('R6, T8: a refusal after a crash that left an account behind takes it back', async () => {
+    const { accounts } = world.app.parts;
+    const begun = await world.begin(new Browser(), 'left-behind');
+    const { create } = accounts;
+    accounts.create = async (account: Account) => {
+      accounts.create = create;
+      await create(account);
+      throw new Error('killed');
+    };
+    await showFace(world, begun);
+    expect((await comeBack(world, begun)).status).toBe(500);
+    expect((await accounts.findByIdentifier('left-behind'))?.standing).toBe('good');
+    await world.sandbox.settle(begun.sessionId, 'decline_document_expired');
+    await until(
+      'the withdrawal',
+      async () => (await accounts.findByIdentifier('left-behind'))?.standing === 'withdrawn',
+    );
+  });
+
+  test('an identifier that was taken meanwhile leaves nothing that a refusal could take back', async () => {
+    const { accounts, attempts, store } = world.app.parts;
+    const begun = await world.begin(new Browser(), 'contested');
+    const { create } = accounts;
+    accounts.create = async () => {
+      accounts.create = create;
+      return false;
+    };
+    await settled(begun);
+    await comeBack(world, begun);
+    expect((await attempts.find(begun.uid))?.state).toBe('ended');
+    expect(await store.get(`allowance:${begun.sessionId}`)).toBeUndefined();
+  });
 });
 
 describe('late refusals', () => {

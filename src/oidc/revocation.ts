@@ -197,7 +197,9 @@ export function createRevocation(parts: {
         const ids = [...proofs, accountProof(oidc.session.accountId)];
         const allowed = { sessionUid, grantId: code.grantId ?? '' };
         await Promise.all(ids.map((proof) => note(proof, allowed, { isNew: false })));
-        await Promise.all(proofs.map(revokeIfRefused));
+        const [session] = await Promise.all([findSession(sessionUid), ...proofs.map(revokeIfRefused)]);
+        // whoever ended it while the code was made could not know of its grant yet
+        if (!session && code.grantId) await revokeGrant(code.grantId);
       }
     },
 

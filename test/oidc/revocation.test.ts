@@ -45,12 +45,18 @@ function create(): Revocation {
   return createRevocation({ provider, store, logout, clock } as unknown as Parameters<typeof createRevocation>[0]);
 }
 
-/** An answer of the authorization endpoint. @param proofIds of a login that was finished just now; none with a session that goes on */
+/**
+ * An answer of the authorization endpoint.
+ *
+ * @param proofIds of a login that was finished just now; none with a session that goes on
+ * @param meanwhile what happens while the code is made
+ */
 async function authorize(
   accountId: string,
   session: string,
   grantId: string,
   proofIds?: readonly string[],
+  meanwhile: () => Promise<unknown> = async () => {},
 ): Promise<void> {
   grants.add(grantId);
   const destroy = async () => void sessions.delete(session);
@@ -61,7 +67,9 @@ async function authorize(
     entities: { AuthorizationCode: { grantId } },
     ...(proofIds ? { result: { login: { proofIds, finishedAt: now } } } : {}),
   };
-  await revocation.track({ oidc } as unknown as Parameters<Revocation['track']>[0], async () => {});
+  await revocation.track({ oidc } as unknown as Parameters<Revocation['track']>[0], async () => {
+    await meanwhile();
+  });
 }
 
 test('T8: a refused proof ends what it allowed, also what came later by its session, and nothing of another', async () => {
@@ -73,6 +81,14 @@ test('T8: a refused proof ends what it allowed, also what came later by its sess
   expect([...sessions.keys()]).toEqual(['s2']);
   await revocation.revokeAccount('a');
   expect([grants.size, sessions.size]).toEqual([0, 0]);
+});
+
+test('a code of a session that is ended while the code is made is good for nothing', async () => {
+  await authorize('a', 's', 'g1', ['v', 'login:1']);
+  await authorize('b', 's2', 'g2', ['v2', 'login:2']);
+  await authorize('a', 's', 'g3', undefined, () => revocation.revokeAccount('a'));
+  await authorize('b', 's2', 'g4');
+  expect([...grants]).toEqual(['g2', 'g4']);
 });
 
 test('what an earlier version kept in one list is ended as well', async () => {

@@ -72,7 +72,7 @@ export function advance(attempt: LoginAttempt, event: AttemptEvent, limits: Atte
       return countCode(attempt, event.right, now);
     case 'finished':
       if (attempt.state !== 'settled') return refused(attempt, `finished while ${attempt.state}`);
-      return moved({ ...attempt, state: 'spent', accountId: event.accountId });
+      return moved({ ...attempt, state: 'spent', accountId: event.accountId, finishedAt: now });
   }
 }
 

@@ -101,6 +101,8 @@ export interface LoginAttempt {
   readonly factors: readonly FactorProof[];
   /** set by `finished`: the account the attempt ended in */
   readonly accountId?: string;
+  /** and when, epoch seconds */
+  readonly finishedAt?: number;
 }
 
 export type AttemptEvent =

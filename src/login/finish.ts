@@ -34,6 +34,8 @@ export interface LoginResult {
   readonly amr: readonly string[];
   /** epoch seconds */
   readonly authTime: number;
+  /** epoch seconds: when the attempt was spent, however often its answer is asked for */
+  readonly finishedAt: number;
   /** all that the login rests on, and the login itself: whichever is taken back ends what came of it */
   readonly proofIds: readonly string[];
 }
@@ -373,7 +375,7 @@ export function createFinishing(
 
   function answer(attempt: LoginAttempt, deviceToken: string | undefined): FinishOutcome {
     const strength = strengthOf(bestProof(attempt), attempt.factors);
-    const { accountId } = attempt;
+    const { accountId, finishedAt = 0 } = attempt;
     if (!strength || !accountId) return { kind: 'over' };
     const verificationIds = attempt.proofs.map((each) => each.verificationId);
     const rests = attempt.factors.flatMap((factor) => factor.rests);
@@ -386,6 +388,7 @@ export function createFinishing(
         amr,
         // the vendor's clock may run ahead of ours; nobody has signed in in the future
         authTime: Math.min(authTime, clock.now()),
+        finishedAt,
         proofIds: [...new Set([...verificationIds, ...rests, loginProof(attempt.uid)])],
       },
       ...(deviceToken ? { deviceToken } : {}),

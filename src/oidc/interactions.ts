@@ -204,9 +204,9 @@ export function createInteractions(parts: {
       const session = await provider.Session.get(ctx as never);
       // another person's session in this browser ends first: the library would do so by a form with inline script
       if (session.accountId && session.accountId !== result.accountId) await revocation.endSession(session as never);
-      const { accountId, acr, amr, authTime, proofIds } = result;
+      const { accountId, acr, amr, authTime, finishedAt, proofIds } = result;
       return interactions.resumeWith(interaction, {
-        login: { accountId, acr, amr: [...amr], ts: authTime, remember: true, proofIds, finishedAt: clock.now() },
+        login: { accountId, acr, amr: [...amr], ts: authTime, remember: true, proofIds, finishedAt },
         ...(interaction.stored.prompt.name === 'select_account' ? { select_account: {} } : {}),
       });
     },

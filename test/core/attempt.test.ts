@@ -411,6 +411,11 @@ describe('re-enrolment, end', () => {
     expect(advance(STATES.spent, { kind: 'finished', accountId: 'a2' }, limits, NOW).kind).toBe('refused');
   });
 
+  test('asked for again, it was finished when it was finished', () => {
+    const spent = moved(STATES.settled, EVENTS.finished);
+    expect(advance(spent, EVENTS.finished, limits, NOW + 60).attempt.finishedAt).toBe(NOW);
+  });
+
   test('the first reason of an end stays', () => {
     expect(advance(STATES.ended, EVENTS.ended, limits, NOW).attempt.endReason).toBe('aborted');
   });

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import * as oidc from 'openid-client';
-import { Browser, PHONE_SAFARI } from '../support/browser.ts';
+import { Browser, type Page, PHONE_SAFARI } from '../support/browser.ts';
 import { returnUrl, showFace, until } from '../support/story.ts';
 import { exchange, startWorld, type Tokens, UNLIMITED, type World } from '../support/world.ts';
 
@@ -45,10 +45,13 @@ test('T8: a request met by a session is not answered when the session was taken 
   expect(await followKept(intruder, kept.headers.get('location') ?? '')).not.toContain('code=');
 });
 
-test('a login that was finished before "sign out everywhere" is ended by it, though it is followed only later', async () => {
-  const { tokens: own } = await world.enrol('everywhere');
+test.each([
+  ['followed only later', 'kept-back', (kept: Page) => kept],
+  ['asked for again later', 'asked-again', (_kept: Page, again: () => Promise<Page>) => again()],
+])('a login finished before "sign out everywhere" is ended by it, though %s', async (_how, name, pageOf) => {
+  const { tokens: own } = await world.enrol(name);
   const intruder = new Browser({ userAgent: PHONE_SAFARI });
-  const begun = await world.begin(intruder, 'everywhere');
+  const begun = await world.begin(intruder, name);
   await showFace(world, begun);
   await intruder.get(returnUrl(world, begun), (to) => /\/auth\/|\/finish$/.test(to));
   const finish = `${world.issuer}/interaction/${begun.uid}/finish`;
@@ -58,12 +61,14 @@ test('a login that was finished before "sign out everywhere" is ended by it, tho
   });
   world.clock.move(60);
   await world.app.revoker.revokeAccount(String(own.claims()?.sub));
-  const callback = await followKept(intruder, kept.headers.get('location') ?? '');
+  world.clock.move(2);
+  const page = await pageOf(kept, () => intruder.request(finish));
+  const callback = await followKept(intruder, page.headers.get('location') ?? '');
   const tokens = await exchange(await world.client(), begun.request, callback).catch(() => undefined);
   expect(tokens && (await isAlive(tokens))).toBeFalsy();
   // and a login after it is a login
   world.clock.move(60);
-  expect(await isAlive((await world.enrol('everywhere-else')).tokens)).toBe(true);
+  expect(await isAlive((await world.enrol(`${name}-not`)).tokens)).toBe(true);
 });
 
 test('T13: the back button after the end says that it is over, in the browser that began; elsewhere it says nothing', async () => {

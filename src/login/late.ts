@@ -55,6 +55,12 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
     );
   }
 
+  async function withdraw(accountId: string, verificationId: string): Promise<void> {
+    // in this order: a face whose waiting time is over at this moment is dropped before it counts, or has its account withdrawn after
+    await dropPending(accountId, verificationId);
+    await setStanding(accountId, verificationId, 'withdrawn');
+  }
+
   /** Devices that are known by nothing newer than this verification. */
   async function dropDevices(accountId: string, verificationId: string): Promise<void> {
     for (const { device, selfie } of await devices.list(accountId)) {
@@ -78,10 +84,7 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
       return account?.standing === 'good' && account.enrolledBy.verificationId === verificationId;
     },
 
-    async withdraw(accountId, verificationId) {
-      await setStanding(accountId, verificationId, 'withdrawn');
-      await dropPending(accountId, verificationId);
-    },
+    withdraw,
 
     async isTakenBack(verificationId) {
       const allowance = await findAllowance(store, verificationId);
@@ -111,9 +114,8 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
       }
       // first: a face that is just being put in its place sees that it must not
       await refuseAllowance(store, verdict.verificationId);
-      await setStanding(allowance.accountId, verdict.verificationId, 'withdrawn');
+      await withdraw(allowance.accountId, verdict.verificationId);
       await accounts.change(allowance.accountId, (account) => putUnderReview(account, 'late-refusal', clock.now()));
-      await dropPending(allowance.accountId, verdict.verificationId);
       await dropDevices(allowance.accountId, verdict.verificationId);
       // made on the strength of a face that was not the person's
       await passkeys.removeAddedBy(allowance.accountId, uid);

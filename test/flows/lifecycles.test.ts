@@ -158,6 +158,17 @@ async function move(world: World, seconds: number): Promise<void> {
   await nudge(world);
 }
 
+/** In the middle of something else, the waiting time is over, and another process does what is due then. */
+async function endWaiting(world: World, { id }: Somebody): Promise<void> {
+  const { bulk } = world.app.parts.backend;
+  world.clock.move(73 * HOUR);
+  world.app.poke();
+  await until('the end of the waiting', async () => {
+    for await (const page of bulk.jobs()) if (page.some((job) => job.kind === 'renewal' && job.id === id)) return false;
+    return true;
+  });
+}
+
 async function journalOf(world: World): Promise<{ event: string; reasons: string }[]> {
   const lines = [];
   for await (const { event, reasons } of world.app.parts.journal.entries())
@@ -398,6 +409,23 @@ describe('a face that has changed', () => {
       await expect(oidc.refreshTokenGrant(await world.client(), String(tokens.refresh_token))).rejects.toMatchObject({
         error: 'invalid_grant',
       });
+    });
+
+    test('T8, T14: a late Declined in the moment in which its time is over: it does not come to count', async () => {
+      const who = await somebody(world);
+      const { begun } = await leaveWaiting(world, who);
+      const { accounts } = world.app.parts;
+      const { change } = accounts;
+      accounts.change = async (...step) => {
+        accounts.change = change;
+        const changed = await change(...step);
+        await endWaiting(world, who);
+        return changed;
+      };
+      world.clock.move(10);
+      await world.sandbox.review(begun.sessionId, 'Declined');
+      await until('the refusal', async () => (await load(world, who)).review !== undefined);
+      expect(faceOf(await load(world, who))).toBe(who.face);
     });
 
     test('T8: a Declined in the moment in which it is put to wait leaves nothing waiting', async () => {

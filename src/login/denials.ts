@@ -48,9 +48,14 @@ export function createDenials(
 ): Denials {
   const { accounts, activity, attempts, clock, devices, jobs, journal, passkeys, revoker, rules, store } = parts;
 
+  /** What only waits never counts. */
+  function dropWaiting(accountId: string): Promise<Account | undefined> {
+    return changeFaces(accounts, accountId, (account) => (account.pending ? withoutPending(account) : account));
+  }
+
   async function takeBackFace(account: Account, { at }: DeniedLogin, isInPlace: boolean): Promise<void> {
     await changeFaces(accounts, account.id, (current) => {
-      // what only waits never counts; what came with the denied login, or later, must be proven anew by a document
+      // what came with the denied login, or later, must be proven anew by a document
       const isLater = current.enrolledBy.at > at;
       const without = withoutPending(current);
       return isInPlace || isLater ? { ...without, standing: 'must-re-enrol' } : without;
@@ -60,7 +65,8 @@ export function createDenials(
   async function denyLogin(denied: DeniedLogin): Promise<void> {
     const { accountId, uid, at } = denied;
     const now = clock.now();
-    const account = await accounts.find(accountId);
+    // first: a face that waits either never comes to count from here on, or has done so and is found in place
+    const account = denied.face ? await dropWaiting(accountId) : await accounts.find(accountId);
     const isInPlace = account !== undefined && (await broughtFace(account, denied));
     const ended = await revoker.revoke(loginProof(uid));
     for (const { device, firstUsedAt, logins } of await devices.list(accountId)) {

@@ -368,6 +368,25 @@ describe('a face that has changed', () => {
       expect((await new Browser().get(link)).status).toBe(410);
     });
 
+    test('T14: denied in the moment in which its time is over, it does not come to count', async () => {
+      const who = await somebody(world);
+      await leaveWaiting(world, who);
+      const link = linkIn(await mailbox.waitFor(who.address));
+      const { store } = world.app.parts;
+      const { set } = store;
+      store.set = async (key, ...rest) => {
+        if (key.startsWith('revoked:login:')) {
+          store.set = set;
+          await endWaiting(world, who);
+        }
+        return set(key, ...rest);
+      };
+      await denyBy(link);
+      expect(store.set).toBe(set);
+      expect(faceOf(await load(world, who))).toBe(who.face);
+      expect(await strays(world)).toEqual([]);
+    });
+
     test('T14: a second one takes the first one’s place, and its time begins anew', async () => {
       const who = await somebody(world);
       await leaveWaiting(world, who);

@@ -419,13 +419,15 @@ export function createFinishing(
     };
     const known = device ? await devices.accountsOf(device) : [];
     // a skip proves nothing new, so there is nothing to be promoted: the cookie stays, for other tabs and people as well
-    if (device && (known[0] === accountId || (isSkipped(attempt) && known.includes(accountId)))) {
-      await devices.remember(device, accountId, visit);
-      return undefined;
-    }
-    const token = deviceTokenOf(attempt);
-    await devices.remember(hashToken(token), accountId, visit, device);
-    return token;
+    const staysKnown = device && (known[0] === accountId || (isSkipped(attempt) && known.includes(accountId)));
+    const token = staysKnown ? undefined : deviceTokenOf(attempt);
+    const hash = staysKnown ? device : hashToken(deviceTokenOf(attempt));
+    await devices.remember(hash, accountId, visit, staysKnown ? undefined : device);
+    const takenBack = await Promise.all(verificationIds.map(late.isTakenBack));
+    if (!takenBack.includes(true)) return token;
+    // a refusal since the attempt was spent found no device to forget (T8)
+    await devices.drop(hash, accountId);
+    return undefined;
   }
 
   /** The cookie of a login that is told again, unless it was taken back since: nothing becomes known by asking twice. */

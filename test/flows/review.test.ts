@@ -181,6 +181,28 @@ describe('late refusals', () => {
     expect(again.claimant.kind).toBe('account');
   });
 
+  test('T8: in the moment in which a login makes its device known: it stays unknown', async () => {
+    const { tokens } = await world.enrol('lent-for-a-moment');
+    const { devices } = world.app.parts;
+    const { remember } = devices;
+    const begun = await world.begin(new Browser(), 'lent-for-a-moment');
+    await settled(begun);
+    devices.remember = async (...visit) => {
+      devices.remember = remember;
+      world.clock.move(2);
+      await deliver(world, begun.sessionId, { status: 'Declined', timestamp: world.clock.now() });
+      await until('it is taken back', () =>
+        world.log.some((line) => line.includes('took a login back') && line.includes(begun.sessionId)),
+      );
+      return remember(...visit);
+    };
+    await comeBack(world, begun);
+    expect(devices.remember).toBe(remember);
+    // that of the enrolment alone
+    expect(await devices.list(String(tokens.claims()?.sub))).toHaveLength(1);
+    expect(begun.browser.cookie('selfie_device')).toBeUndefined();
+  });
+
   test('T8: of an enrolment: tokens of later logins with that face are refused as well', async () => {
     const enrolled = await world.begin(new Browser(), 'impostor');
     await showFace(world, enrolled);

@@ -78,10 +78,12 @@ export function createSessionAdapter({ store, clock }: { store: Store; clock: Cl
     });
   }
 
+  /** The cookie's record goes last: who ends the session again, as the storage was away in between, finds by it what to end (R7). */
   async function end(id: string): Promise<void> {
-    const cookie = await store.take<SessionId>(idKeyOf(id));
+    const cookie = await store.get<SessionId>(idKeyOf(id));
     const uid = cookie?.facts.uid;
     if (uid !== undefined) await store.set(uidKeyOf(uid), { ended: true } satisfies SessionUid, ENDED_SECONDS);
+    await store.delete(idKeyOf(id));
   }
 
   return {

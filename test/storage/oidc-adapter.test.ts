@@ -282,6 +282,20 @@ describe('sessions', () => {
     expect(await sessions.findByUid('u')).toBeUndefined();
   });
 
+  test.each(['set', 'delete'] as const)(
+    'R7: a logout that the storage was away for at its %s is made up for when it is tried again',
+    async (step) => {
+      await save(session('x'));
+      await replace(await read('x'), 'y');
+      jest.spyOn(store, step).mockRejectedValueOnce(new StorageUnavailable('away'));
+      await expect(sessions.destroy('y')).rejects.toThrow(StorageUnavailable);
+      await sessions.destroy('y');
+      for (const id of ['x', 'y']) expect(await sessions.find(id)).toBeUndefined();
+      expect(await sessions.findByUid('u')).toBeUndefined();
+      expect(await store.get('oidc:SessionId:y')).toBeUndefined();
+    },
+  );
+
   test('a logout with a replaced id ends the session too', async () => {
     await save(session('x'));
     await replace(await read('x'), 'y');

@@ -29,7 +29,7 @@ export interface Ending {
   end(uid: string, reason: EndReason, options?: { keepClaim?: string }): Promise<LoginAttempt | undefined>;
   scheduleLapse(attempt: LoginAttempt): Promise<void>;
   scheduleDelete(verificationId: string, afterMs?: number): Promise<void>;
-  /** Claims and open sessions of an attempt that is over or done. */
+  /** Claims and open sessions of an attempt that is over or done. Safe to repeat. */
   cleanUp(attempt: LoginAttempt, options?: { keepClaim?: string }): Promise<void>;
   rememberObstacle(uid: string, obstacle: Obstacle): Promise<void>;
   forgetObstacle(uid: string): Promise<void>;
@@ -47,6 +47,8 @@ export function createEnding(parts: JourneyParts): Ending {
       const step = await attempts.change(uid, (attempt) =>
         advance(attempt, { kind: 'ended', reason }, rules.attempt, clock.now()),
       );
+      // asked again, as the storage was away before all was cleaned up: a new start works at once then
+      if (step?.kind === 'unchanged' && step.attempt.endReason === reason) await ending.cleanUp(step.attempt, options);
       if (step?.kind !== 'moved') return undefined;
       await ending.cleanUp(step.attempt, options);
       await Promise.all([
@@ -101,7 +103,12 @@ export function createEnding(parts: JourneyParts): Ending {
 
     async lapse(job) {
       const attempt = await attempts.find(job.id);
-      if (!attempt || attempt.state === 'spent' || attempt.state === 'ended') return jobs.cancel(LAPSE, job.id);
+      if (!attempt) return jobs.cancel(LAPSE, job.id);
+      if (attempt.state === 'spent' || attempt.state === 'ended') {
+        // whoever ended it would have cancelled this job: the process died, or the storage was away, before all was cleaned up (R6)
+        await ending.cleanUp(attempt);
+        return jobs.cancel(LAPSE, job.id);
+      }
       if (isLive(attempt, clock.now())) return ending.scheduleLapse(attempt);
       await ending.end(job.id, 'lapsed');
     },

@@ -118,6 +118,8 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
       const begun = { event: 'login.begun', attempt: attempt.uid, client: attempt.clientId, purpose: attempt.next };
       await Promise.all([ending.scheduleLapse(attempt), journal.record(begun)]);
     }
+    // whoever stored the attempt may have died before its end was planned: nothing is opened that nobody would clean up (R6)
+    if (!isNew && attempt.verifications.length === 0) await ending.scheduleLapse(attempt);
     const outcome = await openAtVendor(attempt, workflowId, claim, phone);
     if (outcome.refund) await allowed.refund();
     // nothing was opened: whoever comes next need not wait for this attempt

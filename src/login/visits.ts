@@ -11,7 +11,7 @@ import {
   type Verification,
 } from '../core/attempt.ts';
 import { bindingOf } from './bind.ts';
-import type { Ending } from './ending.ts';
+import { type Ending, LAPSE } from './ending.ts';
 import { scheduleReturnedLooks } from './look.ts';
 import type { JourneyParts } from './rules.ts';
 import { openVerificationSecrets } from './secrets.ts';
@@ -51,7 +51,7 @@ export interface Visits {
 }
 
 export function createVisits(parts: JourneyParts & { ending: Ending }): Visits {
-  const { attempts, bus, clock, ending, journal, rules, sealer } = parts;
+  const { attempts, bus, clock, ending, jobs, journal, rules, sealer } = parts;
 
   async function findLive(uid: string): Promise<LoginAttempt | undefined> {
     const attempt = await attempts.find(uid);
@@ -128,6 +128,7 @@ export function createVisits(parts: JourneyParts & { ending: Ending }): Visits {
       }
       if (step.attempt.state === 'ended') {
         await ending.cleanUp(step.attempt);
+        await jobs.cancel(LAPSE, uid);
         return { kind: 'over' };
       }
       return { kind: right || current.confirmedAt !== undefined ? 'right' : 'wrong' };

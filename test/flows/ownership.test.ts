@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { StorageUnavailable } from '../../src/core/errors.ts';
 import { Browser, buttonsOf, DESKTOP_CHROME, fieldsOf, PHONE_SAFARI, wordsOf } from '../support/browser.ts';
 import {
   answerOf,
@@ -244,6 +245,61 @@ describe('one owner (invariant 2)', () => {
     const page = await visit(world, begun, '/finish');
     expect(page.status).toBe(410);
     expect((await giveUp(world, begun.browser, page)).get('error')).toBe('access_denied');
+  });
+
+  describe('R6: what an end that was interrupted has left behind', () => {
+    afterEach(() => {
+      jest.restoreAllMocks();
+    });
+
+    /** Given up, and the storage is away once the attempt is over, before anything is cleaned up. */
+    async function giveUpInVain() {
+      const { name } = await somebody();
+      const begun = await world.begin(new Browser(), name);
+      const waiting = await visit(world, begun, '/waiting');
+      jest.spyOn(world.app.parts.attempts, 'letGo').mockRejectedValueOnce(new StorageUnavailable('away'));
+      expect((await begun.browser.press(waiting, 'abort')).status).toBe(503);
+      expect(world.sandbox.session(begun.sessionId).deleted).toBe(false);
+      return { name, begun, waiting };
+    }
+
+    async function expectFreeFor(name: string): Promise<void> {
+      expect((await world.begin(new Browser(), name)).sessionId).not.toBe('');
+    }
+
+    test('is cleaned up when it is given up again', async () => {
+      const { name, begun, waiting } = await giveUpInVain();
+      expect((await giveUp(world, begun.browser, waiting)).get('error')).toBe('access_denied');
+      expect(world.sandbox.session(begun.sessionId).deleted).toBe(true);
+      await expectFreeFor(name);
+    });
+
+    test('is cleaned up when it would have lapsed, though nobody comes back', async () => {
+      const { name, begun } = await giveUpInVain();
+      world.clock.move(601);
+      await until('the deletion', () => world.sandbox.session(begun.sessionId).deleted);
+      await expectFreeFor(name);
+    });
+  });
+
+  test('R6: an attempt whose end could not be planned is pressed on with, and lapses like any other', async () => {
+    const { name } = await somebody();
+    const { jobs } = world.app.parts.backend;
+    const { schedule } = jobs;
+    jobs.schedule = (job) => {
+      if (job.kind !== 'lapse') return schedule(job);
+      jobs.schedule = schedule;
+      return Promise.reject(new StorageUnavailable('away'));
+    };
+    const browser = new Browser();
+    const first = await browser.get((await world.authorize()).url);
+    const begin = () =>
+      pressOn(world, browser, first, { name: 'begin', value: 'here' }, { identifier: name, biometric_consent: 'yes' });
+    expect((await begin()).status).toBe(503);
+    const location = (await begin()).headers.get('location');
+    const session = world.sandbox.sessions().find(({ url }) => url === location);
+    world.clock.move(601);
+    await until('the deletion', () => world.sandbox.session(String(session?.id)).deleted);
   });
 });
 

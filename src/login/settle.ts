@@ -4,7 +4,7 @@
 import { advance } from '../core/advance.ts';
 import { hasLapsed, type LoginAttempt, type Step, type Verification } from '../core/attempt.ts';
 import { type Conclusion, conclude, isFinal, meaningOf } from '../core/verdict.ts';
-import type { Verdict } from '../core/verdict-types.ts';
+import type { Verdict, VerificationStatus } from '../core/verdict-types.ts';
 import type { Ending } from './ending.ts';
 import type { Enrolment } from './enrol.ts';
 import type { LateVerdicts } from './late.ts';
@@ -92,6 +92,7 @@ export function createSettlement(
       ...(verdict.resubmitSteps ? { resubmitSteps: verdict.resubmitSteps } : {}),
     } as const;
     const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
+    if (step?.kind === 'unchanged') await repeatStatus(step.attempt, verdict);
     if (step?.kind !== 'moved') return note(step, attempt, verdict);
     const current = step.attempt.verifications.find((each) => each.id === verdict.verificationId);
     const before = attempt.verifications.find((each) => each.id === current?.id);
@@ -105,23 +106,38 @@ export function createSettlement(
     return { kind: 'moved' };
   }
 
+  /** Told again, as the storage was away the first time: what follows from it once, and is safe to repeat (invariant 5). */
+  async function repeatStatus(attempt: LoginAttempt, verdict: Verdict): Promise<void> {
+    const current = attempt.verifications.find((each) => each.id === verdict.verificationId);
+    if (current?.status !== verdict.status || current.conclusion !== undefined) return;
+    if (isHeld(current)) await keepHeld(attempt, current);
+    // nothing but a review is followed by steps that are to be done again
+    else if (current.status === 'resubmitted') await attempts.letGo(current.id);
+  }
+
+  async function keepHeld(attempt: LoginAttempt, verification: Verification): Promise<void> {
+    await Promise.all([
+      attempts.hold(verification.id, {
+        verificationId: verification.id,
+        uid: attempt.uid,
+        clientId: attempt.clientId,
+        status: verification.status,
+        since: verification.statusAt,
+        waitsUntil: attempt.expiresAt,
+      }),
+      ending.scheduleLapse(attempt),
+    ]);
+  }
+
   /** A person at the vendor has to look: the operator is told, and the attempt waits longer. */
   async function hold(attempt: LoginAttempt, verification: Verification): Promise<void> {
-    await attempts.hold(verification.id, {
-      verificationId: verification.id,
-      uid: attempt.uid,
-      clientId: attempt.clientId,
-      status: verification.status,
-      since: verification.statusAt,
-      waitsUntil: attempt.expiresAt,
-    });
     meter.count('reviews_held');
     log.warn(
       { attempt: attempt.uid, verification: verification.id, status: verification.status },
       'a review holds a login',
     );
     await Promise.all([
-      ending.scheduleLapse(attempt),
+      keepHeld(attempt, verification),
       journal.record({ event: 'verification.held', attempt: attempt.uid, verification: verification.id }),
     ]);
   }
@@ -162,8 +178,7 @@ export function createSettlement(
       const result = { kind: 'accepted', proof: conclusion.proof, ...(sealed ? { sealed } : {}) } as const;
       step = await attempts.change(attempt.uid, (a) => advance(a, { ...base, result }, rules.attempt, clock.now()));
     } else {
-      const status = verdict.status === 'approved' ? 'declined' : verdict.status;
-      const result = { kind: 'refused', status, failed: conclusion.failed } as const;
+      const result = { kind: 'refused', status: refusedAs(verdict), failed: conclusion.failed } as const;
       step = await attempts.change(attempt.uid, (a) => {
         isFlip = a.verifications.some(({ id, conclusion }) => id === verification.id && conclusion === 'accepted');
         return advance(a, { ...base, result }, rules.attempt, clock.now());
@@ -171,29 +186,31 @@ export function createSettlement(
     }
     // a refusal that seems older than the approval: two clocks differ, or it was overtaken; the vendor knows
     if (isFlip && step?.kind === 'unchanged') await scheduleSingleLook(parts, verification.id);
+    if (step?.kind === 'unchanged' && isConcludedSo(step.attempt, verification.id, conclusion, verdict)) {
+      // told again, as the storage was away the first time: what follows from it once, and is safe to repeat (invariant 5)
+      await Promise.all([
+        attempts.letGo(verification.id),
+        keepOutcome(verification.id, outcomeOf(conclusion, verdict)),
+      ]);
+    }
     if (step?.kind !== 'moved') return note(step, attempt, verdict);
-    await announce(step.attempt, verification, verdict, conclusion.kind === 'accepted' ? [] : conclusion.failed);
+    await announce(step.attempt, verification, verdict, conclusion);
     // an enrolment has left an account behind while a stronger selfie is still owed
     if (isFlip) await late.handle(verdict, attempt.uid);
     return { kind: 'moved' };
   }
 
-  async function announce(
-    attempt: LoginAttempt,
-    verification: Verification,
-    verdict: Verdict,
-    failed: readonly string[],
-  ) {
+  async function announce(attempt: LoginAttempt, verification: Verification, verdict: Verdict, conclusion: Conclusion) {
     await bus.publish(attempt.uid);
-    const outcome = failed.length === 0 ? 'accepted' : verdict.status === 'approved' ? 'check-failed' : verdict.status;
+    const failed = conclusion.kind === 'accepted' ? [] : conclusion.failed;
+    const outcome = outcomeOf(conclusion, verdict);
     meter.count('verifications', { reason: verification.purpose, outcome });
     await Promise.all([
-      jobs.cancel(LOOK, verification.id),
+      keepOutcome(verification.id, outcome),
       // as it was read, or as it was found: a review may have begun in between
       [verification, ...attempt.verifications].some((each) => each.id === verification.id && wasHeld(each))
         ? attempts.letGo(verification.id)
         : undefined,
-      ledger.settle(verification.id, outcome),
       journal.record({
         event: failed.length === 0 ? 'login.settled' : 'verification.refused',
         attempt: attempt.uid,
@@ -210,6 +227,11 @@ export function createSettlement(
         ? parts.activity.noteDecline(attempt.claimant.accountId, clock.now())
         : undefined,
     ]);
+  }
+
+  /** The bill knows it, and nobody looks any more. */
+  async function keepOutcome(verificationId: string, outcome: string): Promise<void> {
+    await Promise.all([jobs.cancel(LOOK, verificationId), ledger.settle(verificationId, outcome)]);
   }
 
   function note(step: Step | undefined, attempt: LoginAttempt, verdict: Verdict): Timely {
@@ -241,6 +263,23 @@ function wasHeld(verification: Verification | undefined): boolean {
 
 function isOnlyTooOld(conclusion: Conclusion): boolean {
   return conclusion.kind === 'refused' && conclusion.failed.every((check) => check === 'decided-before-attempt');
+}
+
+/** Is this what the verification was concluded with before? */
+function isConcludedSo(attempt: LoginAttempt, id: string, conclusion: Conclusion, verdict: Verdict): boolean {
+  const known = attempt.verifications.find((each) => each.id === id);
+  if (conclusion.kind === 'accepted') return known?.conclusion === 'accepted';
+  const isSameStatus = known?.conclusion === 'refused' && known.status === refusedAs(verdict);
+  return isSameStatus && known.failedChecks?.join() === conclusion.failed.join();
+}
+
+function refusedAs({ status }: Verdict): VerificationStatus {
+  return status === 'approved' ? 'declined' : status;
+}
+
+function outcomeOf(conclusion: Conclusion, { status }: Verdict): string {
+  if (conclusion.kind === 'accepted') return 'accepted';
+  return status === 'approved' ? 'check-failed' : status;
 }
 
 /** A face that was shown and not taken, as opposed to one that was not shown. */

@@ -1,7 +1,8 @@
 // A verdict about an attempt that moves on while it is being settled: read as it was, moved as it is.
 
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { LoginAttempt } from '../../src/core/attempt.ts';
+import { StorageUnavailable } from '../../src/core/errors.ts';
 import type { Verdict } from '../../src/core/verdict-types.ts';
 import { createSettlement, type Settlement } from '../../src/login/settle.ts';
 import { createAttemptStore } from '../../src/storage/attempts.ts';
@@ -41,9 +42,24 @@ const refusal = {
   complete: true,
 } as Verdict;
 
+/** as a repeat of the delivery would say it */
+const inReview = { ...refusal, status: 'in-review' } as Verdict;
+
 let backend: Backend;
 let late: string[];
+/** what was done beside the attempt, in order */
+let done: string[];
+/** what the storage is away for, once */
+let away: string | undefined;
 let settlement: Settlement;
+
+async function note(what: string): Promise<void> {
+  if (what === away) {
+    away = undefined;
+    throw new StorageUnavailable('away');
+  }
+  done.push(what);
+}
 
 /** @param now what the attempt has become since it was read as waiting */
 async function begin(now: object): Promise<void> {
@@ -51,18 +67,27 @@ async function begin(now: object): Promise<void> {
   await attempts.own('v', 'u');
   await attempts.create({ ...waiting, ...now });
   settlement = createSettlement({
-    attempts: { ...attempts, find: async () => waiting },
+    attempts: {
+      ...attempts,
+      find: async () => waiting,
+      hold: () => note('held'),
+      letGo: () => note('let go'),
+    },
     clock,
     bus: { publish: async () => {} },
-    jobs: { cancel: async () => {}, schedule: async () => {} },
-    journal: { record: async () => {} },
-    ledger: { settle: async () => {} },
-    meter: { count() {} },
-    log: { info() {} },
-    activity: { noteDecline: async () => {} },
-    ending: { cleanUp: async () => {} },
+    jobs: { cancel: (kind: string) => note(`no more ${kind}`), schedule: async () => {} },
+    journal: { record: ({ event }: { event: string }) => note(event) },
+    ledger: { settle: (_id: string, outcome: string) => note(`billed ${outcome}`) },
+    meter: { count: (name: string) => void done.push(name) },
+    log: { info() {}, warn() {} },
+    activity: { noteDecline: () => note('declined') },
+    ending: { cleanUp: async () => {}, scheduleLapse: () => note('lapse') },
     late: { handle: async ({ verificationId }: Verdict) => void late.push(verificationId) },
-    rules: { environment: 'live', attempt: { tries: 3 }, forClient: () => ({ verdict: { refuseWarnings: [] } }) },
+    rules: {
+      environment: 'live',
+      attempt: { tries: 3, ttlSeconds: 600, reviewWaitSeconds: 300 },
+      forClient: () => ({ verdict: { refuseWarnings: [] } }),
+    },
     nowMs: () => NOW * 1000,
   } as unknown as Parameters<typeof createSettlement>[0]);
 }
@@ -70,6 +95,8 @@ async function begin(now: object): Promise<void> {
 beforeEach(async () => {
   backend = await openBackend('memory:', { clock });
   late = [];
+  done = [];
+  away = undefined;
 });
 afterEach(() => backend.close());
 
@@ -86,4 +113,47 @@ test('T8: a refusal of what was accepted a moment ago ends the login, and what i
   expect(await settlement.settle(refusal)).toEqual({ kind: 'moved' });
   expect(await createAttemptStore({ store: backend.store, clock }).find('u')).toMatchObject({ state: 'ended' });
   expect(late).toEqual(['v']);
+});
+
+describe('R7: told again, as the storage was away when the attempt had moved', () => {
+  const times = (what: string) => done.filter((each) => each === what).length;
+
+  test.each(['billed declined', 'no more look', 'let go'])(
+    'a conclusion comes to all that follows from it, and is written down and counted once: %s',
+    async (step) => {
+      await begin({ verifications: [{ ...underWay, status: 'in-review', wasHeld: true }] });
+      away = step;
+      await expect(settlement.settle(refusal)).rejects.toThrow(StorageUnavailable);
+      expect(times(step)).toBe(0);
+      expect(await settlement.settle(refusal)).toEqual({ kind: 'unchanged' });
+      expect(times(step)).toBe(1);
+      for (const once of ['verification.refused', 'verifications', 'declined']) expect(times(once)).toBe(1);
+    },
+  );
+
+  test('what says otherwise than the conclusion repeats nothing of it', async () => {
+    await begin({});
+    await settlement.settle(refusal);
+    done = [];
+    expect(await settlement.settle({ ...refusal, status: 'expired' })).toEqual({ kind: 'unchanged' });
+    expect(done).toEqual([]);
+  });
+
+  test.each(['held', 'lapse'])(
+    'a review is in the list of those that wait, and waits as long as it may, but is told once: %s',
+    async (step) => {
+      await begin({});
+      away = step;
+      await expect(settlement.settle(inReview)).rejects.toThrow(StorageUnavailable);
+      expect(await settlement.settle(inReview)).toEqual({ kind: 'unchanged' });
+      expect(times(step)).toBe(1);
+      for (const once of ['verification.held', 'reviews_held']) expect(times(once)).toBe(1);
+    },
+  );
+
+  test('a review that is over, as steps are to be done again, leaves that list', async () => {
+    await begin({ verifications: [{ ...underWay, status: 'resubmitted', statusAt: NOW + 1 }] });
+    expect(await settlement.settle({ ...refusal, status: 'resubmitted' })).toEqual({ kind: 'unchanged' });
+    expect(done).toEqual(['let go']);
+  });
 });

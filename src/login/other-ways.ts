@@ -89,7 +89,7 @@ export function createOtherWays(parts: JourneyParts & { limiter: Limiter }): Oth
       const { claimant } = attempt;
       // for nobody's account a code is looked up all the same, so that the answer takes as long
       const accountId = claimant.kind === 'account' ? claimant.accountId : 'nobody';
-      const isRight = await recovery.use(accountId, typed);
+      const isRight = await recovery.use(accountId, typed, uid);
       await journal.record({ event: isRight ? 'recovery.used' : 'recovery.wrong', attempt: uid });
       if (!isRight) return { kind: 'wrong' };
       return otherWays.prove(uid, { factor: 'recovery_code', at: clock.now(), rests: [] });

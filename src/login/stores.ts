@@ -236,6 +236,11 @@ export interface RecoveryCode {
 export interface RecoveryStore {
   /** @returns the short name under which an operator can approve or withdraw it; tells nothing of the code */
   create(code: string, record: RecoveryCode): Promise<string>;
-  /** @returns true for exactly one caller, and only if the code is this account's, approved where needed, unused and in time */
-  use(accountId: string, code: string): Promise<boolean>;
+  /**
+   * Safe to repeat: a crash right after it must not cost the person their code (R6).
+   *
+   * @param uid the interaction it is used in
+   * @returns true for exactly one interaction, and only if the code is this account's, approved where needed, unused and in time
+   */
+  use(accountId: string, code: string, uid: string): Promise<boolean>;
 }

@@ -34,6 +34,8 @@ interface Stored extends RecoveryCode {
   readonly name: string;
   readonly hash: string;
   readonly ended?: 'withdrawn' | 'replaced';
+  /** the interaction it was used in */
+  readonly usedBy?: string;
 }
 
 const KEPT_SECONDS = 400 * 86_400;
@@ -102,15 +104,16 @@ export function createRecoveryStore(parts: { store: Store; sealer: Sealer; clock
       }));
     },
 
-    use(accountId, code) {
+    use(accountId, code, uid) {
       const hashes = sealer.keyedHashes(textOf(accountId, code), PURPOSE);
       return change(accountId, (codes) => {
         const now = clock.now();
         // every hash is compared, whatever an earlier one said
         const shown = codes.filter((each) => hashes.map((hash) => isSame(hash, each.hash)).includes(true));
         const found = shown.find((each) => describe(each, now).state === 'usable');
-        if (!found) return { result: false };
-        return { codes: codes.map((each) => (each === found ? { ...each, usedAt: now } : each)), result: true };
+        if (!found) return { result: shown.some(({ usedBy }) => usedBy === uid) };
+        const used = { ...found, usedAt: now, usedBy: uid };
+        return { codes: codes.map((each) => (each === found ? used : each)), result: true };
       });
     },
 
@@ -129,7 +132,7 @@ export function createRecoveryStore(parts: { store: Store; sealer: Sealer; clock
 }
 
 function describe(stored: Stored, now: number): KeptRecoveryCode {
-  const { hash, ended, ...told } = stored;
+  const { hash, ended, usedBy, ...told } = stored;
   return { ...told, state: stateOf(stored, now) };
 }
 

@@ -4,6 +4,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { approveRecovery, issueRecovery, withdrawRecovery } from '../../src/admin/recovery-codes.ts';
 import type { Policy } from '../../src/config/policy.ts';
+import { StorageUnavailable } from '../../src/core/errors.ts';
 import { Browser, buttonsOf, fieldsOf, type Page, wordsOf } from '../support/browser.ts';
 import { codeIn, linkIn, type Mailbox, startMailbox } from '../support/mailbox.ts';
 import {
@@ -480,6 +481,21 @@ describe('recovery codes', () => {
     expect(isWrong((await use(name, issued.code)).end)).toBe(true);
     expect((await approveRecovery(world.app.parts, { name: issued.name, by: 'Piet' })).kind).toBe('done');
     await redeem(world, ...(await used(name, issued.code)));
+  });
+
+  test('R7: the storage was away as it was used: sent again in the same browser, it signs in, and nowhere else', async () => {
+    const { name, id } = await newPerson();
+    const { code } = await issue(id);
+    const { begun, browser, page } = await seekWays(world, name);
+    const { attempts } = world.app.parts;
+    const { change } = attempts;
+    attempts.change = () => {
+      attempts.change = change;
+      return Promise.reject(new StorageUnavailable('away'));
+    };
+    expect((await browser.press(page, BY_CODE, { code })).status).toBe(503);
+    expect(isWrong((await use(name, code)).end)).toBe(true);
+    await redeem(world, begun, await pressOn(world, browser, page, BY_CODE, { code }));
   });
 
   test('R1: ten browsers with one code at once: one is let in', async () => {

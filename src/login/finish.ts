@@ -224,11 +224,15 @@ export function createFinishing(
     const { uid } = attempt;
     const { verificationId, authTime: acceptedAt, purpose } = proof;
     if (attempt.claimant.kind !== 'account') return undefined;
+    // a finish that was slow: the other one is through already, and where it led this one leads as well
+    if ((await attempts.find(uid))?.endReason === 'renewal-waits') return { kind: 'over' };
     await late.allow(verificationId, { accountId: attempt.claimant.accountId, acceptedAt, purpose });
     const account = await enrolment.holdRenewal(attempt, proof);
     if (!account) return undefined;
-    const isEnded = (await attempts.find(uid))?.state !== 'settled';
-    if (isEnded || (await late.isTakenBack(verificationId))) {
+    const current = await attempts.find(uid);
+    // the one that let this one pass took longer than it had: what it was granted stays
+    if (current?.endReason === 'renewal-waits' && !(await late.isTakenBack(verificationId))) return { kind: 'over' };
+    if (current?.state !== 'settled' || (await late.isTakenBack(verificationId))) {
       // the verdict turned meanwhile
       await late.withdraw(account.id, verificationId);
       return undefined;

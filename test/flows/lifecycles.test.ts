@@ -534,6 +534,47 @@ describe('a face that has changed', () => {
       expect(await countOf(world, 're-enrolment.waits', who.id)).toBe(1);
     });
 
+    test.each(['came to the lock late', 'held the lock for longer than it may'])(
+      'T14: a finish beside one that is through already leaves waiting what waits: it %s',
+      async (how) => {
+        const who = await somebody(world);
+        const { accounts, attempts, store } = world.app.parts;
+        const begun = await chooseNewFace(world, who, new Browser());
+        await showFace(world, begun);
+        await until('the verdict', async () => (await attempts.find(begun.uid))?.state === 'settled');
+        const at = `${world.issuer}/interaction/${begun.uid}/finish`;
+        const lock = `let-wait:${begun.uid}`;
+        const [reached, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+        const { putIfAbsent } = store;
+        const { pinPortrait } = accounts;
+        if (how === 'came to the lock late') {
+          store.putIfAbsent = async (key, ...rest) => {
+            if (key !== lock) return putIfAbsent(key, ...rest);
+            store.putIfAbsent = putIfAbsent;
+            reached.resolve();
+            await gate.promise;
+            return putIfAbsent(key, ...rest);
+          };
+        } else {
+          accounts.pinPortrait = async (ref) => {
+            accounts.pinPortrait = pinPortrait;
+            // as when its time is over
+            await store.delete(lock);
+            reached.resolve();
+            await gate.promise;
+            await pinPortrait(ref);
+          };
+        }
+        const slow = begun.browser.request(at);
+        await reached.promise;
+        const quick = await begun.browser.request(at);
+        gate.resolve();
+        expect([quick.status, (await slow).status]).toEqual([410, 410]);
+        const account = await load(world, who);
+        expect([account.pending?.verificationId, account.standing]).toEqual([begun.sessionId, 'good']);
+      },
+    );
+
     test('In Review holds it, and it goes on to wait when the reviewer approves', async () => {
       const who = await somebody(world);
       const begun = await chooseNewFace(world, who, new Browser());

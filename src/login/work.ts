@@ -30,6 +30,8 @@ export function createWorker(parts: {
   const { jobs, handlers, log, nowMs } = parts;
   // who pokes is inside a request: without this every later job would log that request's id, and keep what hangs on it alive
   const outside = AsyncLocalStorage.snapshot();
+  /** kinds that were told of */
+  const unknown = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
   let isAgain = false;
@@ -37,15 +39,19 @@ export function createWorker(parts: {
 
   async function runOne(job: Job): Promise<void> {
     const handler = handlers[job.kind];
-    if (!handler) {
-      log.error({ kind: job.kind }, 'a job of an unknown kind was dropped');
-      return jobs.cancel(job.kind, job.id);
-    }
+    if (!handler) return leave(job);
     try {
       await handler(job);
     } catch (error) {
       log.error({ kind: job.kind, err: error, attempts: job.attempts }, 'a job failed and is tried again');
     }
+  }
+
+  /** Another process may know it: one of a newer version, or one that sends mail when this one does not yet. It is handed out again. */
+  function leave({ kind }: Job): void {
+    if (unknown.has(kind)) return;
+    unknown.add(kind);
+    log.warn({ kind }, 'jobs of this kind are left to other processes: this one does not know it');
   }
 
   const underWay = new Set<Promise<void>>();

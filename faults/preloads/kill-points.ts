@@ -106,6 +106,12 @@ export function watchJobs(jobs: JobQueue): JobQueue {
       await jobs.schedule(job);
       if (isWrite('schedule', key, 'after')) die();
     },
+    async giveBack(job, again) {
+      const key = `${job.kind}:${job.id}`;
+      if (again && isWrite('schedule', key, 'before')) die();
+      await jobs.giveBack(job, again);
+      if (again && isWrite('schedule', key, 'after')) die();
+    },
   };
 }
 

@@ -44,14 +44,11 @@ export async function scheduleReturnedLooks(
   parts: Pick<JourneyParts, 'jobs' | 'nowMs'>,
   verificationId: string,
 ): Promise<void> {
-  const returnedAtMs = parts.nowMs();
-  const payload: LookPayload = { returnedAtMs, step: 0 };
-  await parts.jobs.schedule({
-    kind: LOOK,
-    id: verificationId,
-    dueAtMs: returnedAtMs + 1000 * (RETURNED_AT[0] ?? 1),
-    payload,
-  });
+  await parts.jobs.schedule({ kind: LOOK, id: verificationId, ...planAfterReturn(parts.nowMs()) });
+}
+
+function planAfterReturn(returnedAtMs: number): { dueAtMs: number; payload: LookPayload } {
+  return { dueAtMs: returnedAtMs + 1000 * (RETURNED_AT[0] ?? 1), payload: { returnedAtMs, step: 0 } };
 }
 
 /** One look beside the plan: something told us that the decision has changed, maybe long after the login. */
@@ -67,13 +64,16 @@ export async function scheduleSingleLook(
   });
 }
 
-/** The job: reads the decision, hands it to `settle`, and plans the next look while there is none. */
+/**
+ * The job: reads the decision, hands it to `settle`, and plans the next look while there is none. What somebody plans or calls off while it
+ * is under way stays so.
+ */
 export function createLooker(parts: LookParts & { settle: (verdict: Verdict) => Promise<void> }) {
   const { attempts, clock, jobs, log, nowMs, vendor } = parts;
 
   return async function look(job: Job): Promise<void> {
     const verificationId = job.id;
-    if (!(await findWaiting(verificationId))) return jobs.cancel(LOOK, verificationId);
+    if (!(await findWaiting(verificationId))) return jobs.giveBack(job);
     let delaySeconds: number | undefined;
     try {
       const patient = (job.payload as LookPayload).returnedAtMs === undefined;
@@ -89,12 +89,12 @@ export function createLooker(parts: LookParts & { settle: (verdict: Verdict) => 
       );
     }
     const waiting = await findWaiting(verificationId);
-    if (!waiting) return jobs.cancel(LOOK, verificationId);
+    if (!waiting) return jobs.giveBack(job);
     const payload = job.payload as LookPayload;
     // the person came back while this look was under way
     const isBack = waiting.returnedHereAt !== undefined || waiting.returnedElsewhereAt !== undefined;
-    if (isBack && payload.returnedAtMs === undefined) return scheduleReturnedLooks(parts, verificationId);
-    await planNext(verificationId, payload, delaySeconds);
+    const isNews = isBack && payload.returnedAtMs === undefined;
+    await jobs.giveBack(job, isNews ? planAfterReturn(nowMs()) : planNext(payload, delaySeconds));
   };
 
   async function findWaiting(verificationId: string): Promise<Verification | undefined> {
@@ -105,11 +105,7 @@ export function createLooker(parts: LookParts & { settle: (verdict: Verdict) => 
     return current?.id === verificationId && isUnderWay(current) ? current : undefined;
   }
 
-  async function planNext(
-    verificationId: string,
-    payload: LookPayload,
-    delaySeconds: number | undefined,
-  ): Promise<void> {
+  function planNext(payload: LookPayload, delaySeconds: number | undefined): { dueAtMs: number; payload: LookPayload } {
     const now = nowMs();
     const step = (payload.step ?? 0) + 1;
     let dueAtMs = now + AWAY_EVERY * 1000;
@@ -119,7 +115,7 @@ export function createLooker(parts: LookParts & { settle: (verdict: Verdict) => 
     }
     dueAtMs = Math.max(dueAtMs, now + (delaySeconds ?? 0) * 1000);
     const next: LookPayload = payload.returnedAtMs === undefined ? {} : { returnedAtMs: payload.returnedAtMs, step };
-    await jobs.schedule({ kind: LOOK, id: verificationId, dueAtMs, payload: next });
+    return { dueAtMs, payload: next };
   }
 }
 
@@ -143,10 +139,10 @@ export function createSingleLooker(parts: LookParts & { settle: (verdict: Verdic
         // a full budget or a 429 says when there is room again: soon, as somebody may be waiting
         const waitSeconds = (error instanceof VendorUnavailable && error.retryAfterSeconds) || SINGLE_LOOK_AGAIN;
         const dueAtMs = nowMs() + waitSeconds * 1000;
-        return jobs.schedule({ kind: SINGLE_LOOK, id: job.id, dueAtMs, payload: { triesLeft: triesLeft - 1 } });
+        return jobs.giveBack(job, { dueAtMs, payload: { triesLeft: triesLeft - 1 } });
       }
     }
-    await jobs.cancel(SINGLE_LOOK, job.id);
+    await jobs.giveBack(job);
   };
 }
 

@@ -176,6 +176,11 @@ export interface JobQueue {
   /** Hands out what is due, earliest first, each to one caller: for `leaseMs` nobody else gets it. */
   claimDue(options: { nowMs: number; limit: number; leaseMs: number }): Promise<readonly Job[]>;
   cancel(kind: string, id: string): Promise<void>;
+  /**
+   * What a handler says of the job that it was handed: done, or to be done again. Does nothing when the job was planned anew, cancelled or
+   * handed out again since: a plan that was made meanwhile is never lost.
+   */
+  giveBack(job: Job, again?: { readonly dueAtMs: number; readonly payload?: unknown }): Promise<void>;
   /** Makes every job of a kind due now (after a restart). */
   hasten(kind: string, nowMs: number): Promise<void>;
   /** When the next job is due; undefined when there is none. */

@@ -133,6 +133,15 @@ function createMemoryJobs(gate: { open: boolean }, jobs: Map<string, MemoryJob>)
       assertOpen(gate);
       jobs.delete(nameOf(kind, id));
     },
+    async giveBack({ kind, id, dueAtMs, attempts }, again) {
+      assertOpen(gate);
+      const held = jobs.get(nameOf(kind, id));
+      // whoever plans it anew has it ready when it is due; a lease ends later
+      const isOurs = held?.attempts === attempts + 1 && held.dueAtMs === dueAtMs && held.readyAtMs !== dueAtMs;
+      if (!isOurs) return;
+      if (again) Object.assign(held, dueAgain(again));
+      else jobs.delete(nameOf(kind, id));
+    },
     async hasten(kind, nowMs) {
       assertOpen(gate);
       for (const job of jobs.values()) {
@@ -147,6 +156,10 @@ function createMemoryJobs(gate: { open: boolean }, jobs: Map<string, MemoryJob>)
       return readyAtMs.length === 0 ? undefined : readyAtMs.reduce((a, b) => Math.min(a, b));
     },
   };
+}
+
+function dueAgain({ dueAtMs, payload = null }: { dueAtMs: number; payload?: unknown }) {
+  return { dueAtMs, readyAtMs: dueAtMs, payloadText: JSON.stringify(payload) };
 }
 
 function nameOf(kind: string, id: string): string {

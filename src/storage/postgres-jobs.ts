@@ -9,6 +9,8 @@ function createStatements(schema: string) {
   const jobs = `"${schema}".jobs`;
   const inTime = `"${schema}".in_time($1)`;
   const writing = (name: string, text: string): Statement => ({ name: `${schema} ${name}`, text, writes: true });
+  // Whoever plans a job anew has it ready when it is due; a lease ends later.
+  const isOurs = 'kind = $2 AND id = $3 AND attempts = $4 AND due_at_ms = $5 AND ready_at_ms <> due_at_ms';
   return {
     schedule: writing(
       'schedule',
@@ -27,6 +29,11 @@ function createStatements(schema: string) {
        RETURNING job.kind, job.id, due_at_ms, attempts, payload, ${inTime}`,
     ),
     cancel: writing('cancel', `DELETE FROM ${jobs} WHERE kind = $2 AND id = $3 RETURNING ${inTime}`),
+    finish: writing('finish', `DELETE FROM ${jobs} WHERE ${isOurs} RETURNING ${inTime}`),
+    again: writing(
+      'again',
+      `UPDATE ${jobs} SET due_at_ms = $6, ready_at_ms = $6, payload = $7 WHERE ${isOurs} RETURNING ${inTime}`,
+    ),
     // In one order, so that two who hasten at once cannot lock each other out.
     hasten: writing(
       'hasten',
@@ -70,6 +77,14 @@ export function createPostgresJobs({ queries, schema }: { queries: PostgresQueri
     },
     async cancel(kind, id) {
       await write(statements.cancel, kind, id, []);
+    },
+    async giveBack({ kind, id, dueAtMs, attempts }, next) {
+      const claim = [attempts + 1, dueAtMs];
+      if (!next) await write(statements.finish, kind, id, claim);
+      else {
+        const plan = [Math.floor(next.dueAtMs), JSON.stringify(next.payload ?? null)];
+        await write(statements.again, kind, id, [...claim, ...plan]);
+      }
     },
     async hasten(kind, nowMs) {
       await queries.run((turn) => order.after(() => queries.ask(turn, statements.hasten, [kind, Math.floor(nowMs)])));

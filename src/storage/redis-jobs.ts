@@ -29,6 +29,10 @@ export function createRedisJobs({ commands, prefix }: { commands: RedisCommands;
     async cancel(kind, id) {
       await call(jobScripts.cancel, kind, [nameOf(kind, id)]);
     },
+    async giveBack({ kind, id, dueAtMs, attempts }, next) {
+      const plan = next ? [Math.floor(next.dueAtMs), JSON.stringify(next.payload ?? null)] : [];
+      await call(jobScripts.giveBack, kind, [nameOf(kind, id), `${dueAtMs} ${attempts + 1} `, ...plan]);
+    },
     async hasten(kind, nowMs) {
       while (Number(await call(jobScripts.hasten, kind, [Math.floor(nowMs), HASTEN_STEP])) === HASTEN_STEP);
     },

@@ -118,6 +118,21 @@ return claimed`,
 redis.call('HDEL', KEYS[2], ARGV[2])
 redis.call('ZREM', KEYS[1], ARGV[2])
 redis.call('ZREM', KEYS[3], ARGV[2])`,
+  /** name, "DUE ATTEMPTS " as claimed, then nothing, or due and payload. Whoever plans a job anew has it ready when it is due. */
+  giveBack: `
+local job = redis.call('HGET', KEYS[2], ARGV[2])
+if not job or string.sub(job, 1, #ARGV[3]) ~= ARGV[3] then return end
+if tonumber(redis.call('ZSCORE', KEYS[1], ARGV[2])) == tonumber(string.match(job, '^%S+')) then return end
+if not ARGV[4] then
+  redis.call('HDEL', KEYS[2], ARGV[2])
+  redis.call('ZREM', KEYS[1], ARGV[2])
+  redis.call('ZREM', KEYS[3], ARGV[2])
+  return
+end
+local attempts = string.match(job, '^%S+ (%d+) ')
+redis.call('HSET', KEYS[2], ARGV[2], ARGV[4] .. ' ' .. attempts .. ' ' .. ARGV[5])
+redis.call('ZADD', KEYS[1], ARGV[4], ARGV[2])
+redis.call('ZADD', KEYS[3], ARGV[4], ARGV[2])`,
   /** now, limit */
   hasten: `
 local names = redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. ARGV[2], '+inf', 'LIMIT', 0, ARGV[3])

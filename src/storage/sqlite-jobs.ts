@@ -25,6 +25,12 @@ export function createSqliteJobs(database: DatabaseSync, batch: SqliteBatch): Jo
      RETURNING kind, id, due_at_ms, attempts, payload`,
   );
   const remove = database.prepare('DELETE FROM jobs WHERE kind = ? AND id = ?');
+  // Whoever plans a job anew has it ready when it is due; a lease ends later.
+  const isOurs = 'kind = :kind AND id = :id AND attempts = :attempts AND due_at_ms = :due AND ready_at_ms <> due_at_ms';
+  const finish = database.prepare(`DELETE FROM jobs WHERE ${isOurs}`);
+  const again = database.prepare(
+    `UPDATE jobs SET due_at_ms = :again, ready_at_ms = :again, payload = :payload WHERE ${isOurs}`,
+  );
   const hasten = database.prepare(
     `UPDATE jobs SET due_at_ms = min(due_at_ms, :now), ready_at_ms = min(ready_at_ms, :now) WHERE kind = :kind`,
   );
@@ -40,6 +46,12 @@ export function createSqliteJobs(database: DatabaseSync, batch: SqliteBatch): Jo
       return batch.write(JOBS, () => (claim.all(values) as unknown as JobRow[]).map(toJob).sort(byDueTime));
     },
     cancel: (kind, id) => batch.write(JOBS, () => void remove.run(kind, id)),
+    giveBack({ kind, id, dueAtMs, attempts }, next) {
+      const claim = { kind, id, due: dueAtMs, attempts: attempts + 1 };
+      if (!next) return batch.write(JOBS, () => void finish.run(claim));
+      const values = { ...claim, again: Math.floor(next.dueAtMs), payload: JSON.stringify(next.payload ?? null) };
+      return batch.write(JOBS, () => void again.run(values));
+    },
     hasten: (kind, nowMs) => batch.write(JOBS, () => void hasten.run({ kind, now: Math.floor(nowMs) })),
     nextDueAtMs: () => batch.read(JOBS, () => (next.get()?.at as number | null) ?? undefined),
   };

@@ -60,6 +60,53 @@ export function jobsContract(engine: string, { open }: Opening): void {
       expect(await claim(NOW + 5)).toEqual([{ kind: 'poll', id: 'a', dueAtMs: NOW + 5, attempts: 1, payload: 2 }]);
     });
 
+    describe('a job that is given back', () => {
+      const again = { dueAtMs: NOW + 5, payload: { again: [2] } };
+
+      async function claimOne() {
+        await jobs.schedule({ kind: 'poll', id: 'a', dueAtMs: NOW, payload: 1 });
+        const [job] = await claim(NOW + 1);
+        if (!job) throw new Error('nothing was due');
+        return job;
+      }
+
+      test('is gone when it is done, and waits when it is to be done again', async () => {
+        await jobs.giveBack(await claimOne());
+        expect(await jobs.nextDueAtMs()).toBeUndefined();
+        await jobs.giveBack(await claimOne(), again);
+        expect(await claim(NOW + 4)).toEqual([]);
+        expect(await claim(NOW + 5)).toEqual([{ kind: 'poll', id: 'a', attempts: 1, ...again }]);
+      });
+
+      test.each([
+        ['done', undefined],
+        ['to be done again', again],
+      ])('stays as it was planned meanwhile, by another process too, or cancelled: %s', async (_what, next) => {
+        for (const dueAtMs of [NOW, NOW + 7]) {
+          const job = await claimOne();
+          await opened.other.jobs.schedule({ kind: 'poll', id: 'a', dueAtMs, payload: 'meanwhile' });
+          await jobs.giveBack(job, next);
+          expect(await jobs.nextDueAtMs()).toBe(dueAtMs);
+          expect(await claim(NOW + 7)).toMatchObject([{ dueAtMs, payload: 'meanwhile' }]);
+          await jobs.cancel('poll', 'a');
+        }
+        const job = await claimOne();
+        await opened.other.jobs.cancel('poll', 'a');
+        await jobs.giveBack(job, next);
+        expect(await jobs.nextDueAtMs()).toBeUndefined();
+      });
+
+      test('is left to whoever it was handed to when its lease was over', async () => {
+        const slow = await claimOne();
+        const [taken] = await claim(NOW + 1001);
+        await jobs.giveBack(slow);
+        await jobs.giveBack(slow, again);
+        expect(await jobs.nextDueAtMs()).toBe(NOW + 2001);
+        if (taken) await jobs.giveBack(taken);
+        expect(await jobs.nextDueAtMs()).toBeUndefined();
+      });
+    });
+
     test('hasten makes every job of the kind due, claimed ones too, and delays none', async () => {
       await jobs.schedule({ kind: 'poll', id: 'leased', dueAtMs: NOW - 7 });
       await claim(NOW - 5);

@@ -406,8 +406,10 @@ describe('a face that has changed', () => {
       const { begun } = await leaveWaiting(world, who);
       world.clock.move(10);
       await world.sandbox.review(begun.sessionId, 'Declined');
-      await until('the drop', async () => (await load(world, who)).pending === undefined);
-      const account = await load(world, who);
+      const account = await until('the drop and the review', async () => {
+        const current = await load(world, who);
+        return current.pending === undefined && current.review !== undefined && current;
+      });
       expect([faceOf(account), account.standing]).toEqual([who.face, 'good']);
       expect(account.review?.reasons).toEqual(['late-refusal']);
       await until('its picture to be gone', async () => (await strays(world)).length === 0);

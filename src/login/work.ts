@@ -1,7 +1,8 @@
 // The worker: takes due jobs and runs their handlers, a few at a time. A job stays until its handler cancels or reschedules it, so
-// a crash or a throw only means that it is handed out again when its lease is over.
+// a crash or a throw only means that it is handed out again when its lease is over; one that fails again and again waits longer.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { StorageUnavailable } from '../core/errors.ts';
 import type { Job, JobQueue, Logger } from './ports.ts';
 
 export type Handler = (job: Job) => Promise<void>;
@@ -18,6 +19,9 @@ export interface Worker {
 /** Jobs under way at once: a vendor that hangs must not hold up a webhook that waits behind it. */
 const MOST_AT_ONCE = 64;
 const LEASE_MS = 30_000;
+const LONGEST_WAIT_MS = 3_600_000;
+/** Jobs whose failures are remembered: beyond that the earliest is forgotten, and tried as if for the first time. */
+const MOST_FAILING = 10_000;
 const SLOWEST_TICK_MS = 1_000;
 const STORE_DOWN_MS = 1_000;
 
@@ -30,6 +34,8 @@ export function createWorker(parts: {
   const { jobs, handlers, log, nowMs } = parts;
   // who pokes is inside a request: without this every later job would log that request's id, and keep what hangs on it alive
   const outside = AsyncLocalStorage.snapshot();
+  /** how often each has failed here, one time after the other */
+  const failures = new Map<string, number>();
   /** kinds that were told of */
   const unknown = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
@@ -39,19 +45,40 @@ export function createWorker(parts: {
 
   async function runOne(job: Job): Promise<void> {
     const handler = handlers[job.kind];
-    if (!handler) return leave(job);
     try {
+      if (!handler) return await leave(job);
       await handler(job);
+      failures.delete(nameOf(job));
     } catch (error) {
       log.error({ kind: job.kind, err: error, attempts: job.attempts }, 'a job failed and is tried again');
+      // storage that was away is no fault of the job
+      if (!(error instanceof StorageUnavailable)) await putOff(job).catch(() => undefined);
     }
   }
 
   /** Another process may know it: one of a newer version, or one that sends mail when this one does not yet. It is handed out again. */
-  function leave({ kind }: Job): void {
-    if (unknown.has(kind)) return;
+  async function leave(job: Job): Promise<void> {
+    const { kind } = job;
+    if (!unknown.has(kind))
+      log.warn({ kind }, 'jobs of this kind are left to other processes: this one does not know it');
     unknown.add(kind);
-    log.warn({ kind }, 'jobs of this kind are left to other processes: this one does not know it');
+    await putOff(job);
+  }
+
+  /**
+   * At first until the lease is over, then twice as long each time. Counted here and not by `attempts`, which grows as well with what is
+   * planned again and again and has never failed.
+   */
+  async function putOff(job: Job): Promise<void> {
+    const name = nameOf(job);
+    const before = failures.get(name) ?? 0;
+    failures.delete(name);
+    failures.set(name, before + 1);
+    const [earliest] = failures.keys();
+    if (failures.size > MOST_FAILING && earliest !== undefined) failures.delete(earliest);
+    if (before === 0) return;
+    const dueAtMs = nowMs() + Math.min(LEASE_MS * 2 ** before, LONGEST_WAIT_MS);
+    await jobs.giveBack(job, { dueAtMs, payload: job.payload });
   }
 
   const underWay = new Set<Promise<void>>();
@@ -122,4 +149,8 @@ export function createWorker(parts: {
       await Promise.all(underWay);
     },
   };
+}
+
+function nameOf({ kind, id }: Job): string {
+  return `${kind}\0${id}`;
 }

@@ -1,6 +1,7 @@
 // The worker on a queue in memory: what becomes of a job that cannot be done, now or here. The clock is moved.
 
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { StorageUnavailable } from '../../src/core/errors.ts';
 import type { JobQueue, Logger } from '../../src/login/ports.ts';
 import { createWorker, type Handler } from '../../src/login/work.ts';
 import type { Backend } from '../../src/storage/backend.ts';
@@ -36,7 +37,7 @@ test('R7: a job that this process does not know is left to one that does, and to
   await old.runDue();
   expect(logged).toEqual(['warn']);
   const done: string[] = [];
-  nowMs += 60_000;
+  nowMs += 120_000;
   await worker({
     mail: async ({ kind, id }) => {
       done.push(id);
@@ -45,4 +46,59 @@ test('R7: a job that this process does not know is left to one that does, and to
   }).runDue();
   expect(done.toSorted()).toEqual(['one', 'other']);
   expect(await jobs.nextDueAtMs()).toBeUndefined();
+});
+
+/** Seconds between the tries of the one job, for as many as there are to be. */
+async function waits(count: number, process: ReturnType<typeof worker>): Promise<number[]> {
+  const seconds: number[] = [];
+  while (seconds.length < count) {
+    await process.runDue();
+    const next = Number(await jobs.nextDueAtMs());
+    seconds.push((next - nowMs) / 1000);
+    nowMs = next;
+  }
+  return seconds;
+}
+
+const fail = async () => {
+  throw new Error('cannot be opened');
+};
+
+test('a job that fails each time waits twice as long each time, up to an hour, and stays', async () => {
+  await jobs.schedule({ kind: 'delivery', id: 'x', dueAtMs: nowMs, payload: { sealed: 's' } });
+  expect(await waits(9, worker({ delivery: fail }))).toEqual([30, 60, 120, 240, 480, 960, 1920, 3600, 3600]);
+  expect(await jobs.claimDue({ nowMs, limit: 1, leaseMs: 1 })).toMatchObject([{ id: 'x', payload: { sealed: 's' } }]);
+});
+
+test('a job that this process does not know waits longer each time as well', async () => {
+  await jobs.schedule({ kind: 'mail', id: 'x', dueAtMs: nowMs });
+  expect(await waits(3, worker({}))).toEqual([30, 60, 120]);
+});
+
+test('one failure after many runs that went well is soon made up for, and so is the next', async () => {
+  let runs = 0;
+  const look: Handler = async (job) => {
+    runs += 1;
+    if (runs === 50 || runs === 52) throw new Error('odd');
+    await jobs.schedule({ kind: job.kind, id: job.id, dueAtMs: nowMs + 15_000 });
+  };
+  await jobs.schedule({ kind: 'look', id: 'v', dueAtMs: nowMs });
+  expect((await waits(53, worker({ look }))).slice(48)).toEqual([15, 30, 15, 30, 15]);
+});
+
+test('R7: storage that was away is no reason to wait longer', async () => {
+  await jobs.schedule({ kind: 'look', id: 'v', dueAtMs: nowMs });
+  const look = async () => {
+    throw new StorageUnavailable('away');
+  };
+  expect(await waits(4, worker({ look }))).toEqual([30, 30, 30, 30]);
+});
+
+test('a job that was planned anew before it failed is due when that says', async () => {
+  await jobs.schedule({ kind: 'look', id: 'v', dueAtMs: nowMs });
+  const look: Handler = async ({ kind, id }) => {
+    await jobs.schedule({ kind, id, dueAtMs: nowMs + 1000 });
+    throw new Error('odd');
+  };
+  expect(await waits(3, worker({ look }))).toEqual([1, 1, 1]);
 });

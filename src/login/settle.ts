@@ -196,7 +196,7 @@ export function createSettlement(
     if (step?.kind !== 'moved') return note(step, attempt, verdict);
     await announce(step.attempt, verification, verdict, conclusion);
     // an enrolment has left an account behind while a stronger selfie is still owed
-    if (isFlip) await late.handle(verdict, attempt.uid);
+    if (isFlip) await late.handle({ ...verdict, status: refusedAs(verdict) }, attempt.uid);
     return { kind: 'moved' };
   }
 

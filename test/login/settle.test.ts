@@ -82,7 +82,7 @@ async function begin(now: object): Promise<void> {
     log: { info() {}, warn() {} },
     activity: { noteDecline: () => note('declined') },
     ending: { cleanUp: async () => {}, scheduleLapse: () => note('lapse') },
-    late: { handle: async ({ verificationId }: Verdict) => void late.push(verificationId) },
+    late: { handle: async ({ verificationId, status }: Verdict) => void late.push(`${verificationId} ${status}`) },
     rules: {
       environment: 'live',
       attempt: { tries: 3, ttlSeconds: 600, reviewWaitSeconds: 300 },
@@ -105,14 +105,20 @@ test('T8: a refusal that was overtaken by the end of its login takes back what t
   expect(await settlement.settleAtOnce(refusal)).toEqual({ kind: 'left' });
   expect(late).toEqual([]);
   expect(await settlement.settle(refusal)).toEqual({ kind: 'late' });
-  expect(late).toEqual(['v']);
+  expect(late).toEqual(['v declined']);
 });
 
 test('T8: a refusal of what was accepted a moment ago ends the login, and what it has left behind', async () => {
   await begin({ state: 'settled', verifications: [accepted] });
   expect(await settlement.settle(refusal)).toEqual({ kind: 'moved' });
   expect(await createAttemptStore({ store: backend.store, clock }).find('u')).toMatchObject({ state: 'ended' });
-  expect(late).toEqual(['v']);
+  expect(late).toEqual(['v declined']);
+});
+
+test('T8: so does an approval of what was accepted a moment ago, by whose findings it would not have been', async () => {
+  await begin({ state: 'settled', verifications: [accepted] });
+  expect(await settlement.settle({ ...refusal, status: 'approved' })).toEqual({ kind: 'moved' });
+  expect(late).toEqual(['v declined']);
 });
 
 describe('R7: told again, as the storage was away when the attempt had moved', () => {

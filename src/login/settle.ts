@@ -205,6 +205,11 @@ export function createSettlement(
     const failed = conclusion.kind === 'accepted' ? [] : conclusion.failed;
     const outcome = outcomeOf(conclusion, verdict);
     meter.count('verifications', { reason: verification.purpose, outcome });
+    // now and then it is an attack (T10); each time, a setting
+    if (failed.includes('environment')) {
+      const told = { attempt: attempt.uid, verification: verification.id, expected: rules.environment };
+      log.warn(told, 'an approval of another environment was refused: is DIDIT_ENVIRONMENT that of the API key?');
+    }
     await Promise.all([
       keepOutcome(verification.id, outcome),
       // as it was read, or as it was found: a review may have begun in between

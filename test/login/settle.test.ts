@@ -51,6 +51,7 @@ let late: string[];
 let done: string[];
 /** what the storage is away for, once */
 let away: string | undefined;
+let warned: string[];
 let settlement: Settlement;
 
 async function note(what: string): Promise<void> {
@@ -79,7 +80,7 @@ async function begin(now: object): Promise<void> {
     journal: { record: ({ event }: { event: string }) => note(event) },
     ledger: { settle: (_id: string, outcome: string) => note(`billed ${outcome}`) },
     meter: { count: (name: string) => void done.push(name) },
-    log: { info() {}, warn() {} },
+    log: { info() {}, warn: (_fields: object, message: string) => void warned.push(message) },
     activity: { noteDecline: () => note('declined') },
     ending: { cleanUp: async () => {}, scheduleLapse: () => note('lapse') },
     late: { handle: async ({ verificationId, status }: Verdict) => void late.push(`${verificationId} ${status}`) },
@@ -96,6 +97,7 @@ beforeEach(async () => {
   backend = await openBackend('memory:', { clock });
   late = [];
   done = [];
+  warned = [];
   away = undefined;
 });
 afterEach(() => backend.close());
@@ -119,6 +121,15 @@ test('T8: so does an approval of what was accepted a moment ago, by whose findin
   await begin({ state: 'settled', verifications: [accepted] });
   expect(await settlement.settle({ ...refusal, status: 'approved' })).toEqual({ kind: 'moved' });
   expect(late).toEqual(['v declined']);
+});
+
+test('an approval of another environment is told to the operator by the name of the setting', async () => {
+  await begin({});
+  await settlement.settle({ ...refusal, status: 'approved', environment: 'sandbox' });
+  expect(warned).toEqual([expect.stringContaining('DIDIT_ENVIRONMENT')]);
+  await begin({});
+  await settlement.settle(refusal);
+  expect(warned).toHaveLength(1);
 });
 
 describe('R7: told again, as the storage was away when the attempt had moved', () => {

@@ -15,6 +15,8 @@ import { expectUnavailable, prepare, reads, wakes, writes } from './fixtures/fau
 
 const clock = movableClock();
 const DEADLINE_MS = 900;
+/** where what is shown is not that an answer comes in time */
+const PATIENT_MS = 10_000;
 /** R7: no answer takes longer, also on a busy machine */
 const ANSWER_MS = 2000;
 /** enough that every shard, so every master, has some */
@@ -39,10 +41,14 @@ describeWithOwn('redis', 'Redis Cluster', () => {
     const running: (() => Promise<unknown>)[] = [];
     const spread = <T>(ask: (key: string) => Promise<T>) => Promise.allSettled(SPREAD.map(ask));
 
+    async function open(deadlineMs: number): Promise<void> {
+      backend = await openBackend(cluster.makeUrl(), { clock, deadlineMs });
+      await prepare(backend);
+    }
+
     beforeEach(async () => {
       await cluster.mend();
-      backend = await openBackend(cluster.makeUrl(), { clock, deadlineMs: DEADLINE_MS });
-      await prepare(backend);
+      await open(DEADLINE_MS);
     });
     afterEach(async () => {
       for (const stop of running.splice(0)) await stop();
@@ -141,6 +147,9 @@ describeWithOwn('redis', 'Redis Cluster', () => {
     });
 
     test('keys on their way are read where they went, and written when they have arrived; nothing is refused for a short move', async () => {
+      await backend.close();
+      // how short a move is depends on how busy the machine is: here it is made by commands, each a process
+      await open(PATIENT_MS);
       const { master: from, name } = holderOf('a');
       const { master: to } = cluster.pairs().find(({ master }) => master !== from) as { master: ClusterNode };
       const slot = from.tell('CLUSTER', 'KEYSLOT', name).trim();
@@ -179,8 +188,7 @@ describeWithOwn('redis', 'Redis Cluster', () => {
       const dead = await freePort();
       const [pair] = cluster.pairs();
       const url = `redis://127.0.0.1:${dead}?node=127.0.0.1:${pair?.replicas[0]?.port}`;
-      // how long it may take is told by others
-      const found = await openBackend(url, { clock, deadlineMs: 10 * DEADLINE_MS });
+      const found = await openBackend(url, { clock, deadlineMs: PATIENT_MS });
       await found.ping();
       expect(found.description).toBe(`redis cluster 127.0.0.1:${dead} selfie-oidc`);
       await found.close();

@@ -2,7 +2,7 @@
 // way from one node to another, and replicas that lag. The nodes are real and started here.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { Backend } from '../../src/storage/backend.ts';
 import { openBackend } from '../../src/storage/backends.ts';
 import { readSlotMap, slotOf } from '../../src/storage/redis-slots.ts';
@@ -37,6 +37,8 @@ describeWithOwn('redis', 'Redis Cluster', () => {
   });
 
   describe('in trouble', () => {
+    // six servers fail over here within bounds of time: a machine that is busy elsewhere may miss one of them once, a fault of ours each time
+    jest.retryTimes(2, { logErrorsBeforeRetry: true });
     let backend: Backend;
     const running: (() => Promise<unknown>)[] = [];
     const spread = <T>(ask: (key: string) => Promise<T>) => Promise.allSettled(SPREAD.map(ask));

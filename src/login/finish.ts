@@ -171,9 +171,9 @@ export function createFinishing(
     }
     if (attempt.renewal === 'waits') return letWait(attempt, proof);
     const { verificationId, authTime: acceptedAt, purpose } = proof;
-    const isNewcomer = attempt.claimant.kind !== 'account';
-    const accountId =
-      attempt.claimant.kind === 'account' ? attempt.claimant.accountId : openPerson(sealer, attempt).accountId;
+    const { claimant } = attempt;
+    const isNewcomer = claimant.kind !== 'account';
+    const { accountId } = isNewcomer ? openPerson(sealer, attempt) : claimant;
     // first: where the process dies in between, a refusal finds the account, or the new face (R6, T8)
     await late.allow(verificationId, { accountId, acceptedAt, purpose });
     const account = isNewcomer ? await enrolment.createAccount(attempt, proof) : await enrolment.renew(attempt, proof);
@@ -230,9 +230,10 @@ export function createFinishing(
     const account = await enrolment.holdRenewal(attempt, proof);
     if (!account) return undefined;
     const current = await attempts.find(uid);
+    const isTakenBack = await late.isTakenBack(verificationId);
     // the one that let this one pass took longer than it had: what it was granted stays
-    if (current?.endReason === 'renewal-waits' && !(await late.isTakenBack(verificationId))) return { kind: 'over' };
-    if (current?.state !== 'settled' || (await late.isTakenBack(verificationId))) {
+    if (current?.endReason === 'renewal-waits' && !isTakenBack) return { kind: 'over' };
+    if (current?.state !== 'settled' || isTakenBack) {
       // the verdict turned meanwhile
       await late.withdraw(account.id, verificationId);
       return undefined;
@@ -424,11 +425,11 @@ export function createFinishing(
     const known = device ? await devices.accountsOf(device) : [];
     // a skip proves nothing new, so there is nothing to be promoted: the cookie stays, for other tabs and people as well
     const staysKnown = device && (known[0] === accountId || (isSkipped(attempt) && known.includes(accountId)));
-    const token = staysKnown ? undefined : deviceTokenOf(attempt);
-    const hash = staysKnown ? device : hashToken(deviceTokenOf(attempt));
+    const token = deviceTokenOf(attempt);
+    const hash = staysKnown ? device : hashToken(token);
     await devices.remember(hash, accountId, visit, staysKnown ? undefined : device);
     const takenBack = await Promise.all(verificationIds.map(late.isTakenBack));
-    if (!takenBack.includes(true)) return token;
+    if (!takenBack.includes(true)) return staysKnown ? undefined : token;
     // a refusal since the attempt was spent found no device to forget (T8)
     await devices.drop(hash, accountId);
     return undefined;

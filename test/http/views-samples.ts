@@ -128,6 +128,16 @@ const passkey: Pages['passkey'] = {
   mayGoWithout: false,
 };
 
+const elsewhere = {
+  denyAction: '/interaction/uid-1/deny',
+  token: 'token-1',
+  client,
+  origin,
+  minutes: 5,
+  isTooLate: false,
+  isRefused: false,
+};
+
 export const samples: { readonly [N in PageName]: Readonly<Record<string, Pages[N]>> } = {
   begin: {
     new: begin,
@@ -265,27 +275,9 @@ export const samples: { readonly [N in PageName]: Readonly<Record<string, Pages[
   },
   phone: { facts: { action: '/phone/token-1', client, origin, identifier: 'ada@example.org' } },
   elsewhere: {
-    number: {
-      denyAction: '/interaction/uid-1/deny',
-      token: 'token-1',
-      number: '042917',
-      client,
-      origin,
-      minutes: 5,
-      isTooLate: false,
-      isRefused: false,
-    },
-    late: { denyAction: '/deny', token: 'token-1', client, origin, minutes: 1, isTooLate: true, isRefused: false },
-    refused: {
-      denyAction: '/deny',
-      token: 'token-1',
-      number: '042917',
-      client,
-      origin,
-      minutes: 5,
-      isTooLate: false,
-      isRefused: true,
-    },
+    number: { ...elsewhere, number: '042917' },
+    late: { ...elsewhere, minutes: 1, isTooLate: true },
+    refused: { ...elsewhere, number: '042917', isRefused: true },
   },
   denied: { client: { client } },
   'wrong-browser': { client: { client }, unknown: {} },

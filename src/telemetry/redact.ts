@@ -23,8 +23,24 @@ const namesSecret = remembered((name: string): boolean => {
 /** Segments after which the rest of a path is a bearer secret: return token, phone hand-off, invitation, links of mails, receipts. */
 const TOKEN_FOLLOWS = new Set(['return', 'phone', 'invite', 'link', 'not-me', 'deleted']);
 
+/** What parts a path, however often it was encoded on its way. */
+const SEPARATOR = String.raw`[/\\]|%(?:25)*(?:2f|5c)`;
+const SEPARATORS = new RegExp(`(${SEPARATOR})`, 'i');
+/** Stand in paths with a token. The short ones may come about in an id. */
+const CARRIES_TOKEN = /interaction|invite|not-me|account|return|deleted|(?<![\w-])(?:phone|link)/i;
 /** A path without any of these in it hides nothing: most have none. */
-const MAY_HIDE = new RegExp(`%|[^ -~]|${[...TOKEN_FOLLOWS].join('|')}`, 'i');
+const MAY_HIDE = new RegExp(`[^\\w./-]|${CARRIES_TOKEN.source}`, 'i');
+/** What a login asks for again and again; a token is longer. */
+const STEP = /^\/interaction\/[\w-]{1,48}(?:\/[a-z]{1,8})?$/;
+/** The library's ids have 43 characters; with a token behind it, it is none. */
+const UID = /^[\w-]{1,48}$/;
+/** Our tokens have 22 characters; in what is left of a shorter one too much is missing. */
+const SHORTEST_TOKEN = 16;
+/** Words of our own paths that are as long. */
+const LONG_WORDS = new Set(['sign-out-everywhere']);
+
+/** Of a path, so much is shown, and so much read. */
+const [LONGEST_PATH, LONGEST_READ] = [256, 1024];
 
 const MAX_DEPTH = 6;
 const MAX_TEXT = 2000;
@@ -32,30 +48,59 @@ const MAX_ITEMS = 50;
 
 /**
  * A path fit for a log: no origin, no query, no fragment, and no token: `/interaction/u1/return/[redacted]`.
- * Also for paths no route knows: percent-encoded names and doubled slashes hide nothing.
+ * Also for paths no route knows, as programs mangle them on their way: what is encoded (once or more) or doubled hides nothing, and
+ * whatever is as long as a token is taken for one where tokens can be. Else it is left as it came.
  */
 export function redactPath(path: string): string {
   const local = path.startsWith('/') ? path : path.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '');
   const end = local.search(/[?#]/);
-  const bare = end === -1 ? local : local.slice(0, end);
-  if (!MAY_HIDE.test(bare)) return bare.slice(0, 256) || '/';
-  const segments = bare.split('/');
-  const marker = segments.findIndex((segment) => TOKEN_FOLLOWS.has(decoded(segment)));
-  const hidden = marker !== -1 && segments.slice(marker + 1).some((segment) => segment !== '');
-  const kept = hidden ? [...segments.slice(0, marker + 1), REDACTED] : segments;
-  return kept.join('/').slice(0, 256) || '/';
+  const bare = local.slice(0, end === -1 ? LONGEST_READ : Math.min(end, LONGEST_READ));
+  const isPlain = STEP.test(bare) || !MAY_HIDE.test(bare);
+  return (isPlain ? bare : withoutToken(bare)).slice(0, LONGEST_PATH) || '/';
 }
 
-function decoded(segment: string): string {
-  try {
-    return decodeURIComponent(segment).toLowerCase();
-  } catch {
-    return segment.toLowerCase();
+function withoutToken(path: string): string {
+  if (!CARRIES_TOKEN.test(decoded(path))) return path;
+  // segments at even places, what parts them between
+  const parts = path.split(SEPARATORS);
+  let kept = '';
+  let last = '';
+  let isAfterMarker = false;
+  for (let place = 0; place < parts.length; place += 2) {
+    const raw = parts[place] ?? '';
+    if (raw !== '') {
+      const segment = decoded(raw);
+      const isUid = last === 'interaction' && UID.test(raw);
+      const isToken = segment.length >= SHORTEST_TOKEN && !isUid && !LONG_WORDS.has(segment);
+      if (isAfterMarker || isToken) return `${kept.replace(TRAILING_SLASHES, '/')}${REDACTED}`;
+      isAfterMarker = TOKEN_FOLLOWS.has(segment);
+      last = isUid ? '' : segment;
+    }
+    kept += `${raw}${parts[place + 1] ?? ''}`;
   }
+  return kept;
+}
+
+const TRAILING_SLASHES = /\/+$/;
+
+/** Without what cannot be seen, as a mail may break a link; what is malformed stays, and takes nothing else along. */
+function decoded(text: string): string {
+  const once = text.replace(/%(?:25)+/g, '%');
+  let plain: string;
+  try {
+    plain = decodeURIComponent(once);
+  } catch {
+    plain = once.replace(/%([0-7][0-9a-f])/gi, (_code, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  }
+  return plain.replace(/[^!-~]/g, '').toLowerCase();
 }
 
 /** Whatever is taken out of a text has one of these in it; most texts have none. */
-const SUSPICIOUS = /[/@]|eyJ|bearer|basic|dpop/i;
+const SUSPICIOUS = /[/@\\]|%(?:25)*(?:2f|5c)|eyJ|bearer|basic|dpop/i;
+const TOKEN_IN_TEXT = new RegExp(
+  `((?:${SEPARATOR})(?:${[...TOKEN_FOLLOWS].join('|')})(?:${SEPARATOR}))[^\\s"'<>/\\\\]+`,
+  'gi',
+);
 
 /** Free text without addresses' paths and queries, bearer tokens, JWTs, e-mail addresses; cut at 2,000 characters. */
 export function redactText(text: string): string {
@@ -63,7 +108,7 @@ export function redactText(text: string): string {
   if (!SUSPICIOUS.test(cut)) return cut;
   return cut
     .replace(/\b(https?|wss?|rediss?|postgres(?:ql)?|smtps?):\/\/[^\s"'<>]+/gi, (url) => originOf(url))
-    .replace(/(\/(?:return|phone|invite|link|not-me|deleted)\/)[^\s"'<>/]+/gi, `$1${REDACTED}`)
+    .replace(TOKEN_IN_TEXT, `$1${REDACTED}`)
     .replace(/(\/[A-Za-z0-9._~/%-]*)\?[^\s"'<>]+/g, '$1')
     .replace(/\b(bearer|basic|dpop)\s+[A-Za-z0-9._~+/=-]{8,}/gi, `$1 ${REDACTED}`)
     .replace(/\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){1,4}/g, REDACTED)

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { StorageUnavailable, VendorUnavailable } from '../../src/core/errors.ts';
 import { createLogger, type LogLevel, redactPath } from '../../src/telemetry/log.ts';
@@ -27,10 +29,57 @@ describe('redactPath', () => {
     ['/returned/x', '/returned/x'],
     ['/me?return/s3cret', '/me'],
     ['/%E0%A4%A', '/%E0%A4%A'],
+    ['/me/%2', '/me/%2'],
+    ['/account/sign-out-everywhere', '/account/sign-out-everywhere'],
+    ['/interaction/u1/favicon.ico', '/interaction/u1/favicon.ico'],
     ['', '/'],
     ['?x', '/'],
   ])('%s → %s', (path, expected) => {
     expect(redactPath(path)).toBe(expected);
+  });
+
+  const [UID, TOKEN] = ['h3Yw_0t-'.repeat(6).slice(0, 43), 'Zk9_qT-4vWm2Xc7LrB1dEa'];
+
+  test.each([
+    [`/interaction/${UID}/return%2F${TOKEN}`, `/interaction/${UID}/return%2F[redacted]`],
+    [`/interaction/${UID}/return%2f${TOKEN}`, `/interaction/${UID}/return%2f[redacted]`],
+    [`/interaction/${UID}/return%252F${TOKEN}`, `/interaction/${UID}/return%252F[redacted]`],
+    [`/interaction/${UID}/return%5c${TOKEN}`, `/interaction/${UID}/return%5c[redacted]`],
+    [`/interaction/${UID}/return\\${TOKEN}`, `/interaction/${UID}/return\\[redacted]`],
+    [`/interaction/${UID}%2Freturn%2F${TOKEN}`, `/interaction/${UID}%2Freturn%2F[redacted]`],
+    [`/interaction%2F${UID}%2Freturn%2F${TOKEN}`, `/interaction%2F${UID}%2Freturn%2F[redacted]`],
+    [`/interaction/${UID}/${TOKEN}`, `/interaction/${UID}/[redacted]`],
+    [`/interaction/${UID}/${TOKEN}/return`, `/interaction/${UID}/[redacted]`],
+    [`/interaction/${UID}/return%ZZ/${TOKEN}`, `/interaction/${UID}/return%ZZ/[redacted]`],
+    [`/interaction/${UID}/return%3F${TOKEN}`, `/interaction/${UID}/[redacted]`],
+    [`/interaction/${UID}/return=${TOKEN}`, `/interaction/${UID}/[redacted]`],
+    [`/interaction/${UID};return;${TOKEN}`, '/interaction/[redacted]'],
+    [`/interaction/${UID}${TOKEN}`, '/interaction/[redacted]'],
+    [`/interaction/${UID}/phone/%E0%A4%A${TOKEN}`, `/interaction/${UID}/phone/[redacted]`],
+    [`/${UID}/return/${TOKEN}`, '/[redacted]'],
+    [`/base/invite%2F%2F${TOKEN}`, '/base/invite%2F%2F[redacted]'],
+    [`/invite%0A/${TOKEN}`, '/invite%0A/[redacted]'],
+    [`/inv%69te%ff/${TOKEN}`, '/inv%69te%ff/[redacted]'],
+    [`/invite${TOKEN}`, '/[redacted]'],
+    [`/not-me%2f${TOKEN}.`, '/not-me%2f[redacted]'],
+    [`/not%2Dme/${TOKEN}`, '/not%2Dme/[redacted]'],
+    [`/account/${TOKEN}`, '/account/[redacted]'],
+    [`/account%2Fdeleted%2F${TOKEN}`, '/account%2Fdeleted%2F[redacted]'],
+    [`/link/${TOKEN}`, '/link/[redacted]'],
+  ])('T18 a path that was mangled on its way hides its token: %s', (path, expected) => {
+    expect(redactPath(path)).toBe(expected);
+  });
+
+  test('every path that has a route is told as it is, but for its token', () => {
+    const source = readFileSync(resolve(import.meta.dirname, '../../src/http/mount.ts'), 'utf8');
+    const routes = [...source.matchAll(/\.(?:get|post)\('([^']+)'/g)].map(([, route = '']) => route);
+    expect(routes.length).toBeGreaterThan(30);
+    const fill = (route: string, token: string) =>
+      route
+        .replace(':uid', UID)
+        .replace(/:(?:token|receipt)/, token)
+        .replace(/:\w+/, 'name');
+    for (const route of routes) expect(redactPath(fill(route, TOKEN))).toBe(fill(route, '[redacted]'));
   });
 
   test('cuts what is too long to be a path of ours', () => {
@@ -45,6 +94,8 @@ describe('redactText', () => {
       'asked https://verify.vendor.example/[redacted] in vain',
     ],
     ['postgres://user:pass@db:5432/x refused', 'postgres://db:5432/[redacted] refused'],
+    ['at /interaction/u1%2Freturn%2Fs3cret', 'at /interaction/u1%2Freturn%2F[redacted]'],
+    ['at interaction\\return\\s3cret', 'at interaction\\return\\[redacted]'],
     ['at /interaction/u1/return/s3cret?x=1', 'at /interaction/u1/return/[redacted]'],
     ['Authorization: Bearer abcdefgh12345', 'Authorization: Bearer [redacted]'],
     ['token eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln here', 'token [redacted] here'],

@@ -16,7 +16,7 @@ export interface BackendOptions {
 }
 
 /** A little less than the two seconds that an answer may take altogether. */
-const DEADLINE_MS = 1800;
+const DEADLINE_MS = 1500;
 
 /**
  * Opens the storage a URL names: `memory:`, `sqlite:PATH` (relative to the working directory), `redis://…` or `rediss://…`

@@ -2,12 +2,13 @@
 // closing waits for what is under way and no longer. Used by Redis and PostgreSQL; SQLite keeps its own time in its queue.
 
 import { StorageUnavailable } from '../core/errors.ts';
+import { createPatience } from './patience.ts';
 
 /** One operation's time. */
 export interface Turn {
   /** the moment (of `performance.now()`) after which nothing may be sent on its behalf */
   readonly giveUpAtMs: number;
-  /** one for each connection that is busy with it; called when no answer came, as that connection may be dead without knowing */
+  /** one for each connection that is busy with it; called when it gave no answer for as long as one may take, as it may be dead without knowing */
   readonly unanswered: Set<() => void>;
 }
 
@@ -20,21 +21,29 @@ export interface Deadlines {
 
 export function createDeadlines({ engine, deadlineMs }: { engine: string; deadlineMs: number }): Deadlines {
   const underWay = new Set<Promise<unknown>>();
+  const patience = createPatience(deadlineMs);
   let closed = false;
 
   function limit<T>(operation: (turn: Turn) => Promise<T>): Promise<T> {
-    const turn: Turn = { giveUpAtMs: performance.now() + deadlineMs, unanswered: new Set() };
+    const ms = patience.take();
+    const turn: Turn = { giveUpAtMs: performance.now() + ms, unanswered: new Set() };
     const running = operation(turn);
+    const abandonUnanswered = () => {
+      for (const abandon of turn.unanswered) abandon();
+    };
     return new Promise<T>((resolve, reject) => {
       let over = false;
       const timer = setTimeout(() => {
         // One more look at the network: after a stall of this process the answer may have been waiting to be read.
         setImmediate(() => {
           if (over) return;
-          reject(new StorageUnavailable(`${engine} did not answer within ${deadlineMs} ms`));
-          for (const abandon of turn.unanswered) abandon();
+          reject(new StorageUnavailable(`${engine} did not answer within ${ms} ms`));
+          patience.lose(ms);
+          // a connection that had less than the whole time may only be slow
+          if (ms < deadlineMs) setTimeout(abandonUnanswered, deadlineMs - ms).unref();
+          else abandonUnanswered();
         });
-      }, deadlineMs);
+      }, ms);
       const end = () => {
         over = true;
         clearTimeout(timer);
@@ -42,6 +51,7 @@ export function createDeadlines({ engine, deadlineMs }: { engine: string; deadli
       running.then(
         (value) => {
           end();
+          patience.regain();
           resolve(value);
         },
         (error: unknown) => {

@@ -4,6 +4,7 @@
 
 import { StorageUnavailable } from '../core/errors.ts';
 import type { Logger } from '../login/ports.ts';
+import { reasonOf } from './reasons.ts';
 
 /** Between tries: at first at once, then slower; well within the five seconds that recovery may take. */
 const PAUSES_MS = [0, 50, 100, 200, 400] as const;
@@ -101,7 +102,10 @@ export function keepConnected<C>(options: {
       const untilMs = Math.min(giveUpAtMs, lostAtMs + deadlineMs);
       if (current === undefined && !closed) await wakeOrTime(waiting, untilMs - performance.now());
       if (current !== undefined) return current;
-      throw new StorageUnavailable(`${description}: not connected${reasonOf(lastError)}`, { cause: lastError });
+      const reason = reasonOf(lastError ?? new Error(`no answer within ${deadlineMs} ms`));
+      throw new StorageUnavailable(`${description}: not connected${reason === undefined ? '' : ` (${reason})`}`, {
+        cause: lastError,
+      });
     },
     distrust(connection, reason) {
       if (current === connection) losing?.(reason);
@@ -112,13 +116,6 @@ export function keepConnected<C>(options: {
       losing?.(new Error('closed'));
     },
   };
-}
-
-/** Codes only (ECONNREFUSED, 28P01, WRONGPASS): a message may hold what the URL held. */
-function reasonOf(error: unknown): string {
-  const { code, message = '' } = (error ?? {}) as { code?: unknown; message?: string };
-  const said = typeof code === 'string' ? code : /^[A-Z]{4,}(?= )/.exec(message)?.[0];
-  return said === undefined ? '' : ` (${said})`;
 }
 
 /** @throws Error it took longer; what the promise does later is of no interest */

@@ -9,6 +9,7 @@ import { assertInTime, createDeadlines, type Turn } from './deadlines.ts';
 import { inTime } from './kept-connection.ts';
 import { LATE } from './postgres-schema.ts';
 import type { PostgresPlace } from './postgres-url.ts';
+import { failureOf } from './reasons.ts';
 import { measureServerClock, type ServerClock } from './server-clock.ts';
 
 /** Prepared under its name on each connection. A write has `in_time($1)` in its RETURNING and is handed the deadline first. */
@@ -108,9 +109,7 @@ export function createPostgresQueries(options: {
         return await ask(turn, statement, values);
       } catch (error) {
         if (error instanceof StorageUnavailable) throw error;
-        const code = codeOf(error);
-        const why = code === '' ? 'did not answer' : `answered ${code}`;
-        throw new StorageUnavailable(`${place.description} ${why}`, { cause: error });
+        throw new StorageUnavailable(`${place.description} ${failureOf(error)}`, { cause: error });
       }
     },
     async close() {

@@ -14,6 +14,7 @@ import { codeOf, createPostgresQueries } from './postgres-queries.ts';
 import { createPostgresRows } from './postgres-rows.ts';
 import { prepareSchema, readMigration } from './postgres-schema.ts';
 import { type PostgresPlace, readPostgresUrl } from './postgres-url.ts';
+import { reasonOf } from './reasons.ts';
 import type { Migration } from './schema-version.ts';
 import { createSharedBus } from './shared-bus.ts';
 import { createStore } from './store.ts';
@@ -104,7 +105,10 @@ async function withClient<T>(
     await client.connect();
     return await work(client);
   } catch (error) {
-    const said = (error as Error).message || codeOf(error);
+    const { message } = error as Error;
+    // what the server itself says is exact; what the network or the driver says is not
+    const isExact = error instanceof StorageUnavailable || /^[0-9A-Z]{5}$/.test(codeOf(error));
+    const said = isExact ? message : (reasonOf(error) ?? message);
     throw new StorageUnavailable(`cannot open ${place.description}: ${said}`, { cause: error });
   } finally {
     // A server that hangs would never say goodbye.

@@ -4,7 +4,8 @@
 import { StorageUnavailable } from '../core/errors.ts';
 import type { Logger } from '../login/ports.ts';
 import { createDeadlines, type Turn } from './deadlines.ts';
-import { codeOf, createRedisNode } from './redis-node.ts';
+import { failureOf } from './reasons.ts';
+import { createRedisNode } from './redis-node.ts';
 import type { Script } from './redis-scripts.ts';
 import type { RedisPlace } from './redis-url.ts';
 
@@ -56,8 +57,6 @@ export async function orUnavailable<T>(description: string, answer: Promise<T>):
     return await answer;
   } catch (error) {
     if (error instanceof StorageUnavailable) throw error;
-    const code = codeOf(error);
-    const why = code === '' ? 'did not answer' : `answered ${code}`;
-    throw new StorageUnavailable(`${description} ${why}`, { cause: error });
+    throw new StorageUnavailable(`${description} ${failureOf(error)}`, { cause: error });
   }
 }

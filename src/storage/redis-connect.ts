@@ -14,17 +14,17 @@ interface Options {
 }
 
 /**
- * @throws Error              a server that may throw away records when its memory is full, or not what the URL says it is
- * @throws StorageUnavailable it cannot be reached now, or takes no writes
+ * @throws StorageUnavailable it cannot be reached now, takes no writes, may throw away records when its memory is full, or is not what
+ *   the URL says it is
  */
 export async function connectRedis(options: Options): Promise<RedisCommands> {
   const { place, log } = options;
   const isCluster = readInfo(await askWhatItIs(options), 'cluster_enabled') === '1';
   if (isCluster && place.database !== 0) {
-    throw new Error('a Redis Cluster has no databases but 0; name none in the URL');
+    throw new StorageUnavailable('a Redis Cluster has no databases but 0; name none in the URL');
   }
   if (!isCluster && place.others.length > 0) {
-    throw new Error('the Redis URL names several nodes, and the server is none of a Redis Cluster');
+    throw new StorageUnavailable('the Redis URL names several nodes, and the server is none of a Redis Cluster');
   }
   const commands = isCluster ? await createClusterCommands(options) : createRedisCommands(options);
   try {
@@ -54,12 +54,13 @@ async function askWhatItIs({ place, deadlineMs, log }: Options): Promise<string>
 function judgeServer(info: string, log: Logger | undefined): void {
   const version = readInfo(info, 'redis_version') ?? '';
   const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (major < 6 || (major === 6 && minor < 2)) throw new Error(`redis ${version} is too old; 6.2 or later is needed`);
+  if (major < 6 || (major === 6 && minor < 2))
+    throw new StorageUnavailable(`redis ${version} is too old; 6.2 or later is needed`);
   if (readInfo(info, 'role') === 'slave')
     throw new StorageUnavailable('this redis is a replica and takes no writes; name the master');
   const policy = readInfo(info, 'maxmemory_policy');
   if (policy?.startsWith('allkeys')) {
-    throw new Error(
+    throw new StorageUnavailable(
       `redis has maxmemory-policy ${policy} and would throw away accounts and used codes; set maxmemory-policy noeviction`,
     );
   }

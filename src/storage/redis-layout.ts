@@ -3,6 +3,7 @@
 
 import type { RedisCommands } from './redis-commands.ts';
 import { layoutScripts } from './redis-scripts.ts';
+import { layOutShards } from './redis-shards.ts';
 import { assertKnown, type Migration } from './schema-version.ts';
 
 const LAYOUT = 1;
@@ -10,13 +11,23 @@ const LAYOUT = 1;
 /** Notes the form. @throws StorageUnavailable the keys were written by a newer program */
 export async function prepareLayout(commands: RedisCommands, prefix: string): Promise<Migration> {
   const held = await commands.run((turn) => commands.call(turn, layoutScripts.note, [keyOf(prefix)], [String(LAYOUT)]));
-  return toMigration(held);
+  return toMigration(held ?? (await findForm(commands, prefix)));
 }
 
 /** What opening would do. @throws StorageUnavailable the keys were written by a newer program */
 export async function readLayout(commands: RedisCommands, prefix: string): Promise<Migration> {
   const key = keyOf(prefix);
-  return toMigration(await commands.run((turn) => commands.ask(turn, key, ['GET', key])));
+  const held = await commands.run((turn) => commands.ask(turn, key, ['GET', key]));
+  return toMigration(held ?? (await findForm(commands, prefix)));
+}
+
+/** What was stored before the number was kept; 0 where nothing is. */
+function findForm(commands: RedisCommands, prefix: string): Promise<number> {
+  const keys = layOutShards(prefix).all.map(({ names }) => names);
+  return commands.run(async (turn) => {
+    const found = await Promise.all(keys.map((key) => commands.ask(turn, key, ['EXISTS', key])));
+    return found.some((count) => Number(count) > 0) ? LAYOUT : 0;
+  });
 }
 
 function keyOf(prefix: string): string {
@@ -24,7 +35,7 @@ function keyOf(prefix: string): string {
 }
 
 function toMigration(held: unknown): Migration {
-  const from = Number(held ?? LAYOUT);
+  const from = Number(held);
   assertKnown(from, LAYOUT);
   return { from, to: LAYOUT };
 }

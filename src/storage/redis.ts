@@ -30,8 +30,9 @@ interface RedisOptions {
 /**
  * Connects, and looks whether this server can be trusted with records.
  *
- * @throws Error              the URL, or a server that may throw away records when its memory is full
- * @throws StorageUnavailable it cannot be reached now, or takes no writes, or holds records of a newer program
+ * @throws Error              the URL
+ * @throws StorageUnavailable it cannot be reached now, or takes no writes, or holds records of a newer program, or may throw away records
+ *   when its memory is full
  */
 export async function openRedis({ url, clock, deadlineMs, log }: RedisOptions): Promise<Backend> {
   const place = readRedisUrl(url);

@@ -5,6 +5,7 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import { StorageUnavailable } from '../core/errors.ts';
+import { createPatience } from './patience.ts';
 
 /** SQLite's result codes (https://www.sqlite.org/rescode.html), primary part. */
 const BUSY = 5;
@@ -21,6 +22,7 @@ interface Waiting {
   readonly resolve: (value: unknown) => void;
   readonly reject: (reason: unknown) => void;
   readonly sinceMs: number;
+  readonly patienceMs: number;
 }
 
 type Outcome = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly reason: unknown };
@@ -44,6 +46,7 @@ export function createSqliteBatch(options: {
   const begin = database.prepare('BEGIN IMMEDIATE');
   const commit = database.prepare('COMMIT');
   const pendingKeys = new Set<string>();
+  const patience = createPatience(deadlineMs);
   let waiting: Waiting[] = [];
   let flushing = false;
   let closed = false;
@@ -51,7 +54,9 @@ export function createSqliteBatch(options: {
   function enqueue<T>(key: string | undefined, run: () => T): Promise<T> {
     if (closed) return Promise.reject(new StorageUnavailable('the storage is closed'));
     return new Promise<T>((resolve, reject) => {
-      waiting.push({ run, resolve: resolve as (value: unknown) => void, reject, sinceMs: performance.now() });
+      const patienceMs = patience.take();
+      const sinceMs = performance.now();
+      waiting.push({ run, resolve: resolve as (value: unknown) => void, reject, sinceMs, patienceMs });
       if (key !== undefined) pendingKeys.add(key);
       if (flushing) return;
       flushing = true;
@@ -79,6 +84,7 @@ export function createSqliteBatch(options: {
       refuse(batch, error);
       return;
     }
+    patience.regain();
     onCommit?.();
     for (const [index, { resolve, reject }] of batch.entries()) {
       const outcome = outcomes[index] as Outcome;
@@ -89,11 +95,13 @@ export function createSqliteBatch(options: {
 
   /** Keeps what still has time, refuses the rest: what was refused is never written later (R7). */
   function waitForTheFile(error: unknown): void {
-    const latest = performance.now() - deadlineMs + MARGIN_MS;
-    const late = waiting.filter((operation) => operation.sinceMs <= latest);
+    const now = performance.now();
+    const isLate = ({ sinceMs, patienceMs }: Waiting) => sinceMs + patienceMs - MARGIN_MS <= now;
+    const late = waiting.filter(isLate);
     if (late.length > 0) {
-      waiting = waiting.filter((operation) => operation.sinceMs > latest);
+      waiting = waiting.filter((operation) => !isLate(operation));
       if (waiting.length === 0) pendingKeys.clear();
+      for (const { patienceMs } of late) patience.lose(patienceMs);
       refuse(late, error);
     }
     if (waiting.length === 0 || flushing) return;
@@ -153,7 +161,10 @@ function refuse(batch: readonly Waiting[], cause: unknown): void {
 /** @returns the failure as callers of the port know it, with SQLite's own as `cause` */
 export function asStorageError(error: unknown): StorageUnavailable {
   if (error instanceof StorageUnavailable) return error;
-  return new StorageUnavailable('sqlite did not answer in time or could not write', { cause: error });
+  // SQLite's own words for the code, which hold nothing of ours; not its message
+  const { errstr } = (error ?? {}) as { errstr?: unknown };
+  const why = typeof errstr === 'string' ? `: ${errstr}` : '';
+  return new StorageUnavailable(`sqlite did not answer in time or could not write${why}`, { cause: error });
 }
 
 function isBusy(error: unknown): boolean {

@@ -1,6 +1,6 @@
 // The SQLite file itself: private to its owner, and its tables up to date before anybody reads or writes.
 
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { accessSync, chmodSync, closeSync, constants, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { StorageUnavailable } from '../core/errors.ts';
@@ -36,9 +36,12 @@ export async function openFile({ path, deadlineMs, log }: FileOptions) {
 
 /** What opening would do; makes and changes nothing. @throws StorageUnavailable */
 export async function lookAtFile({ path, deadlineMs }: FileOptions): Promise<Migration> {
-  if (!existsSync(path)) return EMPTY_FILE;
   let database: DatabaseSync | undefined;
   try {
+    if (!existsSync(path)) {
+      assertFolderCanBeMade(dirname(path));
+      return EMPTY_FILE;
+    }
     database = new DatabaseSync(path, { readOnly: true, timeout: deadlineMs });
     return readMigration(database);
   } catch (error) {
@@ -46,6 +49,14 @@ export async function lookAtFile({ path, deadlineMs }: FileOptions): Promise<Mig
   } finally {
     database?.close();
   }
+}
+
+/** @throws Error what making it would fail with */
+function assertFolderCanBeMade(folder: string): void {
+  let nearest = folder;
+  while (!existsSync(nearest) && nearest !== dirname(nearest)) nearest = dirname(nearest);
+  if (!statSync(nearest).isDirectory()) throw new Error(`${nearest} is no folder`);
+  accessSync(nearest, constants.W_OK | constants.X_OK);
 }
 
 function unavailable(path: string, error: unknown): StorageUnavailable {

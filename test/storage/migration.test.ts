@@ -39,11 +39,9 @@ for (const engine of ENGINES) {
 
     test('of several that migrate at once the first does it, and the others find it done', async () => {
       const migrations = await Promise.all([migrate(), migrate(), migrate()]);
-      // Redis has no tables to make.
-      const first = engine === 'redis' ? 1 : 0;
       const latest = LATEST[engine];
       expect(migrations.map(({ from, to }) => [from, to]).toSorted()).toEqual([
-        [first, latest],
+        [0, latest],
         [latest, latest],
         [latest, latest],
       ]);
@@ -139,11 +137,22 @@ describeOn('redis', () => {
   useRoom('redis');
   const heldNumber = () => withRedis((client, prefix) => client.get(`{${prefix}:layout}`));
 
-  test('what was stored before the number was kept counts as the first form; opening notes it, looking does not', async () => {
+  test('what was stored before the number was kept counts as the first form; migrating notes it, looking does not', async () => {
+    const backend = await openBackend(room.url, { clock });
+    await backend.store.set('a', 1, 60);
+    await backend.close();
+    await withRedis((client, prefix) => client.del(`{${prefix}:layout}`));
     expect(await look()).toMatchObject({ from: 1, to: 1 });
     expect(await heldNumber()).toBeNull();
-    await (await openBackend(room.url, { clock })).close();
+    expect(await migrate()).toMatchObject({ from: 1, to: 1 });
     expect(await heldNumber()).toBe('1');
+  });
+
+  test('where nothing was ever stored, looking tells that something is due, and notes nothing', async () => {
+    for (const _ of [1, 2]) expect(await look()).toMatchObject({ from: 0, to: 1 });
+    expect(await heldNumber()).toBeNull();
+    expect(await migrate()).toMatchObject({ from: 0, to: 1 });
+    expect(await look()).toMatchObject({ from: 1, to: 1 });
   });
 });
 

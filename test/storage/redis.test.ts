@@ -28,8 +28,8 @@ afterEach(async () => {
   for (const close of leftOpen.splice(0).reverse()) await close();
 });
 const DEADLINE_MS = 900;
-/** how late a timer may be on a busy machine */
-const SLACK_MS = 400;
+/** how late a timer may be on a busy machine: within the two seconds of R7 */
+const SLACK_MS = 1_100;
 
 describe('a Redis URL', () => {
   test('says where the server is and under which prefix; nothing that is printed holds the password', () => {
@@ -155,13 +155,18 @@ describeWithOwn('redis', 'opening Redis', () => {
     const port = await freePort();
     const failure = await open(`redis://user:secret@127.0.0.1:${port}`).catch((error: Error) => error);
     expect(failure).toBeInstanceOf(StorageUnavailable);
-    expect((failure as Error).message).toBe(`redis 127.0.0.1:${port}/0 selfie-oidc: not connected (ECONNREFUSED)`);
+    expect((failure as Error).message).toBe(
+      `redis 127.0.0.1:${port}/0 selfie-oidc: not connected (ECONNREFUSED: nothing listens there)`,
+    );
   });
 
-  test('a wrong password is told as such', async () => {
+  test('a wrong password is told as such, and so is a database that is not there', async () => {
+    await expect(open(`${server.url}/77`)).rejects.toThrow(/not connected \(ERR: there is no such database\)/);
     server.tell('CONFIG', 'SET', 'requirepass', 'right');
     try {
-      await expect(open(server.url.replace('//', '//:wrong@'))).rejects.toThrow(/not connected \(WRONGPASS\)/);
+      await expect(open(server.url.replace('//', '//:wrong@'))).rejects.toThrow(
+        /not connected \(WRONGPASS: the user or the password is wrong\)/,
+      );
       await expect(open()).rejects.toThrow(/NOAUTH/);
       await (await open(server.url.replace('//', '//:right@'))).close();
     } finally {
@@ -171,9 +176,12 @@ describeWithOwn('redis', 'opening Redis', () => {
 
   test('a server that may throw records away is refused, one that forgets them on a restart is warned of', async () => {
     server.tell('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
-    await expect(open())
-      .rejects.toThrow(/set maxmemory-policy noeviction/)
+    const refusal = await open()
+      .catch((error: Error) => error)
       .finally(() => server.tell('CONFIG', 'SET', 'maxmemory-policy', 'noeviction'));
+    // as what an operator is told, and not as a fault of ours
+    expect(refusal).toBeInstanceOf(StorageUnavailable);
+    expect((refusal as Error).message).toMatch(/maxmemory-policy allkeys-lru .*; set maxmemory-policy noeviction/);
     said.length = 0;
     await (await open()).close();
     expect(said).toEqual([expect.stringMatching(/set appendonly yes/)]);

@@ -36,6 +36,8 @@ export interface OwnCluster {
   pairs(): { master: ClusterNode; replicas: ClusterNode[] }[];
   /** From now on a node that is away is given up after half a second. @param away one that cannot be told so */
   giveUpSoon(away?: ClusterNode): void;
+  /** the opposite */
+  giveUpLate(away?: ClusterNode): void;
   /** Has every node run, gives up on none any more, and waits until all say that all is well, and every replica that it has its master's data. */
   mend(): Promise<void>;
   remove(): Promise<void>;
@@ -83,6 +85,7 @@ export async function ownCluster(options: { masters: number; replicas: boolean }
       }));
     },
     giveUpSoon: (away) => setTimeouts(SOON_MS, away),
+    giveUpLate: (away) => setTimeouts(LATE_MS, away),
     async mend() {
       for (const node of nodes) {
         node.resume();

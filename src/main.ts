@@ -48,11 +48,12 @@ export async function serve(env: NodeJS.ProcessEnv, options: { readonly json?: b
     const running = config.workers > 1 ? await startWorkers(config, readers) : await startApp(config, readers);
     if ('exitCode' in running) return abandon(running, options.json);
     stopOnSignal(running);
+    const watch = watchFile(config.clientsFile, () => reloadClients(running), { since });
     reload = () => {
       reloadKeys(running);
-      reloadClients(running);
+      // noted first: what is written behind that is read again
+      void watch.noteRead().then(() => reloadClients(running));
     };
-    watchFile(config.clientsFile, () => reloadClients(running), { since });
     watchKeys(() => reloadKeys(running));
   } catch (error) {
     abandon(startFailureOf(error, config), options.json);

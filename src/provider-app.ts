@@ -9,6 +9,7 @@ import type { ClientEntry } from './config/client-entry.ts';
 import { type Fault, Misconfigured } from './config/faults.ts';
 import { type ClientChanges, type ClientsReader, compareClients } from './config/reload.ts';
 import { viewOfClient } from './http/client-view.ts';
+import { isOfPeer } from './http/errors.ts';
 import { createCsrf } from './http/middleware/csrf.ts';
 import { preparedDocuments } from './http/middleware/prepared-documents.ts';
 import { type MountParts, mountRoutes } from './http/mount.ts';
@@ -70,8 +71,7 @@ export async function assembleProvider(parts: LastingParts, settings: ProviderSe
   provider.proxy = true;
   // without a listener koa prints to stderr in a form of its own
   (provider as NodeJS.EventEmitter).on('error', (error: NodeJS.ErrnoException) => {
-    const isGone = error.code === 'ECONNRESET' || error.code === 'EPIPE' || error.code === 'ECONNABORTED';
-    if (isGone) log.debug({ code: error.code }, 'a browser went away');
+    if (isOfPeer(error)) log.debug({ code: error.code }, 'a browser went away');
     else log.error({ err: error }, 'an answer could not be sent');
   });
   const refused = await findRefusedClients(provider, settings.clients, log);

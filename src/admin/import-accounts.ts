@@ -17,7 +17,7 @@ import {
 } from './import-account.ts';
 import type { ImportLine, ImportNames, LineFault } from './import-line.ts';
 import { foldSubject, readImportLines } from './import-lines.ts';
-import { type Lease, takeLease } from './lease.ts';
+import { findLeaseSeconds, type Lease, takeLease } from './lease.ts';
 import { listAccounts } from './list-accounts.ts';
 import { readPortraitFile } from './portrait-file.ts';
 
@@ -37,8 +37,8 @@ export interface ImportOrder extends FaceOrder {
 export type ImportOutcome =
   /** nothing was imported */
   | { readonly kind: 'refused'; readonly faults: readonly LineFault[] }
-  /** another import is under way */
-  | { readonly kind: 'busy' }
+  /** another import is under way; if it was killed, its right ends in so many seconds */
+  | { readonly kind: 'busy'; readonly seconds: number }
   | {
       readonly kind: 'done';
       readonly imported: number;
@@ -60,7 +60,7 @@ export async function importAccounts(parts: ImportParts, order: ImportOrder): Pr
   if (order.isDryRun) return judgeAndImport(parts, order, undefined);
   // two imports at once could give one name at the vendor to two accounts
   const lease = await takeLease(parts, LEASE_KEY);
-  if (!lease) return { kind: 'busy' };
+  if (!lease) return { kind: 'busy', seconds: await findLeaseSeconds(parts, LEASE_KEY) };
   try {
     return await judgeAndImport(parts, order, lease);
   } finally {

@@ -16,20 +16,29 @@ export const LEASE_SECONDS = 60;
 export async function takeLease(parts: { store: Store; clock: Clock }, key: string): Promise<Lease | undefined> {
   const { store, clock } = parts;
   const token = newToken();
-  if (!(await store.putIfAbsent(key, token, LEASE_SECONDS))) return undefined;
+  const written = () => `${token}.${clock.now() + LEASE_SECONDS}`;
+  const isOurs = (holder: string | undefined) => holder?.split('.')[0] === token;
+  if (!(await store.putIfAbsent(key, written(), LEASE_SECONDS))) return undefined;
   let keptAt = clock.now();
   return {
     async keep() {
       if (clock.now() - keptAt < LEASE_SECONDS / 3) return true;
-      const isOurs = await store.update<string, boolean>(key, (holder) =>
-        holder === token
-          ? { kind: 'write', value: token, ttlSeconds: LEASE_SECONDS, result: true }
+      const isKept = await store.update<string, boolean>(key, (holder) =>
+        isOurs(holder)
+          ? { kind: 'write', value: written(), ttlSeconds: LEASE_SECONDS, result: true }
           : { kind: 'keep', result: false },
       );
-      if (isOurs) keptAt = clock.now();
-      return isOurs;
+      if (isKept) keptAt = clock.now();
+      return isKept;
     },
     release: () =>
-      store.update<string, void>(key, (holder) => ({ kind: holder === token ? 'remove' : 'keep', result: undefined })),
+      store.update<string, void>(key, (holder) => ({ kind: isOurs(holder) ? 'remove' : 'keep', result: undefined })),
   };
+}
+
+/** How long what somebody else has lasts from now on, unless it is kept on: in so many seconds a crash has left nothing of it. */
+export async function findLeaseSeconds(parts: { store: Store; clock: Clock }, key: string): Promise<number> {
+  const endsAt = Number((await parts.store.get<string>(key))?.split('.')[1]);
+  const left = endsAt - parts.clock.now();
+  return left >= 1 && left <= LEASE_SECONDS ? left : LEASE_SECONDS;
 }

@@ -24,10 +24,19 @@ export function printFaults(call: Call, faults: readonly Fault[]): void {
   else call.err(formatFaults(faults));
 }
 
-/** Runs `work` on the storage, beside a provider that may be running. */
-export function withParts(call: Call, work: (parts: Parts) => Promise<number>): Promise<number> {
+/**
+ * Runs `work` on the storage, beside a provider that may be running.
+ *
+ * @param options.makes the storage may be a new one; else one that nobody has made is refused, and not made
+ */
+export function withParts(
+  call: Call,
+  work: (parts: Parts) => Promise<number>,
+  options: { readonly makes?: boolean } = {},
+): Promise<number> {
   return withConfig(call, async (config) => {
     refuseMemory(config);
+    if (options.makes !== true) await assertMade(config);
     const { openParts } = await import('../app-parts.ts');
     const parts = await openParts(config, { log: logTo(call) });
     try {
@@ -39,10 +48,11 @@ export function withParts(call: Call, work: (parts: Parts) => Promise<number>): 
   });
 }
 
-/** The same with the whole provider, which does not listen. */
+/** The same with the whole provider, which does not listen, on a storage that is there. */
 export function withApp(call: Call, work: (app: App) => Promise<number>): Promise<number> {
   return withConfig(call, async (config) => {
     refuseMemory(config);
+    await assertMade(config);
     const { createApp } = await import('../app.ts');
     const app = await createApp(config, { log: logTo(call) });
     try {
@@ -51,6 +61,23 @@ export function withApp(call: Call, work: (app: App) => Promise<number>): Promis
       await app.close();
     }
   });
+}
+
+/** There is nothing where `STORAGE_URL` leads. */
+export class NoStorage extends Failure {}
+
+/** @throws NoStorage | StorageUnavailable */
+async function assertMade(config: Config): Promise<void> {
+  const nothing = await findNothing(config);
+  if (nothing !== undefined) throw new NoStorage(nothing);
+}
+
+/** What to say of a storage that nobody has made yet; looks, and makes nothing. @throws StorageUnavailable */
+export async function findNothing({ storageUrl }: Config): Promise<string | undefined> {
+  const { migrateBackend } = await import('../storage/backends.ts');
+  const { from, description } = await migrateBackend(storageUrl, { onlyLook: true });
+  if (from > 0) return undefined;
+  return `${description}: there is no storage here; see that STORAGE_URL is right. The first start of the provider makes it, or migrate`;
 }
 
 /** Standard output is the answer's. */

@@ -71,3 +71,53 @@ export function toPrintable(config: Config): Record<string, unknown> {
     ),
   };
 }
+
+/** The same for people: settings and policy under the names that an operator writes. */
+export function toWritten(config: Config): Record<string, unknown> {
+  const { didit, smtp, jwks } = config;
+  const secrets = (list: readonly unknown[]) => list.map(() => SECRET);
+  return {
+    NODE_ENV: config.production ? 'production' : 'not production',
+    ISSUER: config.issuer,
+    HOST: config.host,
+    PORT: config.port,
+    WORKERS: config.workers,
+    CLIENTS_FILE: config.clientsFile,
+    POLICY_FILE: config.policyFile,
+    STORAGE_URL: maskUrl(config.storageUrl),
+    COOKIE_KEYS: secrets(config.cookieKeys),
+    DATA_KEYS: secrets(config.dataKeys),
+    JWKS_FILE: jwks.keys.map(({ kid, alg }) => `${alg} ${kid}`),
+    DIDIT_API_KEY: SECRET,
+    DIDIT_WEBHOOK_SECRETS: secrets(didit.webhookSecrets),
+    DIDIT_BASE_URL: didit.baseUrl,
+    DIDIT_WORKFLOW_ENROL: didit.workflows.enrol,
+    DIDIT_WORKFLOW_PASSIVE: didit.workflows.passive,
+    DIDIT_WORKFLOW_ACTIVE: didit.workflows.active,
+    DIDIT_ENVIRONMENT: didit.environment,
+    DIDIT_SEND_WORKFLOW_TYPE: didit.sendWorkflowType,
+    SMTP_URL: smtp && maskUrl(smtp.url),
+    MAIL_FROM: smtp?.from,
+    OUTGOING_ALLOW: config.outgoingAllow,
+    METRICS_TOKEN: config.metricsToken === undefined ? undefined : SECRET,
+    TRUST_PROXY: config.trustProxy && ('hops' in config.trustProxy ? config.trustProxy.hops : config.trustProxy.cidrs),
+    LOG_LEVEL: config.logLevel,
+    DEMO_VENDOR_PORT: config.demo ? config.demoVendorPort : undefined,
+    DEMO_CLIENT_PORT: config.demo ? config.demoClientPort : undefined,
+    clients: toPrintable(config).clients,
+    policy: writtenPolicy(config.policy),
+  };
+}
+
+function writtenPolicy({ scopes, clients, ...policy }: Policy): object {
+  const each = Object.entries(clients).map(([id, client]) => [id, inSnakeCase(client)]);
+  // names of scopes and clients are other people's
+  return { ...(inSnakeCase(policy) as object), scopes, clients: Object.fromEntries(each) };
+}
+
+function inSnakeCase(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inSnakeCase);
+  if (typeof value !== 'object' || value === null) return value;
+  const toSnake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [toSnake(name), inSnakeCase(inner)]));
+}

@@ -57,7 +57,8 @@ code is 2. A name that is not known is a fault, as a misspelt guard guards nothi
 
 An empty variable counts as not set. A secret can be read from a file instead: \`DATA_KEYS_FILE=/run/secrets/data_keys\`
 (those marked *secret*). Lists of secrets are for rotation: the newest comes first and is used for what is new, the
-others still open what they once closed.
+others still open what they once closed. In production a file of secrets, keys or clients that every user of the machine may
+read is warned of.
 
 ${table(['variable', 'meaning', 'default', 'required'], SETTING_NAMES.map(settingRow))}
 

@@ -36,6 +36,7 @@ export async function readEnvironment(env: NodeJS.ProcessEnv, cwd: string): Prom
     if (!reading.ok) faults.push({ where: source.where, problem: reading.problem, fix: reading.fix });
     else values[name] = reading.value;
     if (reading.ok && reading.warning !== undefined) warnings.push(`${source.where}: ${reading.warning}`);
+    if (production && source.warning !== undefined) warnings.push(`${source.where}: the file ${source.warning}`);
   }
   return { values: values as SettingValues, given, production, faults, warnings };
 }
@@ -46,7 +47,7 @@ async function findText(
   env: NodeJS.ProcessEnv,
   cwd: string,
   faults: Fault[],
-): Promise<{ where: string; text: string | undefined } | undefined> {
+): Promise<{ where: string; text: string | undefined; warning?: string | undefined } | undefined> {
   const direct = env[name]?.trim() ?? '';
   const variable = fileVariable(name);
   const path = variable === undefined ? '' : (env[variable]?.trim() ?? '');
@@ -65,5 +66,5 @@ async function findText(
     faults.push({ where: variable, problem: 'the file it names is empty', fix: `write the value of ${name} into it` });
     return { where: variable, text: undefined };
   }
-  return { where: variable, text };
+  return { where: variable, text, warning: file.warning };
 }

@@ -89,6 +89,7 @@ export async function loadConfig(env: NodeJS.ProcessEnv, options: { cwd?: string
     policyFile: resolve(cwd, values.POLICY_FILE),
   };
   const warnings = [environment, settings, reach, clients].flatMap((reading) => reading.warnings);
+  if (production && keys?.ok && keys.warning !== undefined) warnings.push(keys.warning);
   return { ok: true, config, warnings };
 }
 
@@ -134,7 +135,7 @@ async function loadClients(
   }
   // Keys that are made have RS256 and ES256. While JWKS_FILE has faults of its own, none is told of what it might hold.
   const own = keys?.ok ? keys.jwks.keys.map((key) => key.alg ?? '') : SIGNING_ALGORITHMS;
-  return readClients(file.value, values.CLIENTS_FILE, {
+  const reading = readClients(file.value, values.CLIENTS_FILE, {
     production,
     hasActiveWorkflow,
     outgoingAllow: values.OUTGOING_ALLOW,
@@ -142,6 +143,9 @@ async function loadClients(
     scopes: written.readable ? scopesWritten(written.lines) : 'unknown',
     passkeys: policy.passkeys === 'on',
   });
+  const holdsSecrets = reading.clients.some((client) => client.client_secret !== undefined);
+  if (!production || !holdsSecrets || file.warning === undefined) return reading;
+  return { ...reading, warnings: [...reading.warnings, `CLIENTS_FILE ${values.CLIENTS_FILE}: ${file.warning}`] };
 }
 
 function assembleDidit({ values }: Environment, demo: boolean): DiditConfig {

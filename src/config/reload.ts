@@ -34,6 +34,7 @@ export function createClientsReader(start: {
 }): ClientsReader {
   const { env, cwd = process.cwd() } = start;
   const { policy, policyFile } = start.config;
+  const since = 'has changed since the start, and counts only from the next one on';
   let told = start.warnings;
   return async (before) => {
     const reading = await loadConfig(env, { cwd });
@@ -48,13 +49,23 @@ export function createClientsReader(start: {
         fix: 'start the process anew: client and policy then count together, and no login is lost',
       }));
     if (faults.length > 0) return { ok: false, faults };
-    const changedPolicy = `${policyFile}: has changed since the start, and counts only from the next one on`;
-    const warnings = [...reading.warnings, ...(isDeepStrictEqual(policy, written) ? [] : [changedPolicy])];
-    const news = warnings.filter((warning) => !told.includes(warning));
-    told = warnings;
-    return { ok: true, clients, warnings: news };
+    const news = reading.warnings.filter((warning) => !told.includes(warning));
+    told = reading.warnings;
+    // each time: whoever asks for a reload must not take it for one of these
+    const left = FROM_THE_START.filter(([, read]) => !isDeepStrictEqual(read(start.config), read(reading.config)));
+    const warnings = [...(isDeepStrictEqual(policy, written) ? [] : [policyFile]), ...left.map(([name]) => name)];
+    return { ok: true, clients, warnings: [...news, ...warnings.map((what) => `${what}: ${since}`)] };
   };
 }
+
+/** What may lie in a file of its own and is read once, by its setting. Keys are taken over (`config/keys.ts`). */
+const FROM_THE_START: readonly (readonly [name: string, read: (config: Config) => unknown])[] = [
+  ['DIDIT_API_KEY', ({ didit }) => didit.apiKey],
+  ['DIDIT_WEBHOOK_SECRETS', ({ didit }) => didit.webhookSecrets],
+  ['METRICS_TOKEN', ({ metricsToken }) => metricsToken],
+  ['SMTP_URL', ({ smtp }) => smtp?.url],
+  ['STORAGE_URL', ({ storageUrl }) => storageUrl],
+];
 
 /** Client ids, each in the order of the list it stands in. */
 export interface ClientChanges {
@@ -97,13 +108,13 @@ export async function fingerprintOf(path: string): Promise<string> {
  * Calls `onChange` when a file is another than it was, and has been the same for two looks: half of it may be written at the first.
  *
  * @param options.since what `fingerprintOf` gave when it was last read
- * @returns what ends the watch
+ * @returns what ends the watch, and what tells it that the file is being read for another reason: what it is now is no change then
  */
 export function watchFile(
   path: string,
   onChange: () => void,
   options: { readonly since: string; readonly every?: Every },
-): () => void {
+): { readonly stop: () => void; readonly noteRead: () => Promise<void> } {
   let acted = options.since;
   let seen = options.since;
   let isLooking = false;
@@ -120,7 +131,12 @@ export function watchFile(
     acted = now;
     onChange();
   }
-  return (options.every ?? everyInterval)(LOOK_EVERY_MS, look);
+  return {
+    stop: (options.every ?? everyInterval)(LOOK_EVERY_MS, look),
+    async noteRead() {
+      acted = await fingerprintOf(path);
+    },
+  };
 }
 
 /** `Every` by the process's timers, which keep no process alive. */

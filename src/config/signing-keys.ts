@@ -16,14 +16,16 @@ export const SIGNING_ALGORITHMS = Object.keys(ALGORITHMS);
 const LEAST_RSA_BITS = 2048;
 
 export type KeysReading =
-  | { readonly ok: true; readonly jwks: { keys: JWK[] } }
+  | { readonly ok: true; readonly jwks: { keys: JWK[] }; readonly warning?: string }
   | { readonly ok: false; readonly faults: Fault[] };
 
 /** Reads and judges the file that `JWKS_FILE` names. */
 export async function readJwksFile(path: string, cwd: string): Promise<KeysReading> {
   const file = await readTextFile(path, cwd);
   if (!file.ok) return { ok: false, faults: [{ where: `JWKS_FILE ${path}`, problem: file.problem, fix: file.fix }] };
-  return readJwks(file.value, `JWKS_FILE ${path}`);
+  const reading = readJwks(file.value, `JWKS_FILE ${path}`);
+  if (!reading.ok || file.warning === undefined) return reading;
+  return { ...reading, warning: `JWKS_FILE ${path}: ${file.warning}` };
 }
 
 /** @param where how faults name the source */

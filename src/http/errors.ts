@@ -49,3 +49,9 @@ export function rowFor(error: unknown): ErrorRow {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   return Object.hasOwn(ERROR_TABLE, code) ? ERROR_TABLE[code as AppErrorCode] : UNKNOWN;
 }
+
+/** Of the connection to whoever asks: they went away, or do not speak HTTP to its end. Nothing that an operator could mend. */
+export function isOfPeer(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === 'string' && (/^HPE_/.test(code) || ['ECONNRESET', 'EPIPE', 'ECONNABORTED'].includes(code));
+}

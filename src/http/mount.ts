@@ -6,7 +6,7 @@ import type { Context, Middleware } from 'koa';
 import type Provider from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { Logger } from '../login/ports.ts';
-import { rowFor } from './errors.ts';
+import { isOfPeer, rowFor } from './errors.ts';
 import { requestState } from './middleware/request-state.ts';
 import type { Reply } from './reply.ts';
 import type { AccountRoutes } from './routes/account.ts';
@@ -56,10 +56,12 @@ export function mountRoutes(provider: Provider, parts: MountParts): void {
   });
 
   provider.use(async (ctx, next) => {
+    let isThrown = false;
     try {
       await next();
     } catch (error) {
       failed.set(ctx.req, error);
+      isThrown = true;
     }
     const error = failed.get(ctx.req);
     if (error === undefined) {
@@ -68,11 +70,15 @@ export function mountRoutes(provider: Provider, parts: MountParts): void {
       return;
     }
     const row = rowFor(error);
+    // broken off in the middle of its body: there is nobody to answer, and nothing of ours has failed
+    if (ctx.req.destroyed && isOfPeer(error)) return;
     log.error({ request_id: requestState(ctx).requestId, code: row.error, err: error }, 'a request failed');
     const isRedirect = ctx.res.hasHeader('Location');
-    // a redirect may stay where it says `server_error`; of what is over in a moment it would tell that it is our fault for good
-    if (isRedirect && row.status !== 503) return;
+    // the library's redirect may stay where it says `server_error`; of what is over in a moment it would tell that it is our fault for good
+    if (isRedirect && !isThrown && row.status !== 503) return;
     ctx.remove('Location');
+    // a session or a code that could not be noted with what it rests on could not be taken back: it reaches nobody (T8)
+    ctx.remove('Set-Cookie');
     const route = (ctx as Partial<KoaContextWithOIDC>).oidc?.route;
     reply.failure(ctx as unknown as Context, error, { isForMachines: MACHINES.has(route ?? '') });
   });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { IMPORTED, type ImportedLine } from '../../src/admin/import-account.ts';
 import { type ImportOrder, type ImportOutcome, importAccounts } from '../../src/admin/import-accounts.ts';
-import { LEASE_SECONDS } from '../../src/admin/lease.ts';
+import { LEASE_SECONDS, takeLease } from '../../src/admin/lease.ts';
 import { StorageUnavailable } from '../../src/core/errors.ts';
 import { matchOf } from '../../src/login/enrol.ts';
 import { createAccountStore } from '../../src/storage/accounts.ts';
@@ -282,8 +282,15 @@ describe('what changes while it is imported', () => {
   test('one import at a time; what a crash left is free again soon', async () => {
     const results = await Promise.all([run([ann]), run([{ ...bob, vendor_data: 'user-1' }])]);
     expect(results.map(({ kind }) => kind)).toEqual(['done', 'busy']);
+    await takeLease(parts, 'import:lease');
+    parts.move(LEASE_SECONDS - 20);
+    expect(await run([bob])).toEqual({ kind: 'busy', seconds: 20 });
+    parts.move(20);
+    expect(await takeLease(parts, 'import:lease')).toBeDefined();
+    await parts.store.delete('import:lease');
+    // as a process of the version before has it
     await parts.store.putIfAbsent('import:lease', 'of a crashed one', LEASE_SECONDS);
-    expect(await run([bob])).toEqual({ kind: 'busy' });
+    expect(await run([bob])).toEqual({ kind: 'busy', seconds: LEASE_SECONDS });
     parts.move(LEASE_SECONDS);
     expect(await run([bob])).toMatchObject({ kind: 'done', imported: 1 });
   });

@@ -1,5 +1,6 @@
 // What an operator does with accounts while nobody signs in: bring them, look at them, mark them; and codes for those who cannot.
 
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -93,6 +94,7 @@ async function writeLines(lines: readonly unknown[]): Promise<string> {
 describe('accounts import', () => {
   test('brings people, and may be run again', async () => {
     const file = await writeLines(LINES);
+    await ask('migrate');
     const dry = await ask('accounts', 'import', file, '--dry-run');
     expect(dry).toMatchObject({ code: 0, out: 'would import 2, unchanged 0\n' });
     expect((await ask('accounts')).out).toBe('no accounts\n');
@@ -305,13 +307,16 @@ describe('recovery', () => {
       code: 1,
       err: expect.stringContaining('somebody else has to'),
     });
-    expect(await ask('recovery', 'approve', name, '--by', 'Bea')).toMatchObject({ code: 0, out: `${name}: usable\n` });
+    expect(await ask('recovery', 'approve', name, '--by', 'Beatrix Quandt')).toMatchObject({
+      code: 0,
+      out: `${name}: usable\n`,
+    });
     expect((await ask('recovery', 'list', '--json')).json()).toMatchObject([
       {
         name,
         state: 'usable',
         by: 'Ann',
-        approved_by: 'Bea',
+        approved_by: 'Beatrix Quandt',
         reason: 'lost the phone',
         needs_approval: true,
         used: null,
@@ -320,7 +325,7 @@ describe('recovery', () => {
     const told = await journal();
     expect(told.match(/recovery\.\w+/g)).toEqual(['recovery.issued', 'recovery.approved']);
     const everything = `${told}${stored()}`;
-    for (const secret of [code, code.replaceAll('-', ''), 'lost the phone', 'Bea'])
+    for (const secret of [code, code.replaceAll('-', ''), 'lost the phone', 'Beatrix Quandt'])
       expect(everything).not.toContain(secret);
   });
 
@@ -340,7 +345,7 @@ describe('recovery', () => {
         [second?.name, 'waiting'],
       ]),
     );
-    const over = await ask('recovery', 'approve', String(first?.name), '--by', 'Bea');
+    const over = await ask('recovery', 'approve', String(first?.name), '--by', 'Beatrix Quandt');
     expect(over).toMatchObject({ code: 1, err: 'recovery: it is replaced already\n' });
   });
 
@@ -371,7 +376,7 @@ describe('recovery', () => {
 
 describe('costs', () => {
   test('tell what skipping saved, to people and behind --summary; --json alone is lines of the ledger', async () => {
-    await ask('accounts');
+    await ask('migrate');
     const day = new Date().toISOString().slice(0, 10);
     const database = new DatabaseSync(join(folder, 'test.sqlite'));
     const add = database.prepare('INSERT INTO records (key, value, expires_at) VALUES (?, ?, 9999999999)');
@@ -409,4 +414,40 @@ describe('costs', () => {
     expect(lines).toHaveLength(4);
     expect(lines[0]).toEqual(line);
   });
+});
+
+test('a command that needs what is there says so of a storage that nobody has made, and makes none', async () => {
+  const lines = await writeLines(LINES);
+  const commands = [
+    ['accounts'],
+    ['accounts', 'show', 'bob'],
+    ['accounts', 'import', lines, '--dry-run'],
+    ['accounts', 'remove', 'bob'],
+    ['accounts', 'review', 'bob', '--clear'],
+    ['recovery', 'list'],
+    ['attempts', '--held'],
+    ['costs'],
+    ['journal'],
+    ['journal', 'verify'],
+    ['export', join(folder, 'backup')],
+    ['export', '--call-off'],
+    ['keys', 'rotate', 'signing'],
+  ];
+  const mistyped = { ...place, env: { ...place.env, STORAGE_URL: `sqlite:${join(folder, 'mistyped/test.sqlite')}` } };
+  for (const command of commands) {
+    const { code, err } = await here(command, mistyped);
+    expect({ command, code, err }).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(
+        /^\w+: sqlite \S+mistyped\/test\.sqlite: there is no storage here; see that STORAGE_URL/,
+      ),
+    });
+  }
+  // the keys themselves are known without
+  expect(await here(['keys'], mistyped)).toMatchObject({
+    code: 0,
+    err: expect.stringContaining('there is no storage'),
+  });
+  expect(existsSync(join(folder, 'mistyped'))).toBe(false);
+  expect((await here(['invite'], mistyped)).code).toBe(0);
 });

@@ -46,6 +46,10 @@ test('help and version are answers, for every command', async () => {
   }
 });
 
+test('serve says how it is started', async () => {
+  expect((await say('serve', '--help')).out).toContain('--max-semi-space-size=16 --expose-gc');
+});
+
 test.each([
   [[], /say what to do/],
   [['acounts'], /did you mean accounts\?/],

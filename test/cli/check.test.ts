@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createApp } from '../../src/app.ts';
@@ -8,6 +9,7 @@ import { makeSigningKeys } from '../../src/config/dev-secrets.ts';
 import { faultsOf, formatFaults } from '../../src/config/faults.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
+import { openBackend } from '../../src/storage/backends.ts';
 import { CANARY, cli, here, newFolder, type Place } from './support.ts';
 
 const dataKey = Buffer.from(Array.from({ length: 32 }, (_, index) => index)).toString('base64url');
@@ -55,20 +57,25 @@ beforeAll(async () => {
 afterAll(() => standIn.close());
 
 const storage = (name: string) => `sqlite:${place.cwd}/state/${name}.sqlite`;
+/** that is there already */
+async function made(name: string): Promise<string> {
+  await (await openBackend(storage(name), { clock: { now: () => Date.now() / 1000 } })).close();
+  return storage(name);
+}
 const elsewhere = (changes: Record<string, string>): Place => ({ ...place, env: { ...place.env, ...changes } });
 
 test('a complete production environment passes, with the vendor asked, and no secret is printed', async () => {
   const [people, programs] = await Promise.all([
-    cli(['check', '--vendor'], place),
-    cli(['check', '--vendor', '--json'], elsewhere({ STORAGE_URL: storage('json') })),
+    cli(['check', '--vendor'], elsewhere({ STORAGE_URL: await made('check') })),
+    cli(['check', '--vendor', '--json'], elsewhere({ STORAGE_URL: await made('json') })),
   ]);
   expect(people).toMatchObject({ code: 0, err: '' });
   for (const subject of ['settings', 'keys', 'storage', 'clients', 'webhook']) {
     expect(people.out).toMatch(new RegExp(`^ok +${subject} `, 'm'));
   }
-  expect(people.out).toMatch(/^issuer: https:\/\/login\.example$/m);
-  expect(people.out).toMatch(/^workers: 1$/m);
-  expect(people.out).toContain('apiKey: "[secret]"');
+  expect(people.out).toMatch(/^ISSUER: https:\/\/login\.example$/m);
+  expect(people.out).toMatch(/^WORKERS: 1$/m);
+  expect(people.out).toContain('DIDIT_API_KEY: "[secret]"');
   expect(programs.code).toBe(0);
   const lines = programs.json();
   expect(lines.at(-1)).toMatchObject({ config: { issuer: 'https://login.example', clients: [{ client_id: 'shop' }] } });
@@ -93,10 +100,38 @@ test('a storage that does not open is a fault: exit code 1', async () => {
   const result = await here(['check'], elsewhere({ STORAGE_URL: `sqlite:${place.cwd}/clients.json/x.sqlite` }));
   expect(result.code).toBe(1);
   expect(result.out).toMatch(/^fault +storage +cannot open /m);
+  expect(result.out).toMatch(/^ok +clients +1 accepted/m);
+});
+
+test('what is wrong with the storage, the tables of networks and the mail templates is told at once', async () => {
+  const templates = join(place.cwd, 'mails');
+  await mkdir(templates);
+  await writeFile(join(templates, 'no-such-mail.ejs'), '');
+  const policy = { 'networks.tor': [join(place.cwd, 'no-list')], mail_templates: templates };
+  await writeFile(join(place.cwd, 'policy.json'), JSON.stringify(policy));
+  const env = {
+    STORAGE_URL: `sqlite:${place.cwd}/clients.json/x.sqlite`,
+    POLICY_FILE: join(place.cwd, 'policy.json'),
+    SMTP_URL: 'smtps://mail.example',
+    MAIL_FROM: 'login@example.org',
+  };
+  const { code, err } = await here(['check'], elsewhere(env));
+  expect(code).toBe(2);
+  expect(err).toContain('has 3 faults');
+  for (const word of ['STORAGE_URL: cannot open', 'no-list', 'no-such-mail.ejs']) expect(err).toContain(word);
+});
+
+test('a storage that nobody has made is told of, and stays unmade; all else is judged', async () => {
+  const { code, out } = await here(['check', '--vendor'], elsewhere({ STORAGE_URL: storage('mistyped') }));
+  expect(out).toMatch(/^warning +storage +sqlite \S+mistyped\.sqlite: there is no storage here; see that STORAGE_URL/m);
+  expect(out).toMatch(/^ok +clients +1 accepted/m);
+  expect(out).toMatch(/^ok +webhook /m);
+  expect(code).toBe(0);
+  expect(existsSync(storage('mistyped').slice('sqlite:'.length))).toBe(false);
 });
 
 test('data keys that do not open what is stored are a fault of the configuration', async () => {
-  const env = { STORAGE_URL: storage('keys') };
+  const env = { STORAGE_URL: await made('keys') };
   expect((await here(['check'], elsewhere(env))).code).toBe(0);
   const [lost, rotated] = await Promise.all([
     here(['check'], elsewhere({ ...env, DATA_KEYS: otherKey })),

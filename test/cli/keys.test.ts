@@ -46,6 +46,7 @@ beforeEach(async () => {
     DIDIT_WORKFLOW_ENROL: '11111111-1111-4111-8111-111111111111',
     DIDIT_WORKFLOW_PASSIVE: '22222222-2222-4222-8222-222222222222',
   };
+  await beside(async () => undefined);
 });
 
 /** The storage, as a running provider has it. */
@@ -169,6 +170,13 @@ describe('keys rotate', () => {
     expect((await rotated).json().map(({ step }) => step)).toEqual(['added', 'promoted']);
   });
 
+  test('--now of all of them tells nobody to run it again', async () => {
+    const { code, out } = await keys('rotate', 'all', '--now');
+    expect(code).toBe(0);
+    expect(out.match(/is the current key/g)).toHaveLength(3);
+    expect(out).not.toContain('Run this again');
+  });
+
   test('one operator at a time', async () => {
     const before = await signing();
     await beside(async (backend) => {
@@ -203,13 +211,15 @@ describe('keys rotate', () => {
   test('a file that may not be replaced stays as it is, and the way around is told', async () => {
     const places = [file('mount'), file('state')] as const;
     for (const place of places) await mkdir(place);
+    env = { ...env, STORAGE_URL: `sqlite:${join(places[1], 's.sqlite')}` };
+    await beside(async () => undefined);
     await writeFile(join(places[0], 'jwks.json'), JSON.stringify(jwks), { mode: 0o444 });
     // root may do anything: as whoever else
     const isRoot = process.getuid?.() === 0;
     const id = isRoot ? 65_534 : (process.getuid?.() ?? 0);
     if (isRoot) {
       await chown(places[1], id, id);
-      for (const each of ['cookie.txt', 'data.txt', 'clients.yaml']) await chown(file(each), id, id);
+      for (const each of ['state/s.sqlite', 'cookie.txt', 'data.txt', 'clients.yaml']) await chown(file(each), id, id);
       await chmod(folder, 0o755);
     }
     await chmod(places[0], 0o555);
@@ -220,7 +230,6 @@ describe('keys rotate', () => {
         ...env,
         PATH: process.env.PATH,
         JWKS_FILE: join(places[0], 'jwks.json'),
-        STORAGE_URL: `sqlite:${join(places[1], 's.sqlite')}`,
       },
     });
     expect(await ended(child)).toMatchObject({

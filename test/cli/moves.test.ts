@@ -79,7 +79,11 @@ test('a file of other keys, no file at all, and a backup as a move are refused b
   const asMove = await say(['import', '--move', at('mine')], { STORAGE_URL: urlOf('moved') });
   expect(asMove).toMatchObject({ code: 1, err: expect.stringContaining('import it without --move') });
   expect(await say(['export', at('mine'), '--resume'])).toMatchObject({ code: 1 });
-  expect(await say(['export', '/nowhere/at/all'])).toMatchObject({ code: 1, err: expect.stringContaining('ENOENT') });
+  const nowhere = await say(['export', '/nowhere/at/all']);
+  expect(nowhere).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(/its folder does not exist .*: make it first\n$/),
+  });
 });
 
 test('no provider starts on a storage that was moved away, until it is called off', async () => {
@@ -130,7 +134,10 @@ test('killed in the middle, an export goes on with --resume and an import with t
   await killed(['import', file], target, async () => ((await marks.arrival())?.next ?? 0) > 2);
   expect((await marks.standing()).kind).toBe('arriving');
   const soon = await say(['import', file], { STORAGE_URL: target });
-  expect(soon).toMatchObject({ code: 1, err: expect.stringContaining('was killed less than 60 seconds ago') });
+  expect(soon).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(/if it was killed, the same command goes on in ([1-9]|[1-5]\d|60) seconds\n$/),
+  });
   // a minute later
   await looking.store.delete('moves:lease');
   await looking.close();

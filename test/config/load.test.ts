@@ -1,11 +1,25 @@
 // Files and environment together: secrets from files, every fault at once, nothing secret ever shown.
 
-import { readdir, writeFile } from 'node:fs/promises';
+import { chmod, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { toPrintable } from '../../src/config/config.ts';
+import { toPrintable, toWritten } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { CANARY, CLIENT, configOf, DEVELOPMENT, dataKey, faultsOf, folderWith, load, PRODUCTION } from './support.ts';
+import { POLICY_KEYS } from '../../src/config/policy-keys.ts';
+import { SETTING_NAMES } from '../../src/config/schema.ts';
+import {
+  CANARY,
+  CLIENT,
+  configOf,
+  DEVELOPMENT,
+  dataKey,
+  faultsOf,
+  folderWith,
+  load,
+  PRODUCTION,
+  signingKeys,
+  strongCookieKey,
+} from './support.ts';
 
 describe('outside production with the real vendor', () => {
   test('keys are made and kept; settings that are given win', async () => {
@@ -39,6 +53,30 @@ describe('outside production with the real vendor', () => {
 });
 
 describe('files', () => {
+  test('a file of secrets that every user of the machine may read is warned of, and read all the same', async () => {
+    const names = { cookie: 'cookie_keys', jwks: 'keys.json', clients: 'config/clients.yaml' };
+    const cwd = await folderWith({
+      [names.cookie]: strongCookieKey,
+      [names.jwks]: await signingKeys(),
+      [names.clients]: CLIENT,
+    });
+    const env = { ...PRODUCTION, COOKIE_KEYS: undefined, COOKIE_KEYS_FILE: names.cookie, JWKS_FILE: names.jwks };
+    const told = async (folderMode: number, fileMode: number) => {
+      await chmod(cwd, folderMode);
+      for (const name of Object.values(names)) await chmod(join(cwd, name), fileMode);
+      const reading = await loadConfig(env, { cwd });
+      if (!reading.ok) throw new Error(JSON.stringify(reading.faults));
+      return reading.warnings.filter((warning) => warning.includes('every user of this machine'));
+    };
+    expect(await told(0o755, 0o644)).toEqual([
+      expect.stringMatching(/^COOKIE_KEYS_FILE: the file may be read .*chmod o-r$/),
+      expect.stringMatching(/^CLIENTS_FILE config\/clients\.yaml: may be read/),
+      expect.stringMatching(/^JWKS_FILE keys\.json: may be read/),
+    ]);
+    expect(await told(0o755, 0o640)).toEqual([]);
+    expect(await told(0o700, 0o644)).toEqual([]);
+  });
+
   test('a secret is read from the file that NAME_FILE names, without the line end', async () => {
     const env = { ...PRODUCTION, COOKIE_KEYS: undefined, COOKIE_KEYS_FILE: 'cookie_keys', METRICS_TOKEN_FILE: 'token' };
     const files = {
@@ -142,10 +180,25 @@ test('the printable configuration holds no secret', async () => {
     SMTP_URL: `smtps://user:${CANARY}@mail.example:465/?auth=${CANARY}`,
     MAIL_FROM: 'login@mail.example',
   });
-  const printed = JSON.stringify(toPrintable(config));
-  expect(printed).not.toContain(CANARY);
-  for (const key of config.jwks.keys) expect(printed).not.toContain(String(key.d));
-  expect(printed).not.toContain(dataKey);
-  expect(printed).toContain('smtps://user:[secret]@mail.example:465/');
-  expect(printed).toContain('"client_secret":"[secret]"');
+  for (const printed of [JSON.stringify(toPrintable(config)), JSON.stringify(toWritten(config))]) {
+    expect(printed).not.toContain(CANARY);
+    for (const key of config.jwks.keys) expect(printed).not.toContain(String(key.d));
+    expect(printed).not.toContain(dataKey);
+    expect(printed).toContain('smtps://user:[secret]@mail.example:465/');
+    expect(printed).toContain('"client_secret":"[secret]"');
+  }
+});
+
+test('people are shown every setting and policy key under the name that the documents have', async () => {
+  const { config } = await configOf(PRODUCTION);
+  const { clients: _, policy, ...settings } = toWritten(config);
+  expect(Object.keys(settings).filter((name) => name !== 'NODE_ENV')).toEqual(
+    expect.arrayContaining(SETTING_NAMES.filter((name) => name !== 'NODE_ENV')),
+  );
+  for (const name of Object.keys(settings)) expect(['NODE_ENV', ...SETTING_NAMES]).toContain(name);
+  const shown = (value: unknown, path: string): string[] =>
+    typeof value !== 'object' || value === null || Array.isArray(value) || path === 'scopes' || path === 'clients'
+      ? [path]
+      : Object.entries(value).flatMap(([name, inner]) => shown(inner, path === '' ? name : `${path}.${name}`));
+  for (const path of shown(policy, '')) expect(Object.keys(POLICY_KEYS)).toContain(path);
 });

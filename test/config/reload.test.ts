@@ -13,7 +13,7 @@ async function watch(path: string) {
   let look = async (): Promise<void> => undefined;
   let changes = 0;
   let isStopped = false;
-  const stop = watchFile(
+  const { stop, noteRead } = watchFile(
     path,
     () => {
       changes += 1;
@@ -30,6 +30,7 @@ async function watch(path: string) {
   );
   return {
     stop,
+    noteRead,
     isStopped: () => isStopped,
     async changesAfterLooks(looks: number): Promise<number> {
       changes = 0;
@@ -105,6 +106,16 @@ test('a file that is gone counts once, and once more when it is back', async () 
   expect(await watched.changesAfterLooks(5)).toBe(1);
 });
 
+test('what was read for another reason is no change, and what is written behind it is', async () => {
+  const path = await fileWith('a');
+  const watched = await watch(path);
+  await writeFile(path, 'bb');
+  await watched.noteRead();
+  expect(await watched.changesAfterLooks(4)).toBe(0);
+  await writeFile(path, 'ccc');
+  expect(await watched.changesAfterLooks(4)).toBe(1);
+});
+
 test('one look at a time', async () => {
   const path = await fileWith('a');
   const watched = await watch(path);
@@ -142,4 +153,28 @@ test('a warning that was told is not told again, and a new one is', async () => 
   await writeFile(join(cwd, 'clients.json'), '');
   expect(await read()).toMatchObject({ ok: true, clients: [], warnings: ['clients.json: names no client'] });
   expect(await read()).toMatchObject({ ok: true, warnings: [] });
+});
+
+test('what is not taken over is told by its name, each time', async () => {
+  const cwd = await newFolder();
+  const env = { STORAGE_URL: 'memory:', METRICS_TOKEN_FILE: 'token', POLICY_FILE: 'policy.yaml' };
+  await writeFile(join(cwd, 'token'), 'a-token-of-this-test');
+  await writeFile(join(cwd, 'policy.yaml'), 'enrolment: open');
+  const started = await loadConfig(env, { cwd });
+  if (!started.ok) throw new Error(JSON.stringify(started.faults));
+  const { config, warnings } = started;
+  const reader = createClientsReader({ env, cwd, config, warnings });
+  const read = () => reader(config.clients);
+  expect(await read()).toMatchObject({ ok: true, warnings: [] });
+  await writeFile(join(cwd, 'token'), 'another-token-of-this-test');
+  await writeFile(join(cwd, 'policy.yaml'), 'enrolment: closed');
+  for (const _ of [1, 2]) {
+    expect(await read()).toMatchObject({
+      ok: true,
+      warnings: [
+        expect.stringMatching(/policy\.yaml: has changed since the start, and counts only from the next one on$/),
+        'METRICS_TOKEN: has changed since the start, and counts only from the next one on',
+      ],
+    });
+  }
 });

@@ -15,6 +15,7 @@ import { createMeter } from '../../src/telemetry/metrics.ts';
 
 interface Service {
   readonly command: readonly string[];
+  readonly env_file?: readonly object[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly read_only?: boolean;
   readonly cap_drop?: readonly string[];
@@ -71,6 +72,11 @@ describe('compose.yaml', () => {
     expect(faults).toEqual([]);
     expect(production).toBe(true);
     expect(values.ISSUER).toBe('https://localhost');
+  });
+
+  test('takes every other setting from a file that need not be there and is in no repository', async () => {
+    expect(services.provider.env_file).toEqual([{ path: 'provider.env', required: false }]);
+    expect((await readText('.gitignore')).split('\n')).toContain('provider.env');
   });
 
   test('gives no service more rights than it needs, and publishes the proxy only', () => {

@@ -179,7 +179,7 @@ describe('what the new file says counts at once', () => {
   test('the file that is put in place of another one is noticed, after two looks', async () => {
     let look = async (): Promise<void> => undefined;
     const reloads: Promise<unknown>[] = [];
-    const stop = watchFile(at.file, () => void reloads.push(world.app.reload()), {
+    const { stop } = watchFile(at.file, () => void reloads.push(world.app.reload()), {
       since: await fingerprintOf(at.file),
       every: (_ms, work) => {
         look = work;

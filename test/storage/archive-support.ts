@@ -71,6 +71,7 @@ export function importing({ backend, clock }: Place, changes: Partial<ImportPart
     takeLease: () => takeLease({ store: backend.store, clock }, 'moves:lease'),
     finish: async () => {},
     told: () => {},
+    restoresMoves: true,
     ...changes,
   };
 }
@@ -104,7 +105,7 @@ export async function contentsOf({ backend, clock }: Place): Promise<{ rows: Sto
 /** Every prefix that is written anywhere, and whether a restore brings it. */
 export const KEPT = [
   ...['account', 'identifier', 'portrait', 'activity', 'journal', 'ledger', 'ledger-of', 'ledger-by', 'skipped'],
-  ...['owner', 'allowance', 'shared-copy', 'event', 'erasure', 'denial', 'revoked', 'signed-out', 'oidc:revoked'],
+  ...['owner', 'allowance', 'shared-copy', 'event', 'erasure', 'denial', 'revoked', 'oidc:revoked'],
   ...['oidc:ReplayDetection', 'limit', 'told', 'vendor-rate'],
 ];
 export const WISHED = {

@@ -115,6 +115,10 @@ describe('a move', () => {
     const late = await openPlace(undefined, movableClock(NOW + 86_401));
     expect(await importArchive(importing(late), path, MOVE)).toEqual({ kind: 'refused', why: 'old-move' });
     expect(await importArchive(importing(late), backup, MOVE)).toEqual({ kind: 'refused', why: 'no-move' });
+    const forgotten = importing(await openPlace(), { restoresMoves: false });
+    expect(await importArchive(forgotten, path, RESTORE)).toEqual({ kind: 'refused', why: 'is-move' });
+    const dayAfter = importing(await openPlace(undefined, movableClock(NOW + 86_401)), { restoresMoves: false });
+    expect(await importArchive(dayAfter, path, RESTORE)).toMatchObject({ kind: 'imported' });
     const busy = importing(late, { findRunning: async () => ['login-2'] });
     expect(await importArchive(busy, path, RESTORE)).toMatchObject({ kind: 'refused', why: 'running' });
     expect(await contentsOf(late)).toEqual({ rows: [], jobs: [] });
@@ -284,12 +288,34 @@ describe('an interrupted', () => {
     expect(await refusal({ clock: movableClock(NOW + 86_401) })).toBe('old-part');
   });
 
+  test('a move that cannot be begun leaves neither the storage moved away nor a file behind', async () => {
+    const source = await filled();
+    const order = { path: `${newFile()}-folder/none`, kind: 'move', resume: false } as const;
+    const failure = await exportArchive(exporting(source), order).catch((error: Error) => error);
+    expect(failure).toMatchObject({
+      code: 'not-begun',
+      message: expect.stringMatching(/folder does not exist \(ENOENT\)/),
+    });
+    expect((await createMarks(source.backend).standing()).kind).toBe('servable');
+    const path = newFile();
+    const running = exporting(source, { findRunning: async () => ['login-1'] });
+    expect(await exportArchive(running, { path, kind: 'move', resume: false })).toMatchObject({ why: 'running' });
+    expect(existsSync(`${path}.part`)).toBe(false);
+  });
+
+  test('what was killed before its first line is told as nothing to go on with', async () => {
+    const path = newFile();
+    writeFileSync(`${path}.part`, '{"format"');
+    const order = { path, kind: 'backup', resume: true } as const;
+    expect(await exportArchive(exporting(await filled()), order)).toEqual({ kind: 'refused', why: 'torn-part' });
+  });
+
   test('export says when it is the disk that is full', async () => {
     // writing to it fails with ENOSPC, as on a full disk
     const full = await open('/dev/full', 'r+');
     await expect(written('FILE', () => full.write(Buffer.from('x')))).rejects.toMatchObject({
       code: 'not-written',
-      message: 'FILE.part cannot be written: the disk is full',
+      message: 'FILE.part cannot be written: the disk is full (ENOSPC): make room',
     });
     await full.close();
   });

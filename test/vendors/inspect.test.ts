@@ -17,16 +17,33 @@ const good = {
   subscribed_events: ['status.updated', 'data.updated'],
 };
 
-function workflow(method: string | undefined, features = ['LIVENESS', 'FACE_MATCH']): unknown {
-  return { features: features.map((feature) => ({ feature, config: { face_liveness_method: method } })) };
+const NOW = 1_795_000_000;
+const SESSION = '33333333-3333-4333-8333-333333333333';
+const inStep = { clock: { now: () => NOW }, environment: 'live' } as const;
+
+function workflow(method: string | undefined, features = ['LIVENESS', 'FACE_MATCH'], type?: string): unknown {
+  return {
+    ...(type && { workflow_type: type }),
+    features: features.map((feature) => ({ feature, config: { face_liveness_method: method } })),
+  };
 }
 
-function answer(body: unknown, status = 200) {
+function answer(body: unknown, status = 200, at = NOW) {
   const reading = readJson(JSON.stringify(body ?? null));
-  return Promise.resolve({ status, headers: {}, body: reading.ok ? reading.value : (undefined as Json | undefined) });
+  const headers = { date: new Date(at * 1000).toUTCString() };
+  return Promise.resolve({ status, headers, body: reading.ok ? reading.value : (undefined as Json | undefined) });
 }
 
-async function inspect(parts: { workflows?: Record<string, unknown>; destinations?: unknown; status?: number }) {
+interface Console {
+  workflows?: Record<string, unknown>;
+  destinations?: unknown;
+  status?: number;
+  sessions?: unknown;
+  decision?: unknown;
+  at?: number;
+}
+
+async function inspect(parts: Console) {
   const workflows: Record<string, unknown> = {
     [WORKFLOWS.enrol]: workflow('PASSIVE'),
     [WORKFLOWS.passive]: workflow('passive'),
@@ -36,8 +53,11 @@ async function inspect(parts: { workflows?: Record<string, unknown>; destination
   const found = await inspectVendor({
     api: {
       readWorkflow: (id) => (workflows[id] === null ? answer({ detail: 'Not found.' }, 404) : answer(workflows[id])),
-      readDestinations: () => answer(parts.destinations ?? [good], parts.status),
+      readDestinations: () => answer(parts.destinations ?? [good], parts.status, parts.at),
+      listSessions: () => answer(parts.sessions ?? { results: [{ session_id: SESSION }] }),
+      readDecision: (id) => answer(id === SESSION && (parts.decision ?? { environment: 'live' })),
     },
+    ...inStep,
     workflows: WORKFLOWS,
     webhookSecrets: [SECRET],
     webhookUrl: URL_OF_OURS,
@@ -73,6 +93,26 @@ describe('workflows', () => {
       'without a match',
       { [WORKFLOWS.passive]: workflow('PASSIVE', ['LIVENESS']) },
       'warning workflow passive: no face match is seen in it: its approvals would be refused',
+    ],
+    [
+      'of enrolment, without a match',
+      { [WORKFLOWS.enrol]: workflow('PASSIVE', ['OCR', 'LIVENESS']) },
+      'warning workflow enrol: no face match is seen in it: its approvals would be refused',
+    ],
+    [
+      'of enrolment, without liveness',
+      { [WORKFLOWS.enrol]: workflow('PASSIVE', ['OCR', 'FACE_MATCH']) },
+      'warning workflow enrol: no liveness is seen in it: its approvals would be refused',
+    ],
+    [
+      'of enrolment, without a document',
+      { [WORKFLOWS.enrol]: workflow('PASSIVE', undefined, 'biometric_authentication') },
+      'warning workflow enrol: its type is "biometric_authentication": the first login of a person needs a document check, kyc',
+    ],
+    [
+      'of a login, with a document',
+      { [WORKFLOWS.passive]: workflow('PASSIVE', undefined, 'kyc') },
+      'warning workflow passive: its type is kyc: every login would ask for a document',
     ],
     [
       'unreadable',
@@ -124,10 +164,38 @@ describe('the webhook destination', () => {
   });
 });
 
+describe('the environment of the key', () => {
+  test.each([
+    [
+      'another',
+      { decision: { environment: 'sandbox' } },
+      'fault environment: DIDIT_ENVIRONMENT is live, and the API key makes sessions of sandbox: no verdict would count',
+    ],
+    ['not told', { decision: {} }, 'warning environment: could not be read'],
+    [
+      'of nothing yet',
+      { sessions: [] },
+      'warning environment: not known before there is a session at the vendor: ask again after the first',
+    ],
+  ])('%s', async (_what, parts, finding) => {
+    expect(await inspect(parts)).toEqual([finding]);
+  });
+});
+
+test.each([
+  [NOW - 14, []],
+  [NOW + 20, ['warning clock: this machine is 20 s behind the vendor: tokens break']],
+  [NOW - 400, ['fault clock: this machine is 400 s ahead of the vendor: no webhook is fresh']],
+  [Number.NaN, []],
+])('a clock that does not agree with the one of the answers, %s', async (at, findings) => {
+  expect(await inspect({ at })).toEqual(findings);
+});
+
 test('a vendor that cannot be reached is a finding for each question', async () => {
   const down = () => Promise.reject(new VendorUnavailable('workflow: econnrefused'));
   const findings = await inspectVendor({
-    api: { readWorkflow: down, readDestinations: down },
+    api: { readWorkflow: down, readDestinations: down, listSessions: down, readDecision: down },
+    ...inStep,
     workflows: { enrol: 'a', passive: 'b' },
     webhookSecrets: [],
     webhookUrl: URL_OF_OURS,
@@ -136,5 +204,6 @@ test('a vendor that cannot be reached is a finding for each question', async () 
     'fault workflow enrol',
     'fault workflow passive',
     'fault webhook',
+    'fault environment',
   ]);
 });

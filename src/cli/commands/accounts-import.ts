@@ -16,7 +16,7 @@ export async function importFile(call: Call, file: string): Promise<number> {
   const isDryRun = call.values['dry-run'] === true;
   const text = await readInput(file);
   const folder = file === '-' ? process.cwd() : dirname(resolve(file));
-  return withParts(call, async (parts) => {
+  const work = async (parts: Parts) => {
     const told = ({ line, identifier, id, result }: ImportedLine) => {
       if (call.json) call.out(JSON.stringify({ line, identifier, id: id ?? null, result }));
     };
@@ -30,12 +30,15 @@ export async function importFile(call: Call, file: string): Promise<number> {
       );
     }
     return code;
-  });
+  };
+  return withParts(call, work, { makes: !isDryRun });
 }
 
 function report(call: Call, outcome: ImportOutcome, isDryRun: boolean): number {
   if (outcome.kind === 'busy') {
-    throw new Failure('another import is under way; if it was stopped, try again in a minute');
+    throw new Failure(
+      `another import is under way; if it was killed, the same command goes on in ${outcome.seconds} seconds`,
+    );
   }
   if (outcome.kind === 'refused') {
     const count = outcome.faults.length === 1 ? '1 fault' : `${outcome.faults.length} faults`;
@@ -76,10 +79,10 @@ export async function importSharedOne(call: Call, typed: string): Promise<number
   }
   if (file === '-' && process.stdin.isTTY) call.err('paste the share token, then Enter and Ctrl-D');
   const shareToken = await readSecret('share token', file);
-  return withParts(call, async (parts) => {
-    const trustReview = call.values.distrust !== true;
-    return tell(call, identifier, await importShared(sharing(parts), { identifier, shareToken, trustReview }));
-  });
+  const trustReview = call.values.distrust !== true;
+  const work = async (parts: Parts) =>
+    tell(call, identifier, await importShared(sharing(parts), { identifier, shareToken, trustReview }));
+  return withParts(call, work, { makes: true });
 }
 
 function sharing(parts: Parts) {

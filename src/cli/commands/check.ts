@@ -4,19 +4,22 @@ import { stringify } from 'yaml';
 import { checkStorage } from '../../admin/check-storage.ts';
 import { checkVendor } from '../../admin/check-vendor.ts';
 import type { App } from '../../app.ts';
-import { type Config, toPrintable } from '../../config/config.ts';
-import { AppError } from '../../core/errors.ts';
+import type { Parts } from '../../app-parts.ts';
+import { type Config, toPrintable, toWritten } from '../../config/config.ts';
+import type { Fault } from '../../config/faults.ts';
+import { AppError, StorageUnavailable } from '../../core/errors.ts';
 import type { VendorFinding } from '../../login/ports.ts';
+import type { RequestLogger } from '../../telemetry/log.ts';
 import { type Call, type Command, expectWords, FAILED, MISUSED, SUCCESS } from '../command.ts';
 import { columns, printable } from '../output.ts';
-import { logTo, printFaults, withConfig } from '../work.ts';
+import { findNothing, logTo, printFaults, withConfig } from '../work.ts';
 
 export const check: Command = {
   name: 'check',
   summary: 'Judges settings, files, keys, clients and storage, and prints the configuration in effect',
   forms: ['check [--vendor] [--mail]'],
   options: {
-    vendor: { type: 'boolean', about: 'also ask the vendor for the workflows and the webhook destination' },
+    vendor: { type: 'boolean', about: 'also ask the vendor for workflows, webhook destination, environment and time' },
     mail: { type: 'boolean', about: 'also ask the mail server whether it takes us; nothing is sent' },
   },
   notes: ['Exit code 2: the configuration has faults. 1: the storage or the vendor has. Secrets print as [secret].'],
@@ -38,22 +41,15 @@ export const check: Command = {
 
 /** @returns an exit code when the configuration itself turned out to be faulty */
 async function checkParts(call: Call, config: Config, findings: VendorFinding[]): Promise<number | undefined> {
-  const [{ createApp }, { openParts }, { faultsOf }] = await Promise.all([
-    import('../../app.ts'),
-    import('../../app-parts.ts'),
-    import('../../config/faults.ts'),
-  ]);
+  const [{ createApp }, { faultsOf }] = await Promise.all([import('../../app.ts'), import('../../config/faults.ts')]);
   // what goes wrong is a finding
   const log = logTo(call, 'silent');
   try {
-    const parts = await openParts(config, { log });
+    const parts = await openProbed(config, findings, log);
     try {
-      const isKept = await checkStorage(parts);
-      const message = `${parts.backend.description}: ${isKept ? 'opens, writes and reads' : 'does not give back what it was given'}`;
-      findings.push({ level: isKept ? 'ok' : 'fault', subject: 'storage', message });
       const { length } = config.clients;
       const clients = `${length} accepted by the provider${config.demo ? ', beside those of the demo' : ''}`;
-      const app = await createApp(config, { log });
+      const app = await createApp(parts.config, { log });
       findings.push({ level: 'ok', subject: 'clients', message: clients });
       if (call.values.mail === true) findings.push(await checkMail(app));
       await app.close();
@@ -67,13 +63,51 @@ async function checkParts(call: Call, config: Config, findings: VendorFinding[])
   } catch (error) {
     const faults = faultsOf(error);
     if (faults) {
-      printFaults(call, faults);
+      printFaults(call, [...findings.flatMap(asFault), ...faults]);
       return MISUSED;
     }
     if (!(error instanceof AppError)) throw error;
-    findings.push({ level: 'fault', subject: 'storage', message: error.message });
+    findings.push(storageFault(error));
     return undefined;
   }
+}
+
+/** Parts on the storage that is configured; where it is not there or does not answer, in memory: all the rest can be told without. */
+async function openProbed(config: Config, findings: VendorFinding[], log: RequestLogger): Promise<Parts> {
+  const { openParts } = await import('../../app-parts.ts');
+  try {
+    const nothing = config.storageUrl === 'memory:' ? undefined : await findNothing(config);
+    if (nothing === undefined) {
+      const parts = await openParts(config, { log });
+      const probing = probeStorage(parts).catch((error: unknown) =>
+        parts.backend.close().then(() => Promise.reject(error)),
+      );
+      findings.push(await probing);
+      return parts;
+    }
+    findings.push({ level: 'warning', subject: 'storage', message: nothing });
+  } catch (error) {
+    if (!(error instanceof StorageUnavailable)) throw error;
+    findings.push(storageFault(error));
+  }
+  return openParts({ ...config, storageUrl: 'memory:' }, { log });
+}
+
+function storageFault({ message }: AppError): VendorFinding {
+  return { level: 'fault', subject: 'storage', message };
+}
+
+/** As one more of the configuration's: only the storage is judged before them. */
+function asFault({ level, message }: VendorFinding): Fault[] {
+  return level === 'fault'
+    ? [{ where: 'STORAGE_URL', problem: message, fix: 'mend the storage, or name the right one' }]
+    : [];
+}
+
+async function probeStorage(parts: Parts): Promise<VendorFinding> {
+  const isKept = await checkStorage(parts);
+  const said = isKept ? 'opens, writes and reads' : 'does not give back what it was given';
+  return { level: isKept ? 'ok' : 'fault', subject: 'storage', message: `${parts.backend.description}: ${said}` };
 }
 
 async function checkMail(app: App): Promise<VendorFinding> {
@@ -98,5 +132,5 @@ function print(call: Call, config: Config, findings: readonly VendorFinding[]): 
   }
   for (const line of columns(findings.map(({ level, subject, message }) => [level, subject, message]))) call.out(line);
   call.out('');
-  for (const line of stringify(toPrintable(config)).trimEnd().split('\n')) call.out(printable(line));
+  for (const line of stringify(toWritten(config)).trimEnd().split('\n')) call.out(printable(line));
 }

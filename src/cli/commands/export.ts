@@ -96,6 +96,8 @@ function explain(path: string, why: ExportRefusal, detail = ''): string {
       return `there is no ${path}.part to go on with`;
     case 'other-part':
       return `${path}.part is of another storage, or of the other kind (with or without --move)`;
+    case 'torn-part':
+      return `${path}.part holds nothing to go on with: remove it, and begin again`;
     case 'old-part':
       return `${path}.part was begun more than ${RESUMABLE_SECONDS / 3600} hours ago: remove it, and begin again`;
     case 'running':

@@ -1,7 +1,8 @@
 // `import`: an archive into a storage that nobody has used, as the other half of a move or to restore a backup.
 
 import { callOffRenewals } from '../../admin/call-off-renewals.ts';
-import { LEASE_SECONDS, takeLease } from '../../admin/lease.ts';
+import { findLeaseSeconds, takeLease } from '../../admin/lease.ts';
+import type { Parts } from '../../app-parts.ts';
 import { checkArchive } from '../../storage/archive/check.ts';
 import { type ImportOutcome, type ImportRefusal, importArchive, MOVE_SECONDS } from '../../storage/archive/import.ts';
 import { type Manner, WISHES, type Wish } from '../../storage/archive/kinds.ts';
@@ -12,17 +13,19 @@ import { columns, isoTime } from '../output.ts';
 import { withConfig, withParts } from '../work.ts';
 import { explained, findRunning, mebibytes, tellProgress } from './archives.ts';
 
+const LEASE = 'moves:lease';
 const GO_ON = '; what has arrived stays: the same command goes on';
 
 export const importCommand: Command = {
   name: 'import',
   summary: 'Takes an exported file over into an empty storage: restores a backup, or ends a move',
-  forms: ['import FILE [--keep KINDS]', 'import --move FILE', 'import --check FILE'],
+  forms: ['import FILE [--keep KINDS] [--restore]', 'import --move FILE', 'import --check FILE'],
   options: {
     move: {
       type: 'boolean',
       about: 'everything, sessions and tokens too: of a file exported with --move within a day',
     },
+    restore: { type: 'boolean', about: 'of a file exported with --move, within that day: as a backup all the same' },
     keep: { type: 'string', about: `what a restore leaves out otherwise: ${WISHES.join(',')}` },
     check: { type: 'boolean', about: 'only read the file, prove that it is whole, and count; no storage is touched' },
   },
@@ -35,12 +38,13 @@ export const importCommand: Command = {
     const [path] = call.words;
     expectWords(call.words, 1);
     if (path === undefined) throw new Misuse('say which file: import FILE');
-    const { check, keep, move } = call.values;
+    const { check, keep, move, restore } = call.values;
     if (check === true) {
-      if (move === true || keep !== undefined) throw new Misuse('--check stands alone');
+      if (move === true || restore === true || keep !== undefined) throw new Misuse('--check stands alone');
       return checkOnly(call, path);
     }
     if (move === true && keep !== undefined) throw new Misuse('--move keeps everything: leave out --keep');
+    if (move === true && restore === true) throw new Misuse('--move or --restore, not both');
     const manner: Manner = move === true ? { kind: 'move' } : { kind: 'restore', keep: readWishes(keep) };
     return take(call, path, manner);
   },
@@ -78,9 +82,9 @@ function checkOnly(call: Call, path: string): Promise<number> {
 }
 
 function take(call: Call, path: string, manner: Manner): Promise<number> {
-  return withParts(call, async (parts) => {
+  const work = async (parts: Parts) => {
     const { backend, clock, config, journal, store } = parts;
-    const work = importArchive(
+    const importing = importArchive(
       {
         bulk: backend.bulk,
         store,
@@ -88,7 +92,7 @@ function take(call: Call, path: string, manner: Manner): Promise<number> {
         clock,
         dataKeys: config.dataKeys,
         findRunning: () => findRunning(parts),
-        takeLease: () => takeLease({ store, clock }, 'moves:lease'),
+        takeLease: () => takeLease({ store, clock }, LEASE),
         async finish({ archive, taken }) {
           const records = totalOf(taken);
           const none = { calledOff: 0, unreadable: 0 };
@@ -100,13 +104,17 @@ function take(call: Call, path: string, manner: Manner): Promise<number> {
           await journal.flush();
         },
         told: tellProgress(call),
+        restoresMoves: call.values.restore === true,
       },
       path,
       manner,
     );
-    print(call, path, await explained(work, GO_ON));
+    const outcome = await explained(importing, GO_ON);
+    const isBusy = outcome.kind === 'refused' && outcome.why === 'under-way';
+    print(call, path, isBusy ? { ...outcome, detail: String(await findLeaseSeconds(parts, LEASE)) } : outcome);
     return SUCCESS;
-  });
+  };
+  return withParts(call, work, { makes: true });
 }
 
 function print(call: Call, path: string, outcome: ImportOutcome): void {
@@ -157,11 +165,13 @@ function explain(why: ImportRefusal, detail = ''): string {
     case 'running':
       return `stop the providers on this storage first: ${detail}`;
     case 'under-way':
-      return `another import into this storage is under way, or was killed less than ${LEASE_SECONDS} seconds ago: try again then`;
+      return `another import into this storage is under way; if it was killed, the same command goes on in ${detail} seconds`;
     case 'other-arrival':
       return `archive ${detail} is arriving here, or this one in another manner: finish that with the same command as before, or empty the storage`;
     case 'no-move':
       return 'the file was not exported with --move, so what is in it may have changed since: import it without --move';
+    case 'is-move':
+      return 'the file was exported with --move: end the move with import --move. As a backup it brings no session, token, device or passkey: say --restore if that is meant';
     case 'old-move':
       return `the file was exported more than ${MOVE_SECONDS / 3600} hours ago, and may have been imported elsewhere since: import it without --move`;
   }

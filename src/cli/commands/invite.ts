@@ -1,6 +1,7 @@
 // `invite`: the way in where the policy lets nobody enrol unasked.
 
 import { makeInvitations } from '../../admin/make-invitations.ts';
+import type { Parts } from '../../app-parts.ts';
 import { readIdentifier } from '../../core/identifier.ts';
 import { type Command, expectWords, Failure, Misuse, SUCCESS } from '../command.ts';
 import { isoTime } from '../output.ts';
@@ -28,7 +29,7 @@ export const invite: Command = {
     const reading = typed === undefined ? undefined : readIdentifier(typed);
     if (reading?.kind === 'refused') throw new Misuse(`--identifier: ${reading.message}`);
     if (reading && count > 1) throw new Misuse('--count: one identifier is enrolled once; make one link');
-    return withParts(call, async (parts) => {
+    const work = async (parts: Parts) => {
       const { issuer, policy } = parts.config;
       const who = reading ? { identifier: reading.identifier } : {};
       const made = await makeInvitations({ ...parts, issuer }, { count, ttlSeconds, ...who });
@@ -43,6 +44,7 @@ export const invite: Command = {
       if (policy.enrolment === 'closed') call.err('warning: the policy says enrolment: closed, so no link works now');
       if (policy.enrolment === 'open') call.err('note: the policy says enrolment: open, so nobody needs a link now');
       return SUCCESS;
-    });
+    };
+    return withParts(call, work, { makes: true });
   },
 };

@@ -1,7 +1,7 @@
 // `keys rotate` and `keys retire`: one step each, on the files that hold the keys. One operator at a time: a lease in the storage.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Lease, takeLease } from '../../admin/lease.ts';
+import { findLeaseSeconds, type Lease, takeLease } from '../../admin/lease.ts';
 import {
   type Dependence,
   describeList,
@@ -43,7 +43,7 @@ export function rotate(call: Call): Promise<number> {
     }
     let step = await rotateKeys(rotation, await open());
     if (isNow && step.kind === 'added') {
-      tell(call, kind, step);
+      tell(call, kind, step, 'It becomes the current one when all running instances have it.');
       await untilHeld(parts, kind, step.ids, lease);
       step = await rotateKeys(rotation, await open());
     }
@@ -108,7 +108,12 @@ async function withNextKeys(
 function inTurn(call: Call, kinds: readonly KeyKind[], work: (turn: Turn) => Promise<boolean>): Promise<number> {
   return withParts(call, async (parts) => {
     const lease = await takeLease(parts, LEASE);
-    if (!lease) throw new Failure('somebody else is changing keys on this storage; wait a minute, and look at `keys`');
+    if (!lease) {
+      const seconds = await findLeaseSeconds(parts, LEASE);
+      throw new Failure(
+        `somebody else is changing keys on this storage, or was interrupted: look at \`keys\`, and try again in ${seconds} seconds`,
+      );
+    }
     try {
       const sources: KeySources = keySourcesOf(call.env);
       let isDone = true;
@@ -145,7 +150,12 @@ async function untilHeld(
   }
 }
 
-function tell(call: Call, kind: KeyKind, step: RotationStep): void {
+function tell(
+  call: Call,
+  kind: KeyKind,
+  step: RotationStep,
+  next = 'Run this again to make it the current one.',
+): void {
   const ids = step.ids.join(', ');
   if (step.kind === 'not-yet') {
     const who = step.lacking.map(describeInstance).join('; ');
@@ -158,10 +168,7 @@ function tell(call: Call, kind: KeyKind, step: RotationStep): void {
   // what is printed for a secret store is all that standard output may hold
   const say = call.values.print === true ? call.err : call.out;
   if (call.json) return say(JSON.stringify({ kind, step: step.kind, ids: step.ids }));
-  if (step.kind === 'added')
-    return say(
-      `${kind}: ${ids} is the next key: accepted, and used for nothing yet. Run this again to make it the current one.`,
-    );
+  if (step.kind === 'added') return say(`${kind}: ${ids} is the next key: accepted, and used for nothing yet. ${next}`);
   say(
     `${kind}: ${ids} is the current key. The one before is still accepted; \`keys retire ${kind}\` drops it when nothing needs it.`,
   );

@@ -8,7 +8,7 @@ import type { RunningInstance } from '../../storage/instances.ts';
 import { namesOf } from '../../storage/key-names.ts';
 import { type Call, type Command, expectWords, FAILED, Misuse, readAction, SUCCESS } from '../command.ts';
 import { columns, isoTime } from '../output.ts';
-import { withConfig, withParts } from '../work.ts';
+import { NoStorage, withConfig, withParts } from '../work.ts';
 import { retire, rotate } from './keys-rotate.ts';
 
 export const keys: Command = {
@@ -93,6 +93,10 @@ function list(call: Call): Promise<number> {
         print(call, describe(config, { history: await keyHistory.read(), running: await instances.list() })),
       );
     } catch (error) {
+      if (error instanceof NoStorage) {
+        call.err(`keys: ${error.message}`);
+        return alone();
+      }
       if (!(error instanceof StorageUnavailable)) throw error;
       call.err(`keys: ${error.message}: which key is the next, since when, and who has it is not known`);
       alone();

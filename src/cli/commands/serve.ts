@@ -7,6 +7,10 @@ export const serve: Command = {
   summary: 'Runs the provider',
   forms: ['serve'],
   notes: [
+    'Start it by Node 24 itself, and not by npm, which would end at a signal and leave it behind:',
+    '',
+    '  node --max-semi-space-size=16 --expose-gc src/cli/cli.ts serve',
+    '',
     'Stops on SIGTERM: no new requests, those under way are finished, in 10 seconds at most. A second signal stops it at',
     'once. SIGHUP, or a change of the clients file, has the clients read again: no login is dropped, and a file with faults',
     'changes nothing. With WORKERS that many processes serve, and all of this holds for them together. Exit code 2: the',

@@ -6,12 +6,20 @@ import type { Clock } from '../../login/ports.ts';
 import type { Bulk, JobName, StoredRow } from '../bulk.ts';
 import { dataKeyId } from '../sealer.ts';
 import { checkArchive, countChunk } from './check.ts';
-import { type Chunk, FORMAT, FORMAT_VERSION, type Header } from './format.ts';
+import { ArchiveFault, type Chunk, FORMAT, FORMAT_VERSION, type Header } from './format.ts';
 import { kindOfJob, kindOfRecord } from './kinds.ts';
 import type { Marks } from './marks.ts';
 import { readArchiveHeader } from './reader.ts';
 import { type Counter, createCounter, type Tally } from './tally.ts';
-import { type ArchiveWriter, beginArchive, goOnWithArchive, isThere, partOf, putInPlace } from './writer.ts';
+import {
+  type ArchiveWriter,
+  beginArchive,
+  goOnWithArchive,
+  isThere,
+  partOf,
+  putInPlace,
+  removePart,
+} from './writer.ts';
 
 /** An interrupted one is gone on with for so long; later its first half is too old to go with the second. */
 export const RESUMABLE_SECONDS = 86_400;
@@ -59,8 +67,9 @@ export type ExportRefusal =
   | 'file-exists'
   | 'part-exists'
   | 'no-part'
-  /** FILE.part is of another storage, of the other kind, or too old */
+  /** FILE.part is of another storage, of the other kind, too old, or was killed before it had its first line */
   | 'other-part'
+  | 'torn-part'
   | 'old-part'
   /** a move, and providers run */
   | 'running'
@@ -76,8 +85,9 @@ export async function exportArchive(parts: ExportParts, order: ExportOrder): Pro
   if ((await marks.standing()).kind === 'arriving') return refused('arriving');
   const counter = createCounter();
   const place: Place = { isBegun: false, key: '', job: undefined };
-  const header = resume ? await readArchiveHeader(partOf(path), dataKeys) : createHeader(parts, kind);
-  const refusal = (resume ? judgePart(parts, header, order) : undefined) ?? (await departIfMove(parts, header));
+  const header = resume ? await readPart(path, dataKeys) : createHeader(parts, kind);
+  if (header === undefined) return refused('torn-part');
+  const refusal = resume ? judgePart(parts, header, order) : undefined;
   if (refusal) return refusal;
   const writer = resume
     ? await goOnWithArchive(path, dataKeys, ({ chunk }) => {
@@ -86,6 +96,12 @@ export async function exportArchive(parts: ExportParts, order: ExportOrder): Pro
       })
     : await beginArchive(path, header, dataKeys);
   try {
+    // only now: a storage must not be left as moved away for want of a folder to write to
+    const running = await departIfMove(parts, header);
+    if (running) {
+      if (!resume) await removePart(path);
+      return running;
+    }
     if (!resume) await parts.begun(header);
     await copy(parts, writer, counter, place);
     await writer.append({ kind: 'end', tally: counter.read() });
@@ -115,6 +131,16 @@ function createHeader({ program, clock, source, dataKeys }: ExportParts, kind: H
     source,
     keys: dataKeys.map(dataKeyId),
   };
+}
+
+/** @returns undefined where there is nothing to go on with @throws ArchiveFault */
+async function readPart(path: string, dataKeys: readonly Uint8Array[]): Promise<Header | undefined> {
+  try {
+    return await readArchiveHeader(partOf(path), dataKeys);
+  } catch (error) {
+    if (error instanceof ArchiveFault && error.code === 'not-an-archive') return undefined;
+    throw error;
+  }
 }
 
 function judgePart({ source, clock }: ExportParts, header: Header, { kind }: ExportOrder): Refused | undefined {

@@ -43,6 +43,8 @@ export type ArchiveFaultCode =
   | 'key-missing'
   | 'altered'
   | 'truncated'
+  /** nothing of it is left */
+  | 'not-begun'
   | 'not-written'
   | 'different'
   | 'overtaken';

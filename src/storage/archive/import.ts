@@ -28,6 +28,8 @@ export interface ImportParts {
   /** What else there is to do, once everything is here and has been compared, before anybody can be served. May run twice. */
   readonly finish: (arrival: Arrival) => Promise<void>;
   readonly told: (progress: Progress) => void;
+  /** A file that was exported as a move may be restored while it could still be one: said in so many words. */
+  readonly restoresMoves: boolean;
 }
 
 export interface ImportLease {
@@ -51,7 +53,9 @@ export type ImportRefusal =
   | 'other-arrival'
   /** asked for as a move, and it is a backup, or too old */
   | 'no-move'
-  | 'old-move';
+  | 'old-move'
+  /** asked for as a restore, and it can still be a move: what a restore leaves out could not be brought afterwards */
+  | 'is-move';
 
 /** @throws ArchiveFault | StorageUnavailable   what has arrived stays, to be gone on with */
 export async function importArchive(parts: ImportParts, path: string, manner: Manner): Promise<ImportOutcome> {
@@ -74,7 +78,7 @@ export async function importArchive(parts: ImportParts, path: string, manner: Ma
 
 /** @returns why nothing is to be done; undefined when the archive may begin to arrive, or go on */
 async function judge(
-  { bulk, clock, findRunning, marks }: ImportParts,
+  { bulk, clock, findRunning, marks, restoresMoves }: ImportParts,
   header: Header,
   manner: Manner,
 ): Promise<Exclude<ImportOutcome, { kind: 'imported' }> | undefined> {
@@ -87,8 +91,11 @@ async function judge(
     return isThis ? undefined : { kind: 'refused', why: 'other-arrival', detail: arrival.archive };
   }
   const now = clock.now();
+  const isOld = now - header.createdAt > MOVE_SECONDS;
   if (manner.kind === 'move' && header.kind !== 'move') return { kind: 'refused', why: 'no-move' };
-  if (manner.kind === 'move' && now - header.createdAt > MOVE_SECONDS) return { kind: 'refused', why: 'old-move' };
+  if (manner.kind === 'move' && isOld) return { kind: 'refused', why: 'old-move' };
+  if (manner.kind === 'restore' && header.kind === 'move' && !isOld && !restoresMoves)
+    return { kind: 'refused', why: 'is-move' };
   const found = await findFirst(bulk, now);
   return found === undefined ? undefined : { kind: 'refused', why: 'filled', detail: found };
 }

@@ -39,7 +39,6 @@ const RECORDS: Readonly<Record<string, Kind>> = {
   erasure: { name: 'erasures', fate: 'kept' },
   denial: { name: 'notices', fate: 'kept' },
   revoked: { name: 'revocations', fate: 'kept' },
-  'signed-out': { name: 'revocations', fate: 'kept' },
   'oidc:revoked': { name: 'revocations', fate: 'kept' },
   'oidc:ReplayDetection': { name: 'used assertions', fate: 'kept' },
   limit: { name: 'limits', fate: 'kept' },

@@ -1,7 +1,7 @@
 // Writes an archive beside its place, as FILE.part, and puts it there when it is whole. What a crash leaves is gone on with: whole
 // chunks are kept, and what was cut off behind them is written again.
 
-import { type FileHandle, open, rename, stat } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ArchiveFault, type Chunk, type ChunkCipher, createChunkCipher, type Header } from './format.ts';
 import { type NumberedChunk, openArchive } from './reader.ts';
@@ -22,12 +22,12 @@ export async function isThere(path: string): Promise<boolean> {
     () => true,
     (error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return false;
-      throw new ArchiveFault('unreadable', `${path} cannot be looked at: ${error.code}`, { cause: error });
+      throw new ArchiveFault('unreadable', `${path} cannot be looked at: ${explain(error)}`, { cause: error });
     },
   );
 }
 
-/** @throws ArchiveFault not-written: also when there is a FILE.part already */
+/** @throws ArchiveFault not-begun: also when there is a FILE.part already */
 export async function beginArchive(
   path: string,
   header: Header,
@@ -35,12 +35,13 @@ export async function beginArchive(
 ): Promise<ArchiveWriter> {
   const line = JSON.stringify(header);
   const cipher = createChunkCipher(header, line, dataKeys);
-  const file = await written(path, () => open(partOf(path), 'wx', 0o600));
+  const file = await written(path, () => open(partOf(path), 'wx', 0o600), 'not-begun');
   const start = Buffer.from(`${line}\n`);
   try {
-    await written(path, () => file.write(start, 0, start.length, 0));
+    await written(path, () => file.writeFile(start), 'not-begun');
   } catch (error) {
     await file.close();
+    await removePart(path);
     throw error;
   }
   return createWriter({ path, file, cipher, header }, { position: start.length, number: 0 });
@@ -110,6 +111,11 @@ function createWriter(
   };
 }
 
+/** Takes back what was begun. Safe to repeat. */
+export async function removePart(path: string): Promise<void> {
+  await rm(partOf(path), { force: true });
+}
+
 /** Puts a finished archive in its place. @throws ArchiveFault not-written: something is there */
 export async function putInPlace(path: string): Promise<void> {
   if (await isThere(path)) throw new ArchiveFault('not-written', `${path} is there already; it was not overwritten`);
@@ -119,12 +125,29 @@ export async function putInPlace(path: string): Promise<void> {
 }
 
 /** What goes wrong with the file itself, as the operator has to know it. */
-export async function written<T>(path: string, work: () => Promise<T>): Promise<T> {
+export async function written<T>(
+  path: string,
+  work: () => Promise<T>,
+  code: 'not-written' | 'not-begun' = 'not-written',
+): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    const why = code === 'ENOSPC' || code === 'EDQUOT' ? 'the disk is full' : (code ?? 'unknown');
-    throw new ArchiveFault('not-written', `${partOf(path)} cannot be written: ${why}`, { cause });
+    throw new ArchiveFault(code, `${partOf(path)} cannot be written: ${explain(cause)}`, { cause });
   }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full (ENOSPC): make room',
+  EDQUOT: 'the disk is full for this user (EDQUOT): make room',
+  ENOENT: 'its folder does not exist (ENOENT): make it first',
+  ENOTDIR: 'there is a file where a folder should be (ENOTDIR): name another',
+  EACCES: 'this user may not write there (EACCES): name another folder, or let it',
+  EPERM: 'this user may not write there (EPERM): name another folder, or let it',
+  EROFS: 'the file system is read-only (EROFS): name a folder on another',
+};
+
+function explain(error: unknown): string {
+  const { code = 'unknown' } = error as NodeJS.ErrnoException;
+  return REASONS[code] ?? code;
 }

@@ -130,6 +130,6 @@ export function createDiditVendor(options: DiditOptions): IdentityVendor {
         onSigned: (form) => log?.debug({ form }, 'webhook signature matched'),
       }),
 
-    inspect: ({ webhookUrl }) => inspectVendor({ api, workflows, webhookSecrets, webhookUrl }),
+    inspect: ({ webhookUrl }) => inspectVendor({ ...options, api, webhookUrl }),
   };
 }

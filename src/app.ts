@@ -42,6 +42,7 @@ import { createResealing, RESEAL } from './storage/resealing.ts';
 import { createSweeper } from './storage/sweeper.ts';
 import { redactPath } from './telemetry/log.ts';
 import type { Exposition } from './telemetry/metrics.ts';
+import { hushOutage } from './telemetry/outage.ts';
 
 /** The interaction must outlive attempt and review, or the last answer to the client cannot be delivered (design section 8). */
 const INTERACTION_MARGIN_SECONDS = 600;
@@ -85,7 +86,10 @@ export interface AppOptions extends PartsOptions {
 export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
   const parts = await openParts(config, options);
   const { backend, store, clock, log, sealer, metrics } = parts;
-  const { jobs, bus } = backend;
+  const { bus } = backend;
+  const nowMs = () => Math.max(Date.now(), clock.now() * 1000);
+  // for what goes on beside requests
+  const { jobs, log: quietLog } = hushOutage({ jobs: backend.jobs, log, nowMs });
   const { meter } = metrics;
   const rules = rulesOf(config);
   const orClose = async <T>(work: Promise<T>): Promise<T> =>
@@ -94,19 +98,19 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       throw error;
     });
   await orClose(assertServable(store));
-  const nowMs = () => Math.max(Date.now(), clock.now() * 1000);
   const views = createViews({ now: () => new Date(clock.now() * 1000) });
   const reply = createReply(views);
   const revoker: Revoker = {
     revoke: (proofId) => served.current.revocation.revoke(proofId),
+    isRevoked: (proofId) => served.current.revocation.isRevoked(proofId),
     revokeAccount: (accountId) => served.current.revocation.revokeAccount(accountId),
   };
-  const networks = await orClose(openNetworks(config, log));
-  const mail = await orClose(openMail(config, { jobs, sealer, log, nowMs, poke: () => journey.worker.poke() }));
+  const mailing = openMail(config, { jobs, sealer, log, nowMs, poke: () => journey.worker.poke() });
+  const [networks, mail] = await orClose(both(openNetworks(config, log), mailing));
   const pairwiseSub = await orClose(createPairwiseSub({ store, sealer }));
   const clientName = async (clientId: string) => (await served.current.clientView(clientId))?.name ?? clientId;
   const journey = createJourney(
-    { ...parts, jobs, bus, meter, revoker, rules, nowMs, networks, mailer: mail?.mailer, clientName },
+    { ...parts, log: quietLog, jobs, bus, meter, revoker, rules, nowMs, networks, mailer: mail?.mailer, clientName },
     {
       [LOGOUT]: (job) => served.current.logout.deliver(job),
       [FORGET]: createForgetting({ ...parts, jobs, revoker }),
@@ -125,7 +129,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       issuer: config.issuer,
       dependencies: { storage: () => backend.ping() },
       exposition: options.exposition ?? metrics.exposition,
-      logger: log,
+      logger: quietLog,
       metricsToken: config.metricsToken,
       draining: () => isDraining,
     }),
@@ -135,7 +139,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       ...parts,
       clientsFile: config.clientsFile,
       issuer: config.issuer,
-      adapter: createOidcAdapter({ store, clock }),
+      adapter: createOidcAdapter({ store, sealer, clock }),
       pairwiseSub,
       hasMail: mail !== undefined,
       networks,
@@ -166,6 +170,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
 
   const keys = createRunningKeys({
     ...parts,
+    log: quietLog,
     first: config,
     read: options.readKeys,
     served,
@@ -176,7 +181,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const server = createServer((req, res) => served.current.callback(req, res));
   server.requestTimeout = 30_000;
   server.headersTimeout = 15_000;
-  const sweeper = createSweeper({ backend, store, log });
+  const sweeper = createSweeper({ backend, store, log: quietLog });
   let closing: Promise<void> | undefined;
 
   async function shutDown(): Promise<void> {
@@ -239,6 +244,15 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       return closing;
     },
   };
+}
+
+/** @throws Misconfigured with the faults of both: neither hides the other's */
+async function both<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
+  const settled = await Promise.allSettled([one, other]);
+  const errors = settled.flatMap((each): unknown[] => (each.status === 'rejected' ? [each.reason] : []));
+  const misconfigured = errors.filter((error) => error instanceof Misconfigured);
+  if (misconfigured.length > 1) throw new Misconfigured(misconfigured.flatMap(({ faults }) => faults));
+  return Promise.all([one, other]);
 }
 
 /** @throws Misconfigured the storage was moved away, or has not wholly arrived */

@@ -26,6 +26,8 @@ export type Step =
 
 export interface Erasure {
   readonly accountId: string;
+  /** what the person was called at the vendor */
+  readonly subject: string;
   readonly by: 'operator' | 'person';
   readonly isEndedHere: boolean;
   /** all that it ever had at the vendor: what they allowed ends with the account */
@@ -37,15 +39,17 @@ export interface Erasure {
 
 export interface ErasureParts {
   readonly accounts: {
+    find(id: string): Promise<Account | undefined>;
     remove(id: string): Promise<Account | undefined>;
     dropPortrait(ref: string): Promise<void>;
   };
+  readonly ledger: { verificationsOf(hashes: readonly string[]): Promise<readonly string[]> };
   readonly devices: { forgetAccount(accountId: string): Promise<number> };
   readonly consents: { forget(accountId: string): Promise<number> };
   readonly activity: { forget(accountId: string): Promise<void> };
   readonly passkeys: { forget(accountId: string): Promise<void> };
   readonly recovery: { forget(accountId: string): Promise<void> };
-  readonly revoker: Revoker;
+  readonly revoker: Pick<Revoker, 'revoke' | 'revokeAccount'>;
   readonly store: Store;
   readonly sealer: Pick<Sealer, 'keyedHashes' | 'seal' | 'openText'>;
   readonly vendor: Pick<IdentityVendor, 'deleteVerification' | 'forgetSubject'>;
@@ -68,9 +72,14 @@ export type ErasureState =
   | { readonly kind: 'unknown' };
 
 /** As it lies in the store, under the hash of its receipt. */
-export type Kept = { readonly left: number; readonly sealed: string } | { readonly doneAt: number };
+export type Kept =
+  | { readonly left: number; readonly sealed: string }
+  /** sealed: until it was looked once more what came since */
+  | { readonly doneAt: number; readonly sealed?: string };
 
 const DONE_SECONDS = 90 * 86_400;
+/** Longer than anything takes that had found the account when it went, and longer than the vendor takes with its sessions. */
+const ONCE_MORE_AFTER_SECONDS = 3600;
 
 export const erasureKey = (hash: string) => `erasure:${hash}`;
 
@@ -90,6 +99,21 @@ export async function keepErasure(
   await store.set<Kept>(erasureKey(hash), { left: erasure.steps.length, sealed }, FOREVER);
 }
 
+/** All that the account ever had opened at the vendor, as the bill has it. */
+export function verificationsOf(
+  { ledger, sealer }: Pick<ErasureParts, 'ledger' | 'sealer'>,
+  accountId: string,
+): Promise<readonly string[]> {
+  return ledger.verificationsOf(sealer.keyedHashes(accountId, 'ledger'));
+}
+
+/** The face at once; and once more at the end, as a session that was under way may have brought one back. */
+export function stepsAtVendor(subject: string, verificationIds: readonly string[]): readonly Step[] {
+  const [first, ...others] = verificationIds.map((verificationId): Step => ({ kind: 'verification', verificationId }));
+  const forget: Step = { kind: 'subject', subject };
+  return [...(first ? [first] : []), forget, ...others, ...(others.length > 0 ? [forget] : [])];
+}
+
 /** All of it that is here: safe to repeat. First nobody can sign in, then what was allowed ends, then the traces go. */
 export async function endHere(parts: ErasureParts, erasure: Erasure): Promise<Ended> {
   const { accountId, by } = erasure;
@@ -103,12 +127,43 @@ export async function endHere(parts: ErasureParts, erasure: Erasure): Promise<En
   revoked.push(await parts.revoker.revokeAccount(accountId));
   const sessions = revoked.reduce((sum, each) => sum + each.sessions, 0);
   const grants = revoked.reduce((sum, each) => sum + each.grants, 0);
-  const devices = await parts.devices.forgetAccount(accountId);
-  const consents = await parts.consents.forget(accountId);
+  // before the devices: one that becomes known after they were forgotten finds its selfie taken back
   for (const verificationId of erasure.verifications) await forgetAllowance(parts.store, verificationId);
-  for (const traces of [parts.activity, parts.passkeys, parts.recovery]) await traces.forget(accountId);
+  const { devices, consents } = await forgetTraces(parts, accountId);
   await parts.journal.record({ event: 'account.removed', account: accountId, reasons: [`by-${by}`], sessions, grants });
   return { sessions, grants, devices, consents };
+}
+
+async function forgetTraces(parts: ErasureParts, accountId: string): Promise<Pick<Ended, 'devices' | 'consents'>> {
+  const devices = await parts.devices.forgetAccount(accountId);
+  const consents = await parts.consents.forget(accountId);
+  for (const traces of [parts.activity, parts.passkeys, parts.recovery]) await traces.forget(accountId);
+  return { devices, consents };
+}
+
+/**
+ * A sign-in that was on its way when the account went may have been noted since, with its address and device, and have brought the vendor
+ * something more (T18). Safe to repeat.
+ *
+ * @returns what is to be deleted at the vendor as well
+ */
+export async function forgetOnceMore(parts: ErasureParts, erasure: Erasure): Promise<readonly Step[]> {
+  const { accountId, subject, verifications } = erasure;
+  // a backup was put back
+  if (await parts.accounts.find(accountId)) return [];
+  await forgetTraces(parts, accountId);
+  const opened = await verificationsOf(parts, accountId);
+  const since = opened.filter((verificationId) => !verifications.includes(verificationId));
+  return since.length > 0 ? stepsAtVendor(subject, since) : [];
+}
+
+/** Nothing is kept any more but that it is done. */
+export async function closeErasure(
+  { store }: Pick<ErasureParts, 'store'>,
+  hash: string,
+  doneAt: number,
+): Promise<void> {
+  await store.set<Kept>(erasureKey(hash), { doneAt }, DONE_SECONDS);
 }
 
 /** @returns what the vendor failed with; undefined: it is gone there */
@@ -123,11 +178,13 @@ export async function tryStep({ vendor }: Pick<ErasureParts, 'vendor'>, step: St
   }
 }
 
-/** @returns whether nothing is left to do */
+/** @returns whether nothing is left to do but to forget once more, later */
 export async function finishIfDone(parts: ErasureParts, hash: string, erasure: Erasure): Promise<boolean> {
   if (erasure.steps.length > 0) return false;
   await parts.journal.record({ event: 'account.erased', account: erasure.accountId, reasons: [`by-${erasure.by}`] });
-  await parts.store.set<Kept>(erasureKey(hash), { doneAt: parts.clock.now() }, DONE_SECONDS);
-  await parts.jobs.cancel(FORGET, hash);
+  const sealed = parts.sealer.seal(JSON.stringify(erasure), erasureKey(hash));
+  await parts.store.set<Kept>(erasureKey(hash), { doneAt: parts.clock.now(), sealed }, DONE_SECONDS);
+  const dueAtMs = (parts.clock.now() + ONCE_MORE_AFTER_SECONDS) * 1000;
+  await parts.jobs.schedule({ kind: FORGET, id: hash, dueAtMs });
   return true;
 }

@@ -3,12 +3,14 @@
 import type { Job, Logger } from '../login/ports.ts';
 import type { Handler } from '../login/work.ts';
 import {
+  closeErasure,
   type Erasure,
   type ErasureParts,
   endHere,
   erasureKey,
   FORGET,
   finishIfDone,
+  forgetOnceMore,
   type Kept,
   keepErasure,
   type Step,
@@ -21,6 +23,11 @@ const RETRY_MS = [5_000, 30_000, 120_000, 600_000];
 /** After those, for as long as it takes: a person was told that their face goes. */
 const SLOW_RETRY_MS = 3_600_000;
 
+interface Payload {
+  /** how often the step at the vendor has failed */
+  readonly tries?: number;
+}
+
 /** Handles jobs of kind `FORGET`: one step at the vendor a run. A removal that a crash cut short is finished here as well. */
 export function createForgetting(parts: ErasureParts & { readonly log: Logger }): Handler {
   const { store, sealer, jobs, clock, log } = parts;
@@ -31,17 +38,28 @@ export function createForgetting(parts: ErasureParts & { readonly log: Logger })
     await jobs.schedule({ kind: FORGET, id: hash, dueAtMs: clock.now() * 1000 + SPACING_MS });
   }
 
+  async function goOver(hash: string, erasure: Erasure, doneAt: number): Promise<void> {
+    const steps = await forgetOnceMore(parts, erasure);
+    if (steps.length > 0) {
+      const more = steps.flatMap((step) => (step.kind === 'verification' ? [step.verificationId] : []));
+      return goOn(hash, { ...erasure, verifications: [...erasure.verifications, ...more], steps });
+    }
+    await closeErasure(parts, hash, doneAt);
+    await jobs.cancel(FORGET, hash);
+  }
+
   return async function forget(job: Job) {
+    const { tries = 0 } = (job.payload ?? {}) as Payload;
     const kept = await store.get<Kept>(erasureKey(job.id));
-    if (!kept || 'doneAt' in kept) return jobs.cancel(FORGET, job.id);
+    if (kept?.sealed === undefined) return jobs.cancel(FORGET, job.id);
     const found: Erasure = JSON.parse(sealer.openText(kept.sealed, erasureKey(job.id)));
+    if ('doneAt' in kept) return goOver(job.id, found, kept.doneAt);
     if (!found.isEndedHere) await endHere(parts, found);
     const erasure = { ...found, isEndedHere: true };
     const [step, ...rest] = erasure.steps;
     if (!step) return goOn(job.id, erasure);
     const failure = await tryStep(parts, step);
     if (!failure) return goOn(job.id, { ...erasure, steps: rest });
-    const tries = (job.payload as { tries?: number } | null)?.tries ?? 0;
     const delayMs = RETRY_MS[tries] ?? SLOW_RETRY_MS;
     const level = tries < RETRY_MS.length ? 'warn' : 'error';
     log[level](
@@ -50,7 +68,7 @@ export function createForgetting(parts: ErasureParts & { readonly log: Logger })
     );
     // what fails by itself does not hold up the rest
     await keepErasure(parts, job.id, { ...erasure, steps: later(step, rest) });
-    const payload = { tries: tries + 1 };
+    const payload: Payload = { tries: tries + 1 };
     await jobs.schedule({ kind: FORGET, id: job.id, dueAtMs: clock.now() * 1000 + delayMs, payload });
   };
 }

@@ -13,14 +13,11 @@ import {
   finishIfDone,
   keepErasure,
   type Step,
+  stepsAtVendor,
   tryStep,
+  verificationsOf,
 } from './erasure.ts';
 import { IMPORTED } from './import-account.ts';
-
-export interface RemovalParts extends ErasureParts {
-  readonly accounts: ErasureParts['accounts'] & { find(id: string): Promise<Account | undefined> };
-  readonly ledger: { verificationsOf(hashes: readonly string[]): Promise<readonly string[]> };
-}
 
 export interface Removal extends Ended {
   /** tells `readErasure` how far the vendor is; whoever has it learns nothing else */
@@ -44,7 +41,7 @@ const GRACE_MS = 30_000;
  * @returns undefined when there is no such account
  */
 export async function removeAccount(
-  parts: RemovalParts,
+  parts: ErasureParts,
   id: string,
   by: 'operator' | 'person',
   receipt = newToken(),
@@ -66,27 +63,24 @@ export async function removeAccount(
   return { ...ended, receipt, vendor: { subject: account.subject, queued: erasure.steps.length } };
 }
 
-async function planErasure(parts: RemovalParts, account: Account, by: Erasure['by']): Promise<Erasure> {
+async function planErasure(parts: ErasureParts, account: Account, by: Erasure['by']): Promise<Erasure> {
   const { id, subject, enrolledBy, pending } = account;
-  const opened = await parts.ledger.verificationsOf(parts.sealer.keyedHashes(id, 'ledger'));
-  const verifications = new Set([enrolledBy.verificationId, ...(pending ? [pending.verificationId] : []), ...opened]);
-  const known = [...verifications].filter((verificationId) => !verificationId.startsWith(IMPORTED));
-  const sessions = known.map((verificationId): Step => ({ kind: 'verification', verificationId }));
-  const [first, ...others] = sessions;
-  const forget: Step = { kind: 'subject', subject };
+  const opened = await verificationsOf(parts, id);
+  const all = new Set([enrolledBy.verificationId, ...(pending ? [pending.verificationId] : []), ...opened]);
+  const verifications = [...all].filter((verificationId) => !verificationId.startsWith(IMPORTED));
   return {
     accountId: id,
+    subject,
     by,
     isEndedHere: false,
-    verifications: known,
+    verifications,
     portraits: picturesOf(account),
-    // the face at once; and once more at the end, as a session that was under way may have brought one back
-    steps: [...(first ? [first] : []), forget, ...others, ...(others.length > 0 ? [forget] : [])],
+    steps: stepsAtVendor(subject, verifications),
   };
 }
 
 /** The document check and the face: an operator is told whether the vendor answers. */
-async function tryNow(parts: RemovalParts, erasure: Erasure): Promise<Erasure> {
+async function tryNow(parts: ErasureParts, erasure: Erasure): Promise<Erasure> {
   const isForget = ({ kind }: Step) => kind === 'subject';
   let steps = erasure.steps;
   for (const step of erasure.steps.slice(0, erasure.steps.findIndex(isForget) + 1)) {

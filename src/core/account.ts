@@ -30,6 +30,8 @@ export interface Account {
   readonly review?: { readonly since: number; readonly reasons: readonly string[] };
   /** a new face that counts only after a waiting time, as it was begun without showing the old one (T14) */
   readonly pending?: PendingRenewal;
+  /** how often its person has signed out everywhere */
+  readonly signOuts?: number;
   /** pictures out of use that are still to be deleted, by reference */
   readonly unusedFaces?: readonly string[];
 }

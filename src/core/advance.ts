@@ -13,16 +13,20 @@ import {
   type EndReason,
   hasLapsed,
   isCodeOpen,
+  isGone,
+  isUndecided,
   isUnderWay,
   type LoginAttempt,
   MAILED_CODES_ALLOWED,
+  mayHaveCaptured,
   type Step,
   triesLeft,
   type Verification,
   WRONG_NUMBERS_ALLOWED,
 } from './attempt.ts';
 import { courseRank, type FailedCheck, isFinal, meaningOf } from './verdict.ts';
-import type { VerificationStatus } from './verdict-types.ts';
+
+const SUPERSEDED = 'superseded by a later try';
 
 /**
  * Moves a login attempt one step, or says why it cannot move. Pure; safe to repeat.
@@ -46,7 +50,9 @@ export function advance(attempt: LoginAttempt, event: AttemptEvent, limits: Atte
     case 'returned':
       return markReturned(attempt, event, now);
     case 'status':
-      return changeStatus(attempt, event, limits);
+      return changeStatus(attempt, event, limits, now);
+    case 'look-missed':
+      return missLook(attempt, event, now);
     case 'concluded':
       return settle(attempt, event);
     case 'discarded':
@@ -72,7 +78,13 @@ export function advance(attempt: LoginAttempt, event: AttemptEvent, limits: Atte
       return countCode(attempt, event.right, now);
     case 'finished':
       if (attempt.state !== 'settled') return refused(attempt, `finished while ${attempt.state}`);
-      return moved({ ...attempt, state: 'spent', accountId: event.accountId, finishedAt: now });
+      return moved({
+        ...attempt,
+        state: 'spent',
+        accountId: event.accountId,
+        finishedAt: now,
+        signOuts: event.signOuts,
+      });
   }
 }
 
@@ -111,15 +123,25 @@ function markReturned(attempt: LoginAttempt, event: AttemptEvent & { kind: 'retu
   });
 }
 
-function changeStatus(attempt: LoginAttempt, event: AttemptEvent & { kind: 'status' }, limits: AttemptLimits): Step {
+function changeStatus(
+  attempt: LoginAttempt,
+  event: AttemptEvent & { kind: 'status' },
+  limits: AttemptLimits,
+  now: number,
+): Step {
   if (isFinal(event.status)) return refused(attempt, 'a final status needs a conclusion');
   const step = changeVerification(attempt, event.verificationId, (verification) => {
-    if (verification.conclusion !== undefined) return verification;
-    if (isOlder(event, verification)) return verification;
+    if (!isUndecided(verification)) return verification;
+    if (verification.presumedGone && verification !== currentVerification(attempt)) return SUPERSEDED;
+    if (isOlder(event, verification)) return event.toldAt === undefined ? answered(verification) : verification;
     // a face is shown again, maybe another one: what tied the first capture to a browser says nothing of the next (T2)
     const isReopened =
       event.status === 'resubmitted' && verification.status !== 'resubmitted' && mayHaveCaptured(verification);
-    const { wasHeld: _earlier, ...plain } = omit(isReopened ? untied(verification) : verification, 'resubmitSteps');
+    const {
+      wasHeld: _earlier,
+      isRead: _before,
+      ...plain
+    } = omit(withoutMisses(isReopened ? untied(verification) : verification), 'resubmitSteps');
     // a decision that is read names no step: what the webhook named still holds
     const stillNamed = verification.status === event.status ? verification.resubmitSteps : undefined;
     const resubmitSteps = event.resubmitSteps ?? stillNamed;
@@ -128,7 +150,9 @@ function changeStatus(attempt: LoginAttempt, event: AttemptEvent & { kind: 'stat
       // a capture that is done again is no longer the one that a reviewer had before them (T14)
       ...(event.status === 'in-review' ? { wasHeld: true as const } : {}),
       status: event.status,
-      statusAt: event.decidedAt,
+      ...(event.toldAt === undefined
+        ? { statusAt: event.decidedAt, isRead: true as const }
+        : { statusAt: now, told: { status: event.status, at: event.toldAt } }),
       ...(resubmitSteps ? { resubmitSteps } : {}),
     };
   });
@@ -138,10 +162,36 @@ function changeStatus(attempt: LoginAttempt, event: AttemptEvent & { kind: 'stat
   return moved({ ...step.attempt, expiresAt: Math.max(step.attempt.expiresAt, heldUntil) });
 }
 
-/** Somebody has been at the hosted page: whoever it was may know the return token. */
-function mayHaveCaptured(verification: Verification): boolean {
-  const isBack = verification.returnedHereAt !== undefined || verification.returnedElsewhereAt !== undefined;
-  return isBack || verification.status !== 'not-started';
+function missLook(attempt: LoginAttempt, event: AttemptEvent & { kind: 'look-missed' }, now: number): Step {
+  return changeVerification(attempt, event.verificationId, (verification) => {
+    if (verification.conclusion !== undefined) return verification;
+    const oneMore = ({ count, since } = { count: 0, since: now }) => ({ count: count + 1, since });
+    if (event.why === 'unanswered') return { ...verification, unansweredLooks: oneMore(verification.unansweredLooks) };
+    const unknownLooks = oneMore(verification.unknownLooks);
+    // deleted at the vendor, or out of our key's reach: nobody knows yet how it ends
+    if (!isGone(unknownLooks, now)) return { ...verification, unknownLooks };
+    return {
+      ...omit(verification, 'resubmitSteps'),
+      unknownLooks,
+      status: 'expired',
+      statusAt: now,
+      conclusion: 'refused',
+      presumedGone: true,
+    };
+  });
+}
+
+/** A look brought an answer, if not the newest: those that brought none are in a row no more. */
+function answered(verification: Verification): Verification {
+  const { unknownLooks, unansweredLooks, ...rest } = verification;
+  const isCounting = unknownLooks !== undefined || unansweredLooks !== undefined;
+  return isCounting && !verification.presumedGone ? rest : verification;
+}
+
+/** Of an undecided one, once the vendor has said something of it: what we had to presume counts no more. */
+function withoutMisses(verification: Verification): Verification {
+  const { unknownLooks: _unknown, unansweredLooks: _unanswered, presumedGone: _gone, ...rest } = verification;
+  return omit(rest, 'conclusion');
 }
 
 /** Without return tokens, returns, number and hand-off: new ones are made when the person goes back to the camera. */
@@ -159,12 +209,12 @@ function untied(verification: Verification): Verification {
 function settle(attempt: LoginAttempt, event: AttemptEvent & { kind: 'concluded' }): Step {
   const verification = attempt.verifications.find((each) => each.id === event.verificationId);
   if (!verification) return refused(attempt, 'verification of another attempt');
-  if (verification.conclusion === 'refused') return unchanged(attempt);
   if (verification.conclusion === 'accepted') return flip(attempt, verification, event);
-  if (verification !== currentVerification(attempt)) return refused(attempt, 'superseded by a later try');
+  if (!isUndecided(verification)) return unchanged(attempt);
+  if (verification !== currentVerification(attempt)) return refused(attempt, SUPERSEDED);
   const { result } = event;
   const concluded: Verification = {
-    ...omit(verification, 'resubmitSteps'),
+    ...omit(withoutMisses(verification), 'resubmitSteps'),
     status: result.kind === 'accepted' ? 'approved' : result.status,
     statusAt: event.decidedAt,
     conclusion: result.kind,
@@ -278,10 +328,18 @@ function flipOrRefuse(attempt: LoginAttempt, event: AttemptEvent): Step {
   return refused(attempt, `${event.kind} while ${attempt.state}`);
 }
 
-/** T8: an event that the vendor dates before what we know, or puts before it in its course, changes nothing. */
-function isOlder(event: { decidedAt: number; status: VerificationStatus }, verification: Verification): boolean {
-  if (event.decidedAt !== verification.statusAt) return event.decidedAt < verification.statusAt;
-  return courseRank(event.status) <= courseRank(verification.status);
+/**
+ * T8: what is older than what we know, or of the same second and earlier in the vendor's course, changes nothing. Like is compared with
+ * like, as the vendor's clock may be off by minutes (R10): a delivery with deliveries, by its clock; what we read was true when we did.
+ */
+function isOlder(event: AttemptEvent & { kind: 'status' }, verification: Verification): boolean {
+  // each verification begins so, and none comes back to it
+  if (event.toldAt !== undefined && event.status === 'not-started') return true;
+  const at = event.toldAt ?? event.decidedAt;
+  const known =
+    event.toldAt === undefined ? { status: verification.status, at: verification.statusAt } : verification.told;
+  if (!known || at !== known.at) return known !== undefined && at < known.at;
+  return courseRank(event.status) <= courseRank(known.status);
 }
 
 function changeCurrent(attempt: LoginAttempt, change: (current: Verification) => Verification | string): Step {

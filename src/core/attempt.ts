@@ -4,7 +4,7 @@
 import { type FactorProof, isAtLeast, type SelfieMethod } from './assurance.ts';
 import type { LoginOrigin } from './binding.ts';
 import type { Need } from './requirement.ts';
-import type { FailedCheck, Proof, VerificationPurpose } from './verdict.ts';
+import { type FailedCheck, meaningOf, type Proof, type VerificationPurpose } from './verdict.ts';
 import type { CaptureAnalysis, VerificationStatus } from './verdict-types.ts';
 
 export type EndReason = 'aborted' | 'denied' | 'preempted' | 'lapsed' | 'refused' | 'wrong-numbers' | 'renewal-waits';
@@ -19,11 +19,21 @@ export interface Verification {
   /** SHA-256 of the return tokens that were sent as callback: one, or more when the vendor handed the session out again */
   readonly returnTokens: readonly string[];
   readonly status: VerificationStatus;
-  /** when the vendor said so, epoch seconds */
+  /** when we heard so, epoch seconds; of what is concluded, when it was decided */
   readonly statusAt: number;
+  /** the newest delivery that counted, by the vendor's own clock */
+  readonly told?: { readonly status: VerificationStatus; readonly at: number };
+  /** the status was read by us, after the newest delivery */
+  readonly isRead?: true;
   /** set once the vendor is done with it */
   readonly conclusion?: 'accepted' | 'refused';
   readonly failedChecks?: readonly FailedCheck[];
+  /** refused by us alone, as the vendor did not know it for a while: its own word that comes later counts */
+  readonly presumedGone?: true;
+  /** looks in a row to which the vendor said that it does not know it */
+  readonly unknownLooks?: MissedLooks;
+  /** and those to which it gave no answer, or refused us one */
+  readonly unansweredLooks?: MissedLooks;
   /** a person at the vendor had to look at it */
   readonly wasHeld?: true;
   readonly resubmitSteps?: readonly string[];
@@ -35,6 +45,15 @@ export interface Verification {
   readonly confirmedAt?: number;
   /** SHA-256 of the one-time hand-off token of our own QR code; gone once it was used */
   readonly phoneToken?: string;
+}
+
+/** `unanswered`: no answer, or no service to us; `unknown`: the vendor says that it does not know the verification */
+export type WhyMissed = 'unanswered' | 'unknown';
+
+export interface MissedLooks {
+  readonly count: number;
+  /** the first of them */
+  readonly since: number;
 }
 
 /** Who is claimed: fixed before the selfie (invariant 6). */
@@ -103,6 +122,8 @@ export interface LoginAttempt {
   readonly accountId?: string;
   /** and when, epoch seconds */
   readonly finishedAt?: number;
+  /** and how often its person had signed out everywhere by then: a login knows by it whether it came before such a sign-out */
+  readonly signOuts?: number;
 }
 
 export type AttemptEvent =
@@ -121,8 +142,12 @@ export type AttemptEvent =
       readonly verificationId: string;
       readonly status: VerificationStatus;
       readonly decidedAt: number;
+      /** where a delivery told it: by the vendor's clock */
+      readonly toldAt?: number;
       readonly resubmitSteps?: readonly string[];
     }
+  /** a look that brought no word of the vendor's on it */
+  | { readonly kind: 'look-missed'; readonly verificationId: string; readonly why: WhyMissed }
   | {
       readonly kind: 'concluded';
       readonly verificationId: string;
@@ -147,7 +172,7 @@ export type AttemptEvent =
   | { readonly kind: 'factor'; readonly proof: FactorProof; readonly enough: boolean }
   | { readonly kind: 'mailed'; readonly code: string; readonly link?: string; readonly purpose: MailedCode['purpose'] }
   | { readonly kind: 'code'; readonly right: boolean }
-  | { readonly kind: 'finished'; readonly accountId: string }
+  | { readonly kind: 'finished'; readonly accountId: string; readonly signOuts: number }
   | { readonly kind: 'ended'; readonly reason: EndReason };
 
 export type Step =
@@ -162,6 +187,12 @@ export interface AttemptLimits {
   readonly reviewWaitSeconds: number;
 }
 
+/** A vendor that does not know a verification for so long, and at so many looks, is taken at its word. */
+const GONE_AFTER_SECONDS = 60;
+const GONE_AFTER_LOOKS = 3;
+/** One look that came to nothing is a mishap; more of them, or a long wait for the next, are a vendor that is down. */
+const LASTING_LOOKS = 2;
+const LASTING_SECONDS = 20;
 export const WRONG_NUMBERS_ALLOWED = 3;
 export const NUMBER_LIFE_SECONDS = 300;
 export const MAILED_CODES_ALLOWED = 3;
@@ -186,6 +217,42 @@ export function isUnderWay(
   verification: Verification | undefined,
 ): verification is Verification & { readonly conclusion?: never } {
   return verification !== undefined && verification.conclusion === undefined;
+}
+
+/** Does the vendor's word on it still decide? */
+export function isUndecided(verification: Verification): boolean {
+  return verification.conclusion === undefined || verification.presumedGone === true;
+}
+
+export function isGone(unknown: MissedLooks, now: number): boolean {
+  return unknown.count >= GONE_AFTER_LOOKS && now - unknown.since >= GONE_AFTER_SECONDS;
+}
+
+/** Somebody has been at the hosted page: whoever it was may know the return token. */
+export function mayHaveCaptured(verification: Verification): boolean {
+  const isBack = verification.returnedHereAt !== undefined || verification.returnedElsewhereAt !== undefined;
+  return isBack || verification.status !== 'not-started';
+}
+
+/** Does whoever may have shown a face wait in vain, as the vendor does not answer us? */
+export function isUnanswered(verification: Verification, now: number): boolean {
+  return isResultAwaited(verification) && isLasting(verification.unansweredLooks, now);
+}
+
+/** The same, whatever it is that keeps the result from us. */
+export function isWithoutResult(verification: Verification, now: number): boolean {
+  if (verification.presumedGone) return true;
+  return (
+    isUnanswered(verification, now) || (isResultAwaited(verification) && isLasting(verification.unknownLooks, now))
+  );
+}
+
+function isResultAwaited(verification: Verification): boolean {
+  return isUnderWay(verification) && meaningOf(verification.status) === 'waiting' && mayHaveCaptured(verification);
+}
+
+function isLasting(missed: MissedLooks | undefined, now: number): boolean {
+  return missed !== undefined && (missed.count >= LASTING_LOOKS || now - missed.since >= LASTING_SECONDS);
 }
 
 export function triesLeft(attempt: LoginAttempt, limits: AttemptLimits): number {

@@ -71,6 +71,8 @@ export interface Verdict {
   readonly status: VerificationStatus;
   /** epoch seconds: the signed webhook's time, or when our poll first read it */
   readonly decidedAt: number;
+  /** the same, where a delivery told it: by the vendor's clock, which may differ from ours by minutes; absent on what we read */
+  readonly toldAt?: number;
   /** the vendor's name for the person: our `vendorData` sent at opening; null when it named none */
   readonly subject: string | null;
   readonly workflowId: string | null;

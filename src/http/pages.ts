@@ -33,9 +33,18 @@ export type RetryKind =
   | 'abandoned'
   | 'expired'
   | 'kyc-expired'
+  /** nobody said how it ended: the vendor does not know it any more */
+  | 'gone'
   | 'no-portrait';
 
-export type WaitingState = 'not-started' | 'in-progress' | 'in-review' | 'resubmitted' | 'settling';
+export type WaitingState =
+  | 'not-started'
+  | 'in-progress'
+  | 'in-review'
+  | 'resubmitted'
+  | 'settling'
+  /** the vendor does not answer us */
+  | 'unanswered';
 
 /** A page from which the same press of the button is worth another try later. */
 export interface RetryLater {

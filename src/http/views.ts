@@ -146,6 +146,8 @@ function waitingTitle(page: Pages['waiting']): string {
       return 'One step needs doing again';
     case 'settling':
       return 'Checking your selfie';
+    case 'unanswered':
+      return 'The selfie check does not answer';
   }
 }
 

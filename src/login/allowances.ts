@@ -9,22 +9,34 @@ import type { Allowance } from './stores.ts';
  */
 export const ALLOWED_SECONDS = 45 * 86_400;
 
+/** A finish that was under way may still build on what was taken back, and die: the hourly sweep has to find it. */
+const TAKEN_BACK_SECONDS = 86_400;
+
 const key = (verificationId: string) => `allowance:${verificationId}`;
 
 export function findAllowance(store: Store, verificationId: string): Promise<Allowance | undefined> {
   return store.get<Allowance>(key(verificationId));
 }
 
-/** One that is there already stays as it is: a key may rest on it, or its verdict may have turned. */
-export async function keepAllowance(store: Store, verificationId: string, allowance: Allowance): Promise<void> {
-  await store.putIfAbsent(key(verificationId), allowance, lifeOf(allowance));
+/**
+ * One that is there already stays as it is: a key may rest on it, or its verdict may have turned.
+ *
+ * @param loginSeconds see `loginAllowanceSeconds`
+ */
+export async function keepAllowance(
+  store: Store,
+  verificationId: string,
+  allowance: Allowance,
+  loginSeconds = ALLOWED_SECONDS,
+): Promise<void> {
+  await store.putIfAbsent(key(verificationId), allowance, lifeOf(allowance, loginSeconds));
 }
 
 /** Remembered from now on as long as when it was new. */
-export function renewAllowance(store: Store, verificationId: string): Promise<void> {
+export function renewAllowance(store: Store, verificationId: string, loginSeconds: number): Promise<void> {
   return store.update<Allowance, void>(key(verificationId), (allowance) =>
-    allowance
-      ? { kind: 'write', value: allowance, ttlSeconds: lifeOf(allowance), result: undefined }
+    allowance && !allowance.refused
+      ? { kind: 'write', value: allowance, ttlSeconds: lifeOf(allowance, loginSeconds), result: undefined }
       : { kind: 'keep', result: undefined },
   );
 }
@@ -36,7 +48,7 @@ export function renewAllowance(store: Store, verificationId: string): Promise<vo
  */
 export function keepAllowanceForGood(store: Store, verificationId: string, first?: Allowance): Promise<void> {
   return store.update<Allowance, void>(key(verificationId), (allowance = first) =>
-    allowance
+    allowance && !allowance.refused
       ? { kind: 'write', value: { ...allowance, bringsKey: true }, ttlSeconds: FOREVER, result: undefined }
       : { kind: 'keep', result: undefined },
   );
@@ -51,9 +63,23 @@ export function refuseAllowance(store: Store, verificationId: string): Promise<v
   );
 }
 
+/** All that it allowed has been taken back. */
+export function closeAllowance(store: Store, verificationId: string): Promise<void> {
+  return store.update<Allowance, void>(key(verificationId), (allowance) => {
+    if (!allowance) return { kind: 'keep', result: undefined };
+    const value: Allowance = { ...allowance, refused: true, takenBack: true };
+    return { kind: 'write', value, ttlSeconds: TAKEN_BACK_SECONDS, result: undefined };
+  });
+}
+
 /** An enrolment allows the account itself, and a face or a key all that it opens later, so these are kept with the account. */
-function lifeOf({ purpose, bringsFace, bringsKey }: Allowance): number {
-  return purpose === 'login' && !bringsFace && !bringsKey ? ALLOWED_SECONDS : FOREVER;
+function lifeOf({ purpose, bringsFace, bringsKey }: Allowance, loginSeconds: number): number {
+  return purpose === 'login' && !bringsFace && !bringsKey ? loginSeconds : FOREVER;
+}
+
+/** How long a login's own selfie has to be remembered where a skip may still rest on it so many days later, which then renews it. */
+export function loginAllowanceSeconds(oldestSelfieDays: number): number {
+  return Math.max(ALLOWED_SECONDS, (oldestSelfieDays + 1) * 86_400);
 }
 
 export function forgetAllowance(store: Store, verificationId: string): Promise<void> {

@@ -3,7 +3,15 @@
 
 import { setTimeout } from 'node:timers/promises';
 import { advance } from '../core/advance.ts';
-import { currentVerification, type EndReason, hasLapsed, isLive, type LoginAttempt } from '../core/attempt.ts';
+import {
+  currentVerification,
+  type EndReason,
+  hasLapsed,
+  isLive,
+  isUndecided,
+  isWithoutResult,
+  type LoginAttempt,
+} from '../core/attempt.ts';
 import { meaningOf } from '../core/verdict.ts';
 import type { Job } from './ports.ts';
 import type { JourneyParts } from './rules.ts';
@@ -29,11 +37,14 @@ export interface Ending {
   end(uid: string, reason: EndReason, options?: { keepClaim?: string }): Promise<LoginAttempt | undefined>;
   scheduleLapse(attempt: LoginAttempt): Promise<void>;
   scheduleDelete(verificationId: string, afterMs?: number): Promise<void>;
+  /** Deletes at the vendor before anything else is opened there; one that does not answer soon is asked again in the background. */
+  remove(verificationId: string): Promise<void>;
   /** Claims and open sessions of an attempt that is over or done. Safe to repeat. */
   cleanUp(attempt: LoginAttempt, options?: { keepClaim?: string }): Promise<void>;
   rememberObstacle(uid: string, obstacle: Obstacle): Promise<void>;
   forgetObstacle(uid: string): Promise<void>;
   refusalFor(uid: string): Promise<Refusal>;
+  /** The job at the end of the time of an attempt that nobody finished. */
   lapse(job: Job): Promise<void>;
   deleteAtVendor(job: Job): Promise<void>;
 }
@@ -64,9 +75,10 @@ export function createEnding(parts: JourneyParts): Ending {
       const current = currentVerification(attempt);
       if (current && current.conclusion !== 'accepted') {
         await attempts.letGo(current.id);
-        if (current.conclusion === undefined) {
+        if (isUndecided(current)) {
           // the checks of what waits for a reviewer have run: the vendor bills them
-          await parts.ledger.settle(current.id, current.status === 'in-review' ? 'in-review' : 'dropped');
+          if (!current.presumedGone)
+            await parts.ledger.settle(current.id, current.status === 'in-review' ? 'in-review' : 'dropped');
           await remove(current.id);
         }
       }
@@ -82,6 +94,8 @@ export function createEnding(parts: JourneyParts): Ending {
       await jobs.schedule({ kind: DELETE, id: verificationId, dueAtMs: nowMs() + afterMs });
     },
 
+    remove,
+
     rememberObstacle: (uid, obstacle) => store.set(obstacleKey(uid), obstacle, OBSTACLE_SECONDS),
     forgetObstacle: (uid) => store.delete(obstacleKey(uid)),
 
@@ -93,6 +107,10 @@ export function createEnding(parts: JourneyParts): Ending {
         return { error: 'temporarily_unavailable', description: 'the selfie could not be taken at this time' };
       }
       const current = attempt ? currentVerification(attempt) : undefined;
+      // the vendor is down, serves us no more, or does not find it: nothing that the person did
+      if (current && isWithoutResult(current, clock.now())) {
+        return { error: 'temporarily_unavailable', description: 'the result of the selfie could not be had' };
+      }
       const waitedForReview =
         current !== undefined && current.conclusion === undefined && meaningOf(current.status) === 'held';
       if (attempt && waitedForReview && (attempt.endReason === 'lapsed' || hasLapsed(attempt, clock.now()))) {
@@ -104,7 +122,7 @@ export function createEnding(parts: JourneyParts): Ending {
     async lapse(job) {
       const attempt = await attempts.find(job.id);
       if (!attempt) return jobs.cancel(LAPSE, job.id);
-      if (attempt.state === 'spent' || attempt.state === 'ended') {
+      if (attempt.state === 'ended') {
         // whoever ended it would have cancelled this job: the process died, or the storage was away, before all was cleaned up (R6)
         await ending.cleanUp(attempt);
         return jobs.cancel(LAPSE, job.id);

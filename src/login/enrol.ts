@@ -45,6 +45,11 @@ export interface Enrolment {
 
 export const RENEWAL = 'renewal';
 
+interface RenewalPayload {
+  /** of the face that is to count */
+  readonly verificationId: string;
+}
+
 /** Without the new face that was waiting. */
 export function withoutPending({ pending: _dropped, ...account }: Account): Account {
   return account;
@@ -169,19 +174,24 @@ export function createEnrolment(parts: JourneyParts): Enrolment {
     },
 
     async scheduleRenewal({ id, pending }) {
-      if (pending) await jobs.schedule({ kind: RENEWAL, id, dueAtMs: pending.dueAt * 1000 });
+      if (!pending) return;
+      const payload: RenewalPayload = { verificationId: pending.verificationId };
+      await jobs.schedule({ kind: RENEWAL, id, dueAtMs: pending.dueAt * 1000, payload });
     },
 
     async completeRenewal(job) {
       const account = await accounts.find(job.id);
-      const pending = account?.pending;
+      const planned = (job.payload as RenewalPayload | null)?.verificationId ?? account?.pending?.verificationId;
+      // one that has begun to wait since counts by a job of its own, which is planned when its person was told (T14)
+      const pending = account?.pending?.verificationId === planned ? account?.pending : undefined;
       if (pending && pending.dueAt > clock.now())
-        return jobs.schedule({ kind: RENEWAL, id: job.id, dueAtMs: pending.dueAt * 1000 });
+        return jobs.giveBack(job, { dueAtMs: pending.dueAt * 1000, payload: job.payload });
       if (account && pending) {
         if (await putInPlace(account.id, pending, { onlyIfWaiting: true }))
           await journal.record({ event: 'account.re-enrolled', account: account.id, reasons: ['waiting-time-over'] });
       } else if (account) await dropUnused(accounts, account);
-      await jobs.cancel(RENEWAL, job.id);
+      // not cancelled: another one may have been planned at this moment
+      await jobs.giveBack(job);
     },
 
     reviewedFace(attempt, proof) {

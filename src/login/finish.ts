@@ -7,6 +7,7 @@ import { addressPrefix } from '../core/address.ts';
 import { advance } from '../core/advance.ts';
 import { type Strength, strengthOf } from '../core/assurance.ts';
 import { bestProof, currentVerification, hasLapsed, type LoginAttempt } from '../core/attempt.ts';
+import type { Binding } from '../core/binding.ts';
 import { isEnough } from '../core/requirement.ts';
 import type { Proof } from '../core/verdict.ts';
 import type { LoginRequest } from './begin.ts';
@@ -16,6 +17,7 @@ import type { Enrolment } from './enrol.ts';
 import { reasonsOf, requiredBy, skipFor } from './identify.ts';
 import type { LateVerdicts } from './late.ts';
 import type { Notices } from './notices.ts';
+import type { Job } from './ports.ts';
 import type { RiskView } from './risk.ts';
 import type { JourneyParts } from './rules.ts';
 import { openPerson } from './secrets.ts';
@@ -27,6 +29,8 @@ const DEVICE_COOKIE = 'device-cookie';
 /** How long one finish has the putting to wait for itself; after a crash, the next may. */
 const LET_WAIT_SECONDS = 5;
 const LET_WAIT_LOOK_MS = 50;
+/** How long a finish has to do what follows from it, before somebody else does it. */
+const FOLLOW_SECONDS = 30;
 
 export interface LoginResult {
   readonly accountId: string;
@@ -34,8 +38,8 @@ export interface LoginResult {
   readonly amr: readonly string[];
   /** epoch seconds */
   readonly authTime: number;
-  /** epoch seconds: when the attempt was spent, however often its answer is asked for */
-  readonly finishedAt: number;
+  /** how often the person had signed out everywhere when the attempt was spent, however often its answer is asked for */
+  readonly signOuts: number;
   /** all that the login rests on, and the login itself: whichever is taken back ends what came of it */
   readonly proofIds: readonly string[];
 }
@@ -64,6 +68,8 @@ export interface FinishInput {
 
 export interface Finishing {
   finish(input: FinishInput): Promise<FinishOutcome>;
+  /** The job at the end of an attempt's time: it lapses, or what a finish that died has left undone is done (R6). */
+  lapse(job: Job): Promise<void>;
 }
 
 /** Writes down by what the face was tied to this browser; once, with the line of the end where it comes to that. */
@@ -106,15 +112,20 @@ export function createFinishing(
     const binding = attempt.proofs.length > 0 ? bindingOf(attempt, rules) : undefined;
     if (binding?.kind === 'refused') await discard(attempt, binding.reasons);
     if (binding && binding.kind !== 'bound') return { kind: 'not-yet' };
-    let told: Promise<void> | undefined;
-    const tellBinding: TellBinding = async () => {
-      if (binding) await (told ??= journal.record({ event: 'login.bound', attempt: attempt.uid, by: binding.by }));
-    };
+    const tellBinding = tellerOf(attempt, binding);
     try {
       return await finishHere(attempt, input, tellBinding);
     } finally {
       await tellBinding();
     }
+  }
+
+  function tellerOf({ uid }: LoginAttempt, binding: Binding | undefined): TellBinding {
+    let told: Promise<void> | undefined;
+    return async () => {
+      if (binding?.kind === 'bound')
+        await (told ??= journal.record({ event: 'login.bound', attempt: uid, by: binding.by }));
+    };
   }
 
   /** In the browser that began, and with a face, if there is one, of whoever holds it. */
@@ -253,10 +264,11 @@ export function createFinishing(
   }
 
   /**
-   * Was what stands in the place of a selfie given up since it was shown? The account may have been put under review, or the key removed, by
-   * somebody who saw the sign-in coming.
+   * Was what is proven by given up since it was shown? The face is to be proven anew by a document, the account was put under review, or the
+   * key removed, by somebody who saw the sign-in coming (T14).
    */
   async function isGivenUp({ proofs, factors }: LoginAttempt, account: Account): Promise<boolean> {
+    if (account.standing !== 'good') return true;
     if (proofs.length > 0) return false;
     for (const { factor, credential } of factors) {
       if (factor === 'device') continue;
@@ -328,33 +340,62 @@ export function createFinishing(
         ? accounts.change(account.id, (a) => (a.consent?.version === consent.version ? a : { ...a, consent }))
         : undefined,
     ]);
-    const event = { kind: 'finished', accountId: account.id } as const;
+    const event = { kind: 'finished', accountId: account.id, signOuts: account.signOuts ?? 0 } as const;
     const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
     if (!step || step.kind === 'refused') return { kind: 'over' };
     if (step.kind !== 'moved') return answer(step.attempt, await findDevice(step.attempt, account.id));
     if (proof && face) await replaceFace(account, step.attempt, proof, face);
     const [deviceToken] = await Promise.all([
       rememberDevice(step.attempt, account.id, input.device),
-      notices.signedIn(account, step.attempt),
-      ending.cleanUp(step.attempt),
-      jobs.cancel(LAPSE, attempt.uid),
-      noteSignIn(account, step.attempt, strength),
-      tellBinding(),
-      journal.record({
-        event: 'login.finished',
-        attempt: attempt.uid,
-        account: account.id,
-        client: attempt.clientId,
-        acr: strength.acr,
-        reasons: attempt.reasons,
-      }),
-      isSkipped(attempt) ? parts.ledger.skip() : undefined,
+      follow(step.attempt, account, strength, tellBinding),
     ]);
-    meter.count('logins', { outcome: isSkipped(attempt) ? 'skipped' : 'success' });
-    if (isSkipped(attempt)) meter.count('skips');
     const settledAt = currentVerification(step.attempt)?.statusAt;
     if (proof && settledAt !== undefined) meter.observe('decision_to_redirect', Math.max(0, clock.now() - settledAt));
     return answer(step.attempt, deviceToken);
+  }
+
+  /**
+   * What follows from a login: told, then noted, and only then the job at the end of the attempt's time is called off. Where the process
+   * dies in between that job does the rest: a line may stand there twice, and none is lost.
+   */
+  async function follow(
+    attempt: LoginAttempt,
+    account: Account,
+    strength: Strength,
+    tellBinding: TellBinding,
+  ): Promise<void> {
+    const { uid, clientId, reasons } = attempt;
+    const { acr } = strength;
+    const isSkip = isSkipped(attempt);
+    await Promise.all([
+      notices.signedIn(account, attempt),
+      ending.cleanUp(attempt),
+      tellBinding(),
+      journal.record({ event: 'login.finished', attempt: uid, account: account.id, client: clientId, acr, reasons }),
+      // no verification, so no line of its own on the bill: counted as what was saved
+      isSkip ? parts.ledger.skip() : undefined,
+    ]);
+    await noteSignIn(account, attempt, strength);
+    await jobs.cancel(LAPSE, uid);
+    meter.count('logins', { outcome: isSkip ? 'skipped' : 'success' });
+    if (isSkip) meter.count('skips');
+  }
+
+  async function lapse(job: Job): Promise<void> {
+    const attempt = await attempts.find(job.id);
+    if (attempt?.state !== 'spent') return ending.lapse(job);
+    const { uid, accountId = '', finishedAt = 0, proofs, factors } = attempt;
+    const dueAt = finishedAt + FOLLOW_SECONDS;
+    if (clock.now() < dueAt) return jobs.giveBack(job, { dueAtMs: dueAt * 1000 });
+    const account = await accounts.find(accountId);
+    const strength = strengthOf(bestProof(attempt), factors);
+    const isNoted = account && (await parts.activity.findSignIn(accountId, uid)) !== undefined;
+    if (account && strength && !isNoted) {
+      const binding = proofs.length > 0 ? bindingOf(attempt, rules) : undefined;
+      return follow(attempt, account, strength, tellerOf(attempt, binding));
+    }
+    await ending.cleanUp(attempt);
+    await jobs.cancel(LAPSE, uid);
   }
 
   /**
@@ -370,17 +411,13 @@ export function createFinishing(
   async function noteSignIn(account: Account, attempt: LoginAttempt, { acr }: Strength): Promise<void> {
     const { address, label: browser } = attempt.origin;
     const { place } = parts.networks.look(address);
-    const { uid, clientId, reasons } = attempt;
-    await parts.activity.noteSignIn(
-      account.id,
-      { at: clock.now(), uid, clientId, acr, browser, address, reasons },
-      place,
-    );
+    const { uid, clientId, reasons, finishedAt: at = clock.now() } = attempt;
+    await parts.activity.noteSignIn(account.id, { at, uid, clientId, acr, browser, address, reasons }, place);
   }
 
   function answer(attempt: LoginAttempt, deviceToken: string | undefined): FinishOutcome {
     const strength = strengthOf(bestProof(attempt), attempt.factors);
-    const { accountId, finishedAt = 0 } = attempt;
+    const { accountId, signOuts = 0 } = attempt;
     if (!strength || !accountId) return { kind: 'over' };
     const verificationIds = attempt.proofs.map((each) => each.verificationId);
     const rests = attempt.factors.flatMap((factor) => factor.rests);
@@ -393,7 +430,7 @@ export function createFinishing(
         amr,
         // the vendor's clock may run ahead of ours; nobody has signed in in the future
         authTime: Math.min(authTime, clock.now()),
-        finishedAt,
+        signOuts,
         proofIds: [...new Set([...verificationIds, ...rests, loginProof(attempt.uid)])],
       },
       ...(deviceToken ? { deviceToken } : {}),
@@ -428,7 +465,8 @@ export function createFinishing(
     const token = deviceTokenOf(attempt);
     const hash = staysKnown ? device : hashToken(token);
     await devices.remember(hash, accountId, visit, staysKnown ? undefined : device);
-    const takenBack = await Promise.all(verificationIds.map(late.isTakenBack));
+    const restsOn = attempt.factors.flatMap(({ rests }) => rests).filter((id) => !id.startsWith(LOGIN_PROOF));
+    const takenBack = await Promise.all([...verificationIds, ...restsOn].map(late.isTakenBack));
     if (!takenBack.includes(true)) return staysKnown ? undefined : token;
     // a refusal since the attempt was spent found no device to forget (T8)
     await devices.drop(hash, accountId);
@@ -449,7 +487,7 @@ export function createFinishing(
   const deviceTokenOf = ({ uid }: LoginAttempt) =>
     sealer.keyedHash(uid, DEVICE_COOKIE).slice(0, DEVICE_TOKEN_CHARACTERS);
 
-  return { finish };
+  return { finish, lapse };
 }
 
 /** A known device was enough. */
@@ -457,7 +495,9 @@ function isSkipped({ factors, proofs }: LoginAttempt): boolean {
   return proofs.length === 0 && factors.some(({ factor }) => factor === 'device');
 }
 
+const LOGIN_PROOF = 'login:';
+
 /** One login alone, as a thing to be taken back. */
 export function loginProof(uid: string): string {
-  return `login:${uid}`;
+  return `${LOGIN_PROOF}${uid}`;
 }

@@ -1,13 +1,14 @@
 // Webhooks: prove the origin, store, answer. A delivery that was answered with 2xx is never lost: either its effect is stored by then, as
 // with most, or the delivery itself is, as a durable job whose effect comes after. Both are safe to repeat (invariant 5).
 
-import { isLive, isUnderWay } from '../core/attempt.ts';
+import { isLive, isUndecided } from '../core/attempt.ts';
 import { StorageUnavailable } from '../core/errors.ts';
+import { isFinal } from '../core/verdict.ts';
 import type { Verdict } from '../core/verdict-types.ts';
-import { scheduleSingleLook } from './look.ts';
+import { LOOK, scheduleSingleLook } from './look.ts';
 import type { Job, RawDelivery, VendorEvent } from './ports.ts';
 import type { JourneyParts } from './rules.ts';
-import type { Settlement } from './settle.ts';
+import type { Settled, Settlement } from './settle.ts';
 
 export const DELIVERY = 'delivery';
 
@@ -32,6 +33,9 @@ interface DeliveryPayload {
   readonly tries?: number;
 }
 
+/** of an event that is about no verification */
+const UNCHANGED: Settled = { kind: 'unchanged' };
+
 export interface Inbox {
   /** @returns the HTTP status of the answer, and a closed set of words for the metric */
   receive(delivery: RawDelivery): Promise<{ readonly status: 202 | 400 | 401 | 413 | 415; readonly result: string }>;
@@ -53,7 +57,7 @@ export function createInbox(parts: JourneyParts & { settlement: Settlement; poke
     const verification = attempt?.verifications.find((each) => each.id === verificationId);
     // the same old delivery again and again must not use up the budget (T5, T7)
     if (!(await store.putIfAbsent(`stale-look:${verificationId}`, true, STALE_LOOK_EVERY_SECONDS))) return;
-    const isWaitedFor = attempt && isLive(attempt, clock.now()) && isUnderWay(verification);
+    const isWaitedFor = attempt && isLive(attempt, clock.now()) && verification && isUndecided(verification);
     // what was accepted may have turned; what was refused, or ended otherwise, stays so
     if (!attempt || isWaitedFor || verification?.conclusion === 'accepted')
       await scheduleSingleLook(parts, verificationId);
@@ -73,16 +77,16 @@ export function createInbox(parts: JourneyParts & { settlement: Settlement; poke
       const key = reading.eventKey;
       if ((await store.get(recordKey(key))) !== undefined) return { status: 202, result: 'replay' };
       const effect = takeEffect(reading.event);
-      if (await within(AT_ONCE_MS, effect)) {
-        // a crash before this repeats an effect that is idempotent
-        await store.set(recordKey(key), true, EVENT_MEMORY_SECONDS);
+      const settled = await within(AT_ONCE_MS, effect);
+      if (settled) {
+        await note(key, reading.event, settled);
         return { status: 202, result: 'accepted' };
       }
       const payload: DeliveryPayload = { sealed: sealer.seal(JSON.stringify(reading.event), recordKey(key)) };
       // of two at once the second takes the first one's place: one job an event
       const stored = jobs.schedule({ kind: DELIVERY, id: key, dueAtMs: nowMs(), payload });
       // an effect that still goes on may end first, or be the first to hear that the storage is away (R7)
-      await Promise.race([stored, effect.then((isStored) => (isStored ? undefined : stored))]);
+      await Promise.race([stored, effect.then((late) => (late ? undefined : stored))]);
       parts.poke();
       return { status: 202, result: 'accepted' };
     },
@@ -90,35 +94,46 @@ export function createInbox(parts: JourneyParts & { settlement: Settlement; poke
     async process(job) {
       const { sealed } = job.payload as DeliveryPayload;
       const event: VendorEvent = JSON.parse(sealer.openText(sealed, recordKey(job.id)));
-      if (event.kind === 'verification' && !(await settleOrRetry(job, event.verdict))) return;
-      // asked in one turn, so both are in one commit where the engine groups; a crash in between repeats an effect that is idempotent
-      await Promise.all([store.set(recordKey(job.id), true, EVENT_MEMORY_SECONDS), jobs.cancel(DELIVERY, job.id)]);
+      const settled = event.kind === 'verification' ? await settleOrRetry(job, event.verdict) : UNCHANGED;
+      if (settled) await Promise.all([note(job.id, event, settled), jobs.cancel(DELIVERY, job.id)]);
     },
   };
 
-  /** @returns whether all that follows from it is stored; false: it is to wait as a job. @throws StorageUnavailable it has to be sent again */
-  async function takeEffect(event: VendorEvent): Promise<boolean> {
-    if (event.kind !== 'verification' || underWay >= MOST_AT_ONCE) return false;
+  /**
+   * All that follows from it is stored. Asked in one turn with whatever else ends here, so that all is in one commit where the engine groups;
+   * a crash before repeats an effect that is idempotent, and a look that is not called off does what was cut short.
+   */
+  async function note(eventKey: string, event: VendorEvent, { kind }: Settled): Promise<void> {
+    const isConcluded = event.kind === 'verification' && isFinal(event.verdict.status) && kind === 'moved';
+    await Promise.all([
+      store.set(recordKey(eventKey), true, EVENT_MEMORY_SECONDS),
+      isConcluded ? jobs.cancel(LOOK, event.verdict.verificationId) : undefined,
+    ]);
+  }
+
+  /** @returns what came of it, when all that follows is stored; else it is to wait as a job. @throws StorageUnavailable it has to be sent again */
+  async function takeEffect(event: VendorEvent): Promise<Settled | undefined> {
+    if (event.kind !== 'verification' || underWay >= MOST_AT_ONCE) return undefined;
     underWay += 1;
     try {
-      const { kind } = await settlement.settleAtOnce(event.verdict);
+      const settled = await settlement.settleAtOnce(event.verdict);
       // it may have planned a look at the decision
-      if (kind === 'unchanged') parts.poke();
-      return kind !== 'left' && kind !== 'unowned';
+      if (settled.kind === 'unchanged') parts.poke();
+      return settled.kind === 'left' || settled.kind === 'unowned' ? undefined : settled;
     } catch (error) {
       if (error instanceof StorageUnavailable) throw error;
       // the vendor is not to send again and again what only we can mend
       log.error({ err: error, verification: event.verdict.verificationId }, 'a delivery had no effect yet');
-      return false;
+      return undefined;
     } finally {
       underWay -= 1;
     }
   }
 
-  /** @returns false when the job was put off because nobody owns the verification yet */
-  async function settleOrRetry(job: Job, verdict: Verdict): Promise<boolean> {
+  /** @returns undefined when the job was put off because nobody owns the verification yet */
+  async function settleOrRetry(job: Job, verdict: Verdict): Promise<Settled | undefined> {
     const settled = await settlement.settle(verdict);
-    if (settled.kind !== 'unowned') return true;
+    if (settled.kind !== 'unowned') return settled;
     const { sealed, tries = 0 } = job.payload as DeliveryPayload;
     const delayMs = UNOWNED_RETRY_MS[tries];
     if (delayMs === undefined) {
@@ -126,19 +141,20 @@ export function createInbox(parts: JourneyParts & { settlement: Settlement; poke
         { verification: verdict.verificationId, status: verdict.status },
         'a delivery concerned no verification of ours',
       );
-      return true;
+      return settled;
     }
     const payload: DeliveryPayload = { sealed, tries: tries + 1 };
-    await jobs.schedule({ kind: DELIVERY, id: job.id, dueAtMs: nowMs() + delayMs, payload });
-    return false;
+    // sent again meanwhile, it is due at once
+    await jobs.giveBack(job, { dueAtMs: nowMs() + delayMs, payload });
+    return undefined;
   }
 }
 
-/** @returns what it comes to; false where that takes longer */
-async function within(ms: number, outcome: Promise<boolean>): Promise<boolean> {
+/** @returns what it comes to; undefined where that takes longer */
+async function within<T>(ms: number, outcome: Promise<T | undefined>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, ms, false);
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, ms, undefined);
   });
   try {
     return await Promise.race([outcome, late]);

@@ -65,6 +65,7 @@ export function createJourney(parts: JourneyParts, moreWork: Readonly<Record<str
   const late = createLateVerdicts(parts);
   const sweep = createSweep({ ...parts, late });
   const settlement = createSettlement({ ...parts, ending, enrolment, late });
+  const finishing = createFinishing({ ...parts, ending, enrolment, late, notices, risk });
   let poke = (): void => undefined;
   const inbox = createInbox({ ...parts, settlement, poke: () => poke() });
   const settle = async (verdict: Verdict) => {
@@ -76,9 +77,9 @@ export function createJourney(parts: JourneyParts, moreWork: Readonly<Record<str
     nowMs: parts.nowMs,
     handlers: {
       [DELIVERY]: inbox.process,
-      [LOOK]: createLooker({ ...parts, settle }),
+      [LOOK]: createLooker({ ...parts, settle, missLook: settlement.missLook, followUp: settlement.followUp }),
       [SINGLE_LOOK]: createSingleLooker({ ...parts, settle }),
-      [LAPSE]: ending.lapse,
+      [LAPSE]: finishing.lapse,
       [DELETE]: ending.deleteAtVendor,
       [RENEWAL]: enrolment.completeRenewal,
       [SWEEP]: sweep.run,
@@ -93,7 +94,6 @@ export function createJourney(parts: JourneyParts, moreWork: Readonly<Record<str
   const passkeyMaking = createPasskeyMaking({ ...parts, late, notices, challenges });
   const visits = createVisits({ ...parts, ending });
   const beginning = createBeginning({ ...parts, limiter, ending, risk, mailedCodes });
-  const finishing = createFinishing({ ...parts, ending, enrolment, late, notices, risk });
   return {
     begin: beginning.begin,
     visits,

@@ -1,13 +1,16 @@
 // Verdicts that come after the attempt is over. A late approval revives nothing (T12); a late refusal of what was accepted takes
-// back what it allowed: sessions, grants and tokens (T8).
+// back what it allowed: sessions, grants and tokens (T8). An approval that fails its checks is such a refusal (settle.ts).
 
 import { putUnderReview, standsOn } from '../core/account.ts';
+import type { FailedCheck } from '../core/verdict.ts';
 import type { Verdict, VerificationStatus } from '../core/verdict-types.ts';
 import {
+  closeAllowance,
   findAllowance,
   forgetAllowance,
   keepAllowance,
   keepAllowanceForGood,
+  loginAllowanceSeconds,
   refuseAllowance,
   renewAllowance,
 } from './allowances.ts';
@@ -30,13 +33,15 @@ export interface LateVerdicts {
   withdraw(accountId: string, verificationId: string): Promise<void>;
   /** Has the verdict turned, so that nothing may be built on it any more? Asked after building: whoever comes second sees the other. */
   isTakenBack(verificationId: string): Promise<boolean>;
-  handle(verdict: Verdict, uid: string): Promise<void>;
+  /** @param failed the checks by which an approval is taken for a refusal */
+  handle(verdict: Verdict, uid: string, failed?: readonly FailedCheck[]): Promise<void>;
   /** Does something still stand on this verification that a verdict like this would take back? */
   isStanding(verificationId: string, status: VerificationStatus): Promise<boolean>;
 }
 
 export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
-  const { accounts, clock, devices, journal, log, meter, passkeys, revoker, store } = parts;
+  const { accounts, clock, devices, journal, log, meter, passkeys, revoker, rules, store } = parts;
+  const loginSeconds = loginAllowanceSeconds(rules.risk.oldestSelfieDays);
 
   async function setStanding(
     accountId: string,
@@ -61,6 +66,12 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
     await setStanding(accountId, verificationId, 'withdrawn');
   }
 
+  /** Does the account rest on what was taken back already? A finish built on it beside that, and died before it could see (R6, T8). */
+  async function standsAgain({ accountId }: Allowance, verificationId: string): Promise<boolean> {
+    const account = await accounts.find(accountId);
+    return account?.standing === 'good' && standsOn(account, verificationId);
+  }
+
   /** Devices that are known by nothing newer than this verification. */
   async function dropDevices(accountId: string, verificationId: string): Promise<void> {
     for (const { device, selfie } of await devices.list(accountId)) {
@@ -69,17 +80,19 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
   }
 
   return {
-    allow: (verificationId, allowance) => keepAllowance(store, verificationId, allowance),
+    allow: (verificationId, allowance) => keepAllowance(store, verificationId, allowance, loginSeconds),
 
     allowForGood: (verificationId, first) => keepAllowanceForGood(store, verificationId, first),
 
     forget: (verificationId) => forgetAllowance(store, verificationId),
 
-    renew: (verificationId) => renewAllowance(store, verificationId),
+    renew: (verificationId) => renewAllowance(store, verificationId, loginSeconds),
 
     async isStanding(verificationId, status) {
       const allowance = await findAllowance(store, verificationId);
-      if (!allowance || status !== 'kyc-expired') return allowance !== undefined;
+      if (!allowance) return false;
+      if (allowance.takenBack) return standsAgain(allowance, verificationId);
+      if (status !== 'kyc-expired') return true;
       const account = await accounts.find(allowance.accountId);
       return account?.standing === 'good' && account.enrolledBy.verificationId === verificationId;
     },
@@ -91,7 +104,7 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
       return allowance === undefined || allowance.refused === true;
     },
 
-    async handle(verdict, uid) {
+    async handle(verdict, uid, failed = []) {
       if (verdict.status !== 'declined' && verdict.status !== 'kyc-expired') {
         log.info(
           { attempt: uid, verification: verdict.verificationId, status: verdict.status },
@@ -100,7 +113,7 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
         return;
       }
       const allowance = await findAllowance(store, verdict.verificationId);
-      if (!allowance) return;
+      if (!allowance || (allowance.takenBack && !(await standsAgain(allowance, verdict.verificationId)))) return;
       // older than what was accepted: overtaken, or the vendor's clock is behind ours; its own word decides
       if (verdict.decidedAt < allowance.acceptedAt) return scheduleSingleLook(parts, verdict.verificationId);
       if (verdict.status === 'kyc-expired') {
@@ -130,10 +143,11 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
         attempt: uid,
         verification: verdict.verificationId,
         account: allowance.accountId,
+        reasons: failed,
         ...ended,
       });
       // last: after a crash in between, everything is taken back once more
-      await forgetAllowance(store, verdict.verificationId);
+      await closeAllowance(store, verdict.verificationId);
     },
   };
 }

@@ -5,6 +5,7 @@
 import type { Account } from '../core/account.ts';
 import { isLive, type LoginAttempt } from '../core/attempt.ts';
 import type { Proof } from '../core/verdict.ts';
+import { loginProof } from './finish.ts';
 import type { KeyChallenges } from './key-challenges.ts';
 import type { LateVerdicts } from './late.ts';
 import type { Notices } from './notices.ts';
@@ -39,7 +40,7 @@ export interface PasskeyMaking {
 export function createPasskeyMaking(
   parts: JourneyParts & { late: LateVerdicts; notices: Notices; challenges: KeyChallenges },
 ): PasskeyMaking {
-  const { attempts, ceremonies, challenges, clock, journal, late, log, notices, passkeys } = parts;
+  const { attempts, ceremonies, challenges, clock, journal, late, log, notices, passkeys, revoker } = parts;
 
   async function isUnderWay(uid: string): Promise<boolean> {
     const attempt = await attempts.find(uid);
@@ -55,6 +56,8 @@ export function createPasskeyMaking(
 
   async function isTakenBack({ login, proofs }: KeyMaker, wasUnderWay: boolean): Promise<boolean> {
     for (const { verificationId } of proofs) if (await late.isTakenBack(verificationId)) return true;
+    // its person has denied this login, and what it had made until then went with it (T14)
+    if (await revoker.isRevoked(loginProof(login.uid))) return true;
     // a verdict that turned before anything was allowed found nothing to take back: it has ended the login
     return wasUnderWay && !(await isUnderWay(login.uid));
   }

@@ -58,7 +58,15 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     }
   }
 
+  /** The account was deleted since this login began: nothing more of its person goes to the vendor (T18). */
+  async function endIfGone({ claimant, uid }: LoginAttempt): Promise<boolean> {
+    if (claimant.kind !== 'account' || (await accounts.find(claimant.accountId))) return false;
+    await ending.end(uid, 'refused');
+    return true;
+  }
+
   async function openAlone(attempt: LoginAttempt, { isNew, phone }: How): Promise<BeginOutcome> {
+    if (!isNew && (await endIfGone(attempt))) return { kind: 'over' };
     const workflowId = attempt.next === 'login' ? attempt.required.workflowId : rules.workflows.enrol;
     const person = attempt.claimant.kind === 'account' ? attempt.claimant.accountId : attempt.identifierKey;
     const claim = `${workflowId}:${person}`;
@@ -103,6 +111,11 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
       await parts.store.set(preemptedKey(taken.from.uid), true, CLAIM_GRACE_SECONDS);
       await ending.end(taken.from.uid, 'preempted', { keepClaim: claim });
     }
+    const before = currentVerification(attempt);
+    if (before?.presumedGone && !(await giveUp(attempt.uid, before.id))) {
+      await allowed.refund();
+      return { kind: 'to-waiting' };
+    }
     if (isNew && !(await attempts.create(attempt))) {
       // a second press of the button came in between: the first one made the attempt
       await allowed.refund();
@@ -126,6 +139,24 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     const isOpened = outcome.begin.kind === 'to-vendor' || outcome.begin.kind === 'to-waiting';
     if (!isOpened && !attempt.claims.includes(claim)) await attempts.release(claim, attempt.uid);
     return outcome.begin;
+  }
+
+  /**
+   * What we could not find may be there all the same: nothing comes of it from here on, and it goes at the vendor (T1, T12).
+   *
+   * @returns false when the vendor has said something of it meanwhile, which counts
+   */
+  async function giveUp(uid: string, verificationId: string): Promise<boolean> {
+    const result = { kind: 'refused', status: 'expired', failed: [] } as const;
+    const event = { kind: 'concluded', verificationId, decidedAt: clock.now(), captures: [], result } as const;
+    const step = await attempts.change(uid, (a) =>
+      currentVerification(a)?.presumedGone
+        ? advance(a, event, rules.attempt, clock.now())
+        : { kind: 'unchanged', attempt: a },
+    );
+    if (step?.kind !== 'moved') return false;
+    await ending.remove(verificationId);
+    return true;
   }
 
   async function takeClaim(
@@ -206,6 +237,7 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
    * showed the first face, and that need not be who shows the next (T2).
    */
   async function openAgain(attempt: LoginAttempt, current: Verification, phone: boolean): Promise<BeginOutcome> {
+    if (await endIfGone(attempt)) return { kind: 'over' };
     const returnToken = newToken();
     let opened: OpenedVerification;
     try {

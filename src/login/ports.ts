@@ -218,6 +218,8 @@ export interface Revoked {
 export interface Revoker {
   /** @param proofId a verification, or `login:<uid>` for one login alone */
   revoke(proofId: string): Promise<Revoked>;
+  /** Has it been, so that nothing may be built on it any more? Asked after building, as `revoke` notes it before it ends what was built. */
+  isRevoked(proofId: string): Promise<boolean>;
   /** Everywhere, whatever it was proven by. */
   revokeAccount(accountId: string): Promise<Revoked>;
 }

@@ -2,14 +2,38 @@
 // page. It settles and never resumes: only the browser that began can finish (invariant 1).
 
 import { advance } from '../core/advance.ts';
-import { hasLapsed, type LoginAttempt, type Step, type Verification } from '../core/attempt.ts';
-import { type Conclusion, conclude, isFinal, meaningOf } from '../core/verdict.ts';
+import {
+  hasLapsed,
+  isUnanswered,
+  isUndecided,
+  type LoginAttempt,
+  type Step,
+  type Verification,
+  type WhyMissed,
+} from '../core/attempt.ts';
+import { type Conclusion, conclude, type FailedCheck, isFinal, meaningOf } from '../core/verdict.ts';
 import type { Verdict, VerificationStatus } from '../core/verdict-types.ts';
 import type { Ending } from './ending.ts';
 import type { Enrolment } from './enrol.ts';
 import type { LateVerdicts } from './late.ts';
-import { LOOK, scheduleSingleLook } from './look.ts';
+import { scheduleLooks, scheduleSingleLook } from './look.ts';
 import type { JourneyParts } from './rules.ts';
+
+/** in the ledger: approved, and for us or not */
+const CHECK_FAILED = 'check-failed';
+const ACCEPTED = 'accepted';
+/** in the ledger and the metric: the vendor does not know it any more, and has not said how it ended */
+const GONE = 'gone';
+
+/** Checks that depend on settings of ours, or on our clock. */
+const SET_HERE: ReadonlySet<FailedCheck> = new Set([
+  'environment',
+  'decided-before-attempt',
+  'liveness-score',
+  'face-match-score',
+  'identity-differs',
+  'warning-refused',
+]);
 
 export type Settled =
   | { readonly kind: 'moved' | 'unchanged' | 'late' }
@@ -18,20 +42,26 @@ export type Settled =
 
 /** `overtaken`: the attempt was over by the time it was to be moved */
 type Timely = Settled | { readonly kind: 'overtaken' };
+const OVERTAKEN = { kind: 'overtaken' } as const;
 
 export interface Settlement {
+  /** Does not call off the looks at what it concludes: who asked does, when all that follows is stored. */
   settle(verdict: Verdict): Promise<Settled>;
   /**
    * The same, while somebody waits for an answer: only what a few steps of the storage can do. What has a picture fetched, or may take
    * many things back, changes nothing and is `left` for `settle`.
    */
   settleAtOnce(verdict: Verdict): Promise<Settled | { readonly kind: 'left' }>;
+  /** A look that brought no word of the vendor's on it. @returns the verification as it is now; undefined: nothing changed */
+  missLook(uid: string, verificationId: string, why: WhyMissed): Promise<Verification | undefined>;
+  /** What follows from a conclusion, once more, where that was cut short. Safe to repeat. */
+  followUp(verification: Verification): Promise<void>;
 }
 
 export function createSettlement(
   parts: JourneyParts & { ending: Ending; enrolment: Enrolment; late: LateVerdicts },
 ): Settlement {
-  const { attempts, bus, clock, ending, enrolment, jobs, journal, late, ledger, log, meter, rules } = parts;
+  const { attempts, bus, clock, ending, enrolment, journal, late, ledger, log, meter, rules } = parts;
 
   /** What a verdict is about. */
   async function lookUp(verdict: Verdict) {
@@ -39,31 +69,48 @@ export function createSettlement(
     if (uid === undefined) return undefined;
     const attempt = await attempts.find(uid);
     const verification = attempt?.verifications.find((each) => each.id === verdict.verificationId);
-    const isTimely = attempt && verification && !isOver(attempt);
-    return isTimely ? ({ uid, attempt, verification } as const) : ({ uid } as const);
+    if (!attempt || !verification) return { uid } as const;
+    return { uid, attempt, verification, isTimely: !isOver(attempt) } as const;
   }
 
   async function settle(verdict: Verdict): Promise<Settled> {
     const found = await lookUp(verdict);
     if (found === undefined) return { kind: 'unowned' };
     if (!found.attempt) return settleLate(verdict, found.uid);
-    const settled = await settleTimely(found.attempt, found.verification, verdict);
-    return settled.kind === 'overtaken' ? settleLate(verdict, found.uid) : settled;
+    const { uid, attempt, verification, isTimely } = found;
+    const settled = isTimely ? await settleTimely(attempt, verification, verdict) : OVERTAKEN;
+    if (settled.kind !== 'overtaken') return settled;
+    return settleLate(verdict, uid, await failedLate(attempt, verification, verdict));
   }
 
   /** Too late for the login, not for the bill, nor for what was allowed. */
-  async function settleLate(verdict: Verdict, uid: string): Promise<Settled> {
-    if (isFinal(verdict.status)) await ledger.settle(verdict.verificationId, verdict.status);
-    await late.handle(verdict, uid);
+  async function settleLate(verdict: Verdict, uid: string, failed: readonly FailedCheck[] = []): Promise<Settled> {
+    const isFailed = failed.length > 0;
+    if (isFinal(verdict.status)) await ledger.settle(verdict.verificationId, isFailed ? CHECK_FAILED : verdict.status);
+    await late.handle(isFailed ? { ...verdict, status: refusedAs(verdict) } : verdict, uid, failed);
     return { kind: 'late' };
+  }
+
+  /**
+   * An approval by which the login would not have been one is a refusal of it, as long as the attempt tells what was asked for (T8): by what
+   * no setting decides, as one that was changed since must not take back what was good when it was given.
+   */
+  async function failedLate(
+    attempt: LoginAttempt,
+    verification: Verification,
+    verdict: Verdict,
+  ): Promise<readonly FailedCheck[]> {
+    if (verdict.status !== 'approved' || !verdict.complete) return [];
+    const conclusion = await judge(attempt, verification, verdict);
+    return conclusion.kind === 'accepted' ? [] : conclusion.failed.filter((check) => !SET_HERE.has(check));
   }
 
   async function settleAtOnce(verdict: Verdict): Promise<Settled | { readonly kind: 'left' }> {
     const found = await lookUp(verdict);
     if (found === undefined) return { kind: 'unowned' };
-    const { attempt, verification } = found;
+    const { attempt, verification, isTimely } = found;
     // a second word on what is concluded may take back what the first one allowed
-    if (!attempt || verification.conclusion !== undefined) return { kind: 'left' };
+    if (!isTimely || !isUndecided(verification)) return { kind: 'left' };
     if (isFinal(verdict.status) && bringsFace(verification)) return { kind: 'left' };
     const settled = await settleTimely(attempt, verification, verdict);
     return settled.kind === 'overtaken' ? { kind: 'left' } : settled;
@@ -73,7 +120,7 @@ export function createSettlement(
     if (!isFinal(verdict.status)) return changeStatus(attempt, verdict);
     if (verdict.status === 'approved' && !verdict.complete) {
       // a thin delivery says that something changed, not what was found
-      if (verification.conclusion === undefined) await scheduleSingleLook(parts, verification.id);
+      if (isUndecided(verification)) await scheduleSingleLook(parts, verification.id);
       return { kind: 'unchanged' };
     }
     return concludeIt(attempt, verification, verdict);
@@ -89,6 +136,7 @@ export function createSettlement(
       verificationId: verdict.verificationId,
       status: verdict.status,
       decidedAt: verdict.decidedAt,
+      ...(verdict.toldAt === undefined ? {} : { toldAt: verdict.toldAt }),
       ...(verdict.resubmitSteps ? { resubmitSteps: verdict.resubmitSteps } : {}),
     } as const;
     const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
@@ -102,6 +150,10 @@ export function createSettlement(
     } else if (wasHeld(before)) {
       await attempts.letGo(verdict.verificationId);
     }
+    // it had been given up, and the looks at it with it
+    if (before?.presumedGone && current) await scheduleLooks(parts, current);
+    // a delivery that is late, or a vendor's clock that is behind: what it told counts, and the decision itself is asked
+    if (before && isInDoubt(before, verdict)) await scheduleSingleLook(parts, verdict.verificationId);
     await bus.publish(attempt.uid);
     return { kind: 'moved' };
   }
@@ -142,8 +194,8 @@ export function createSettlement(
     ]);
   }
 
-  async function concludeIt(attempt: LoginAttempt, verification: Verification, verdict: Verdict): Promise<Timely> {
-    const conclusion = conclude(
+  async function judge(attempt: LoginAttempt, verification: Verification, verdict: Verdict): Promise<Conclusion> {
+    return conclude(
       {
         verificationId: verification.id,
         subject: attempt.subject,
@@ -158,7 +210,11 @@ export function createSettlement(
       verdict,
       rules.forClient(attempt.clientId).verdict,
     );
-    if (verification.conclusion === undefined && isOnlyTooOld(conclusion)) {
+  }
+
+  async function concludeIt(attempt: LoginAttempt, verification: Verification, verdict: Verdict): Promise<Timely> {
+    const conclusion = await judge(attempt, verification, verdict);
+    if (isUndecided(verification) && isOnlyTooOld(conclusion)) {
       // two clocks differ, or somebody plays an old verdict: the decision itself is read, and dated by our clock (R10, T13)
       await scheduleSingleLook(parts, verification.id);
       return { kind: 'unchanged' };
@@ -173,7 +229,7 @@ export function createSettlement(
     // as the step finds it: a poll may have accepted it meanwhile
     let isFlip = false;
     if (conclusion.kind === 'accepted') {
-      const isNews = verification.conclusion === undefined && bringsFace(verification);
+      const isNews = isUndecided(verification) && bringsFace(verification);
       const sealed = isNews ? await enrolment.gather(attempt, verdict) : undefined;
       const result = { kind: 'accepted', proof: conclusion.proof, ...(sealed ? { sealed } : {}) } as const;
       step = await attempts.change(attempt.uid, (a) => advance(a, { ...base, result }, rules.attempt, clock.now()));
@@ -188,10 +244,7 @@ export function createSettlement(
     if (isFlip && step?.kind === 'unchanged') await scheduleSingleLook(parts, verification.id);
     if (step?.kind === 'unchanged' && isConcludedSo(step.attempt, verification.id, conclusion, verdict)) {
       // told again, as the storage was away the first time: what follows from it once, and is safe to repeat (invariant 5)
-      await Promise.all([
-        attempts.letGo(verification.id),
-        keepOutcome(verification.id, outcomeOf(conclusion, verdict)),
-      ]);
+      await keepOutcome(verification.id, outcomeOf(conclusion, verdict));
     }
     if (step?.kind !== 'moved') return note(step, attempt, verdict);
     await announce(step.attempt, verification, verdict, conclusion);
@@ -211,7 +264,7 @@ export function createSettlement(
       log.warn(told, 'an approval of another environment was refused: is DIDIT_ENVIRONMENT that of the API key?');
     }
     await Promise.all([
-      keepOutcome(verification.id, outcome),
+      ledger.settle(verification.id, outcome),
       // as it was read, or as it was found: a review may have begun in between
       [verification, ...attempt.verifications].some((each) => each.id === verification.id && wasHeld(each))
         ? attempts.letGo(verification.id)
@@ -234,13 +287,43 @@ export function createSettlement(
     ]);
   }
 
-  /** The bill knows it, and nobody looks any more. */
+  /** The bill knows it, and no reviewer is waited for. */
   async function keepOutcome(verificationId: string, outcome: string): Promise<void> {
-    await Promise.all([jobs.cancel(LOOK, verificationId), ledger.settle(verificationId, outcome)]);
+    await Promise.all([attempts.letGo(verificationId), ledger.settle(verificationId, outcome)]);
+  }
+
+  async function missLook(uid: string, verificationId: string, why: WhyMissed): Promise<Verification | undefined> {
+    const event = { kind: 'look-missed', verificationId, why } as const;
+    const now = clock.now();
+    const itselfIn = (a: LoginAttempt) => a.verifications.find((each) => each.id === verificationId);
+    let before: Verification | undefined;
+    const step = await attempts.change(uid, (a) => {
+      before = itselfIn(a);
+      return advance(a, event, rules.attempt, now);
+    });
+    const missed = step?.kind === 'moved' ? itselfIn(step.attempt) : undefined;
+    if (!before || !missed) return undefined;
+    // the page says so from here on
+    if (missed.presumedGone || isUnanswered(missed, now) !== isUnanswered(before, now)) await bus.publish(uid);
+    if (missed.presumedGone) {
+      meter.count('verifications', { reason: missed.purpose, outcome: GONE });
+      await Promise.all([
+        followUp(missed),
+        journal.record({ event: 'verification.gone', attempt: uid, verification: verificationId }),
+      ]);
+    }
+    return missed;
+  }
+
+  async function followUp({ id, conclusion, status, presumedGone, failedChecks = [] }: Verification): Promise<void> {
+    if (conclusion === undefined) return;
+    if (presumedGone) return keepOutcome(id, GONE);
+    const isCheckFailed = conclusion === 'refused' && !failedChecks.includes('not-approved');
+    await keepOutcome(id, conclusion === 'accepted' ? ACCEPTED : isCheckFailed ? CHECK_FAILED : status);
   }
 
   function note(step: Step | undefined, attempt: LoginAttempt, verdict: Verdict): Timely {
-    if (step?.kind === 'refused' && isOver(step.attempt)) return { kind: 'overtaken' };
+    if (step?.kind === 'refused' && isOver(step.attempt)) return OVERTAKEN;
     if (step?.kind === 'refused') {
       log.info(
         { attempt: attempt.uid, verification: verdict.verificationId, reason: step.reason },
@@ -250,7 +333,7 @@ export function createSettlement(
     return { kind: 'unchanged' };
   }
 
-  return { settle, settleAtOnce };
+  return { settle, settleAtOnce, missLook, followUp };
 }
 
 /** A document check does; so does a selfie that a reviewer had to look at. */
@@ -264,6 +347,11 @@ function isHeld(verification: Verification | undefined): boolean {
 
 function wasHeld(verification: Verification | undefined): boolean {
   return isHeld(verification) || verification?.wasHeld === true;
+}
+
+/** Is this told of a time before we have read something else? */
+function isInDoubt(known: Verification, { status, toldAt }: Verdict): boolean {
+  return toldAt !== undefined && known.isRead === true && status !== known.status && toldAt <= known.statusAt;
 }
 
 function isOnlyTooOld(conclusion: Conclusion): boolean {
@@ -283,8 +371,8 @@ function refusedAs({ status }: Verdict): VerificationStatus {
 }
 
 function outcomeOf(conclusion: Conclusion, { status }: Verdict): string {
-  if (conclusion.kind === 'accepted') return 'accepted';
-  return status === 'approved' ? 'check-failed' : status;
+  if (conclusion.kind === 'accepted') return ACCEPTED;
+  return status === 'approved' ? CHECK_FAILED : status;
 }
 
 /** A face that was shown and not taken, as opposed to one that was not shown. */

@@ -216,6 +216,8 @@ export interface Allowance {
   readonly bringsKey?: true;
   /** the verdict has turned, and what it allowed is being taken back */
   readonly refused?: true;
+  /** and has been: what a finish that was under way builds on it all the same is found by this */
+  readonly takenBack?: true;
 }
 
 /** A code that an operator made for somebody who cannot sign in, with the reason. Kept by the hash of the code. */

@@ -2,10 +2,12 @@
 // typed in the starting browser, a stranger who says "this was not me". None of them resumes anything.
 
 import { timingSafeEqual } from 'node:crypto';
+import { putUnderReview } from '../core/account.ts';
 import { advance } from '../core/advance.ts';
 import {
   currentVerification,
   isLive,
+  isUndecided,
   type LoginAttempt,
   NUMBER_LIFE_SECONDS,
   type Verification,
@@ -51,7 +53,7 @@ export interface Visits {
 }
 
 export function createVisits(parts: JourneyParts & { ending: Ending }): Visits {
-  const { attempts, bus, clock, ending, jobs, journal, rules, sealer } = parts;
+  const { accounts, attempts, bus, clock, ending, jobs, journal, rules, sealer } = parts;
 
   async function findLive(uid: string): Promise<LoginAttempt | undefined> {
     const attempt = await attempts.find(uid);
@@ -73,8 +75,10 @@ export function createVisits(parts: JourneyParts & { ending: Ending }): Visits {
     if (!secrets) return { kind: 'nothing' };
     const shownAt = current.returnedElsewhereAt ?? clock.now();
     const number = isTooOld(shownAt) ? undefined : secrets.number;
-    return { kind: 'elsewhere', attempt, number, shownAt, isRefused: current.conclusion === 'refused' };
+    return { kind: 'elsewhere', attempt, number, shownAt, isRefused: isRefused(current) };
   }
+
+  const isRefused = (verification: Verification) => !isUndecided(verification) && verification.conclusion === 'refused';
 
   const isTooOld = (shownAt: number) => clock.now() > shownAt + NUMBER_LIFE_SECONDS;
 
@@ -84,7 +88,7 @@ export function createVisits(parts: JourneyParts & { ending: Ending }): Visits {
       const current = withToken(attempt, token);
       if (!attempt || !current) return here ? { kind: 'on', to: 'waiting' } : { kind: 'nothing' };
       // nothing is to be confirmed any more; whoever showed the face still learns of which sign-in it was, and may stop it (T2)
-      if (!here && current.conclusion === 'refused') return elsewhere(attempt, current);
+      if (!here && isRefused(current)) return elsewhere(attempt, current);
       const event = { kind: 'returned', returnToken: hashToken(token), here } as const;
       const step = await attempts.change(uid, (a) => advance(a, event, rules.attempt, clock.now()));
       if (step?.kind === 'moved') {
@@ -137,6 +141,10 @@ export function createVisits(parts: JourneyParts & { ending: Ending }): Visits {
     async deny(uid, token) {
       const attempt = await findLive(uid);
       if (!attempt || !withToken(attempt, token)) return undefined;
+      const { claimant, proofs } = attempt;
+      // whoever shows the face of this account says that somebody else asked for it (T2)
+      if (proofs.length > 0 && claimant.kind === 'account')
+        await accounts.change(claimant.accountId, (each) => putUnderReview(each, 'denied-by-person', clock.now()));
       return ending.end(uid, 'denied');
     },
   };

@@ -1,5 +1,6 @@
 // The worker: takes due jobs and runs their handlers, a few at a time. A job stays until its handler cancels or reschedules it, so
-// a crash or a throw only means that it is handed out again when its lease is over; one that fails again and again waits longer.
+// a crash or a throw only means that it is handed out again when its lease is over; one that fails again and again waits longer, and what
+// the storage cut short is done again as soon as it answers.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { StorageUnavailable } from '../core/errors.ts';
@@ -38,6 +39,8 @@ export function createWorker(parts: {
   const failures = new Map<string, number>();
   /** kinds that were told of */
   const unknown = new Set<string>();
+  /** by a storage that was away: they are nobody else's until their lease is over */
+  const cutShort = new Set<Job>();
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
   let isAgain = false;
@@ -52,7 +55,17 @@ export function createWorker(parts: {
     } catch (error) {
       log.error({ kind: job.kind, err: error, attempts: job.attempts }, 'a job failed and is tried again');
       // storage that was away is no fault of the job
-      if (!(error instanceof StorageUnavailable)) await putOff(job).catch(() => undefined);
+      const isCutShort = error instanceof StorageUnavailable;
+      if (isCutShort) cutShort.add(job);
+      await (isCutShort ? handBack() : putOff(job)).catch(() => undefined);
+    }
+  }
+
+  /** Somebody may be waiting for them: a lease is for processes that die. */
+  async function handBack(): Promise<void> {
+    for (const job of cutShort) {
+      await jobs.giveBack(job, { dueAtMs: nowMs() + STORE_DOWN_MS, payload: job.payload });
+      cutShort.delete(job);
     }
   }
 
@@ -85,6 +98,7 @@ export function createWorker(parts: {
 
   /** Starts what is due, as far as there is room. */
   async function startDue(): Promise<void> {
+    await handBack();
     for (let room = MOST_AT_ONCE - underWay.size; room > 0; room = MOST_AT_ONCE - underWay.size) {
       const due = await jobs.claimDue({ nowMs: nowMs(), limit: room, leaseMs: LEASE_MS });
       for (const job of due) {

@@ -100,21 +100,17 @@ export function createMailer(parts: MailerParts): MailDelivery {
   }
 
   /** Again later, or never. */
-  async function settle(id: string, payload: MailPayload, failure: Failure): Promise<void> {
+  async function settle(job: Job, payload: MailPayload, failure: Failure): Promise<void> {
     const tries = payload.tries + 1;
     const fields = { kind: MAIL, tries, code: failure.code, status: failure.status };
     const next = afterFailure(payload, failure, nowMs());
     if (next.kind === 'again') {
       log.warn(fields, 'a mail was not taken; it is sent again');
-      await jobs.schedule({
-        kind: MAIL,
-        id,
-        dueAtMs: next.dueAtMs,
-        payload: { ...payload, tries } satisfies MailPayload,
-      });
+      // whoever was handed it since, as this took too long, may have sent it
+      await jobs.giveBack(job, { dueAtMs: next.dueAtMs, payload: { ...payload, tries } satisfies MailPayload });
     } else {
       log.error(fields, next.kind === 'refused' ? 'a mail was refused for good' : TOO_LATE);
-      await done(id);
+      await done(job.id);
     }
   }
 
@@ -138,8 +134,9 @@ export function createMailer(parts: MailerParts): MailDelivery {
       },
     },
 
-    async deliver({ id, payload: stored }) {
-      const payload = stored as MailPayload;
+    async deliver(job) {
+      const { id } = job;
+      const payload = job.payload as MailPayload;
       if (isClosed) return;
       if (taken.has(id)) return done(id);
       if (nowMs() >= payload.expiresAtMs) {
@@ -147,10 +144,10 @@ export function createMailer(parts: MailerParts): MailDelivery {
         return done(id);
       }
       if (underWay.size >= MOST_AT_ONCE) {
-        return jobs.schedule({ kind: MAIL, id, dueAtMs: nowMs() + NO_ROOM_MS, payload });
+        return jobs.giveBack(job, { dueAtMs: nowMs() + NO_ROOM_MS, payload });
       }
       const failure = await attemptInTime(id, payload);
-      if (failure !== undefined) return settle(id, payload, failure);
+      if (failure !== undefined) return settle(job, payload, failure);
       taken.add(id);
       log.info({ kind: MAIL, tries: payload.tries + 1 }, 'a mail was taken by the mail server');
       await done(id);

@@ -74,8 +74,14 @@ export interface Interactions {
   resumeWith(interaction: OpenInteraction, result: InteractionResults): Promise<string>;
   refuse(interaction: OpenInteraction, error: string, description: string): Promise<string>;
   consentDetails(interaction: OpenInteraction): ConsentDetails;
+  /** Was the session ended that an interaction for somebody who is signed in has begun with? */
+  hasLostSession(interaction: OpenInteraction): Promise<boolean>;
+  /** Nothing is allowed, and the client is told so, when that session is over. */
   allow(interaction: OpenInteraction): Promise<string>;
 }
+
+/** What the client is told when it is over: error and description. */
+export const SESSION_OVER = ['login_required', 'the session has ended'] as const;
 
 export function createInteractions(parts: {
   provider: Provider;
@@ -92,7 +98,10 @@ export function createInteractions(parts: {
 
   async function save(interaction: OpenInteraction, result: InteractionResults): Promise<string> {
     const { stored } = interaction;
-    stored.result = 'error' in result ? result : { ...stored.lastSubmission, ...result };
+    const isRefusal = 'error' in result;
+    // of the session that it began with a refusal needs nothing: the client hears it also when that was ended meanwhile
+    if (isRefusal) stored.session = undefined;
+    stored.result = isRefusal ? result : { ...stored.lastSubmission, ...result };
     await stored.save(stored.exp - clock.now());
     return stored.returnTo;
   }
@@ -204,9 +213,9 @@ export function createInteractions(parts: {
       const session = await provider.Session.get(ctx as never);
       // another person's session in this browser ends first: the library would do so by a form with inline script
       if (session.accountId && session.accountId !== result.accountId) await revocation.endSession(session as never);
-      const { accountId, acr, amr, authTime, finishedAt, proofIds } = result;
+      const { accountId, acr, amr, authTime, signOuts, proofIds } = result;
       return interactions.resumeWith(interaction, {
-        login: { accountId, acr, amr: [...amr], ts: authTime, remember: true, proofIds, finishedAt },
+        login: { accountId, acr, amr: [...amr], ts: authTime, remember: true, proofIds, signOuts },
         ...(interaction.stored.prompt.name === 'select_account' ? { select_account: {} } : {}),
       });
     },
@@ -238,8 +247,15 @@ export function createInteractions(parts: {
       };
     },
 
+    async hasLostSession({ stored }) {
+      const session = await provider.Session.findByUid(stored.session?.uid ?? '');
+      return session === undefined || session.accountId !== stored.session?.accountId;
+    },
+
     async allow(interaction) {
       const { accountId, scopes, claims } = interactions.consentDetails(interaction);
+      // a page that was open when its session was ended: what is allowed there would count in the person's next one too (T14)
+      if (await interactions.hasLostSession(interaction)) return interactions.refuse(interaction, ...SESSION_OVER);
       const { clientId } = interaction.client;
       const earlier = interaction.stored.grantId ? await provider.Grant.find(interaction.stored.grantId) : undefined;
       const grant = earlier ?? new provider.Grant({ accountId, clientId });

@@ -72,7 +72,8 @@ export function createLogoutDelivery(parts: {
         log.warn({ client: clientId, code, tries: tries + 1 }, 'a client did not take a logout; it is told again');
         const payload: LogoutPayload = { clientId, accountId, sid, tries: tries + 1 };
         await journal.record({ event: 'logout.retried', client: clientId, tries: tries + 1, reasons: [code] });
-        return jobs.schedule({ kind: LOGOUT, id: job.id, dueAtMs: nowMs() + seconds * 1000, payload });
+        // whoever was handed it since, as this took too long, may have told the client
+        return jobs.giveBack(job, { dueAtMs: nowMs() + seconds * 1000, payload });
       }
       // the line before the job is gone: after a crash in between a client is told twice, never a telling forgotten
       await journal.record({ event: 'logout.delivered', client: clientId, tries: tries + 1 });

@@ -153,7 +153,7 @@ export function wantsNewProof(params: Readonly<Record<string, unknown>>, prompt:
 export type LoginInteractionResult = InteractionResults & {
   login: NonNullable<InteractionResults['login']> & {
     readonly proofIds?: readonly string[];
-    /** epoch seconds: when the proof was accepted here, whatever `ts` says */
-    readonly finishedAt?: number;
+    /** of the account, when the proof was accepted here */
+    readonly signOuts?: number;
   };
 };

@@ -6,13 +6,12 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import { ALLOWED_SECONDS } from '../login/allowances.ts';
 import { keyPages } from '../login/key-pages.ts';
 import type { Clock, Revoked, Revoker, Store } from '../login/ports.ts';
+import type { AccountStore } from '../login/stores.ts';
 import type { LogoutDelivery } from './logout.ts';
 import type { LoginInteractionResult } from './policy.ts';
 
 const DAY = 86_400;
 const MOST_PROOFS = 24;
-/** Longer than an interaction lives in which a login may have been finished before. */
-const SIGNED_OUT_SECONDS = 14 * DAY;
 /** Of one account, the latest: as many as a person can look through. */
 const MOST_SESSIONS = 200;
 /** Notes that this process need not look up: of a thousand people who come back within the day. */
@@ -58,11 +57,12 @@ export interface SignedIn {
 
 export function createRevocation(parts: {
   provider: Provider;
+  accounts: Pick<AccountStore, 'change' | 'find'>;
   store: Store;
   logout: LogoutDelivery;
   clock: Clock;
 }): Revocation {
-  const { provider, store, logout, clock } = parts;
+  const { provider, accounts, store, logout, clock } = parts;
   const proofKey = (sessionUid: string) => `proof:${sessionUid}`;
   /** ids of sessions and grants hold no colon */
   const allowedKey = (proofId: string, { sessionUid, grantId }: Allowed) =>
@@ -70,7 +70,6 @@ export function createRevocation(parts: {
   /** of a list that an earlier version kept */
   const listKey = (proofId: string) => `allowed:${proofId}`;
   const revokedKey = (verificationId: string) => `revoked:${verificationId}`;
-  const signedOutKey = (accountId: string) => `signed-out:${accountId}`;
 
   /** when, by key */
   const notedHere = new Map<string, number>();
@@ -122,7 +121,7 @@ export function createRevocation(parts: {
 
   /** A refusal that came while the browser was on its way from the finish to its code found nothing to revoke then. */
   async function revokeIfRefused(verificationId: string): Promise<void> {
-    if (await store.get(revokedKey(verificationId))) await revocation.revoke(verificationId);
+    if (await revocation.isRevoked(verificationId)) await revocation.revoke(verificationId);
   }
 
   /** Sessions before grants, a few at a time, and each noted as done: whatever fails half-way goes on from there when it is repeated. */
@@ -184,12 +183,9 @@ export function createRevocation(parts: {
           })),
           ...ids.map((proof) => note(proof, { sessionUid, grantId: code?.grantId ?? '' }, { isNew: true })),
         ]);
-        const [signedOutAt] = await Promise.all([
-          store.get<number>(signedOutKey(oidc.session.accountId)),
-          ...made.map(revokeIfRefused),
-        ]);
-        // finished before "sign out everywhere", and followed to its end only after it
-        if (signedOutAt !== undefined && (login.finishedAt ?? 0) <= signedOutAt) {
+        const [account] = await Promise.all([accounts.find(oidc.session.accountId), ...made.map(revokeIfRefused)]);
+        // finished before "sign out everywhere", or before the account was removed or is to be proven anew, and followed to its end only after
+        if (account?.standing !== 'good' || (account.signOuts ?? 0) !== (login.signOuts ?? 0)) {
           await Promise.all(made.filter((proof) => proof.startsWith('login:')).map(revocation.revoke));
         }
       } else if (code) {
@@ -225,9 +221,11 @@ export function createRevocation(parts: {
       return endAllowed(proofId);
     },
 
-    // a login that comes after this is none of what is ended here
+    isRevoked: async (proofId) => (await store.get(revokedKey(proofId))) !== undefined,
+
+    // a login that comes after this is none of what is ended here: counted, as the clocks of two processes differ
     async revokeAccount(accountId) {
-      await store.set(signedOutKey(accountId), clock.now(), SIGNED_OUT_SECONDS);
+      await accounts.change(accountId, (account) => ({ ...account, signOuts: (account.signOuts ?? 0) + 1 }));
       return endAllowed(accountProof(accountId));
     },
 

@@ -8,7 +8,6 @@ import type { AttemptStore, HeldReview, Ownership } from '../login/stores.ts';
 
 /** How long an attempt that is over can still be told apart from one that never was (410, not 403). */
 const AFTERLIFE_SECONDS = 86_400;
-const HELD_SECONDS = 30 * 86_400;
 
 interface Owner {
   readonly uid: string;
@@ -65,7 +64,9 @@ export function createAttemptStore(parts: { store: Store; clock: Clock }): Attem
       return owner && !owner.burnt ? owner.uid : undefined;
     },
 
-    hold: (verificationId, held) => store.set(heldKey(verificationId), held, HELD_SECONDS),
+    // no longer than its attempt waits: what a crash has left in the list goes by itself
+    hold: (verificationId, held) =>
+      store.set(heldKey(verificationId), held, Math.max(1, held.waitsUntil - clock.now())),
     letGo: (verificationId) => store.delete(heldKey(verificationId)),
 
     async held() {

@@ -43,17 +43,21 @@ export function createDeviceStore(parts: { store: Store; sealer: Sealer }): Kept
     });
   }
 
-  /** @returns what did not fit any more */
+  /**
+   * @param besides on its way out, so that it takes nobody's place
+   * @returns what did not fit any more
+   */
   function changeList(
     accountId: string,
     next: (hashes: readonly string[]) => readonly string[],
+    besides = '',
   ): Promise<readonly string[]> {
     return store.update<readonly string[], readonly string[]>(listKey(accountId), (hashes = []) => {
       const all = next(hashes);
       if (all === hashes) return { kind: 'keep', result: [] };
       if (all.length === 0) return { kind: 'remove', result: [] };
-      const value = all.slice(0, DEVICES_PER_ACCOUNT);
-      return { kind: 'write', value, ttlSeconds: LIST_SECONDS, result: all.slice(DEVICES_PER_ACCOUNT) };
+      const most = DEVICES_PER_ACCOUNT + (all.includes(besides) ? 1 : 0);
+      return { kind: 'write', value: all.slice(0, most), ttlSeconds: LIST_SECONDS, result: all.slice(most) };
     });
   }
 
@@ -61,15 +65,38 @@ export function createDeviceStore(parts: { store: Store; sealer: Sealer }): Kept
     hashes.includes(hash) ? hashes.filter((each) => each !== hash) : hashes;
 
   function takeOff(hash: string, accountId: string): Promise<boolean> {
-    return change(hash, (uses) =>
-      uses.some((use) => use.accountId === accountId) ? uses.filter((use) => use.accountId !== accountId) : uses,
-    );
+    return change(hash, (uses) => (knows(uses, accountId) ? uses.filter((use) => use.accountId !== accountId) : uses));
   }
 
   async function drop(hash: string, accountId: string): Promise<boolean> {
     const had = await takeOff(hash, accountId);
     await changeList(accountId, without(hash));
     return had;
+  }
+
+  /** What does not fit any more is known no longer. */
+  async function listFirst(
+    accountId: string,
+    hash: string,
+    options: { isRenewing?: boolean; besides?: string | undefined } = {},
+  ): Promise<void> {
+    const putFirst = (hashes: readonly string[]) =>
+      hashes[0] === hash && !options.isRenewing ? hashes : [hash, ...hashes.filter((each) => each !== hash)];
+    const unlisted = await changeList(accountId, putFirst, options.besides);
+    for (const each of unlisted) await takeOff(each, accountId);
+  }
+
+  /** The last step of a change of cookies: until then both are listed, so that whoever takes their devices back finds both. */
+  async function leave(
+    from: string,
+    hash: string,
+    earlier: readonly DeviceUse[],
+    others: readonly string[],
+  ): Promise<void> {
+    const left = open(from, await store.take<string>(deviceKey(from)));
+    // who was taken off the old one meanwhile is not known on the new one either (T8)
+    for (const id of others) if (!knows(left, id)) await drop(hash, id);
+    for (const { accountId } of earlier) await changeList(accountId, without(from));
   }
 
   const devices: KeptDevices = {
@@ -79,25 +106,27 @@ export function createDeviceStore(parts: { store: Store; sealer: Sealer }): Kept
 
     async remember(hash, accountId, visit, from) {
       const earlier = from === undefined ? [] : await read(from);
+      const others = earlier.flatMap((use) => (use.accountId === accountId ? [] : [use.accountId]));
       let isListRenewed = false;
-      await change(hash, (uses) => {
-        const known = [...uses, ...earlier.filter((each) => !uses.some((use) => use.accountId === each.accountId))];
+      const noteIn = (uses: readonly DeviceUse[]) => {
+        const known = [...uses, ...earlier.filter((each) => !knows(uses, each.accountId))];
         const before = known.find((use) => use.accountId === accountId);
         isListRenewed = before !== undefined && renewalOf(before.lastUsedAt) === renewalOf(visit.at);
-        const others = known.filter((use) => use.accountId !== accountId);
-        return [visited(accountId, before, visit), ...others].slice(0, ACCOUNTS_PER_DEVICE);
-      });
-      for (const id of new Set([accountId, ...earlier.map((use) => use.accountId)])) {
-        // once in a while written also where nothing changes: the list must not end before what it names
-        const unlisted = await changeList(id, (hashes) =>
-          isListRenewed && from === undefined && hashes[0] === hash
-            ? hashes
-            : [hash, ...hashes.filter((each) => each !== hash && each !== from)],
-        );
-        // known and in no list, it could not be taken back with the rest
-        for (const each of unlisted) await takeOff(each, id);
+        const rest = known.filter((use) => use.accountId !== accountId);
+        return [visited(accountId, before, visit), ...rest].slice(0, ACCOUNTS_PER_DEVICE);
+      };
+      const isNoted =
+        from === undefined && (await change(hash, (uses) => (knows(uses, accountId) ? noteIn(uses) : uses)));
+      if (!isNoted) {
+        // before it is known: known and in no list, it could not be taken back with the rest, and a finish may stop here (T8)
+        for (const id of [accountId, ...others]) await listFirst(id, hash, { besides: from });
+        await change(hash, noteIn);
       }
-      if (from !== undefined) await store.delete(deviceKey(from));
+      // looked at again, as it may have been forgotten in between; once in a while written also where nothing changes: the list must
+      // not end before what it names
+      await listFirst(accountId, hash, { isRenewing: isNoted && !isListRenewed, besides: from });
+      for (const id of others) await listFirst(id, hash, { besides: from });
+      if (from !== undefined) await leave(from, hash, earlier, others);
     },
 
     async forget(hash) {
@@ -129,6 +158,8 @@ export function createDeviceStore(parts: { store: Store; sealer: Sealer }): Kept
   };
   return devices;
 }
+
+const knows = (uses: readonly DeviceUse[], accountId: string) => uses.some((use) => use.accountId === accountId);
 
 const renewalOf = (at: number) => Math.floor(at / LIST_RENEWED_SECONDS);
 

@@ -1,13 +1,18 @@
 // oidc-provider's Adapter over the `Store` port. The library reads, decides and writes in separate steps; wherever two
 // requests may come between (a code used twice, one `jti` ten times, tokens issued while their grant is revoked) the step
 // that counts is made atomic here. Sessions have a file of their own (`oidc-sessions.ts`).
+//
+// An id that is itself what is presented (a token, a code, a `request_uri`) is stored nowhere: the key is its hash, and the payload
+// gets it back from whoever asks with it. What a client sends of a person (`login_hint`, `id_token_hint`) is sealed. (T18)
 
 import Provider, { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
-import type { Clock, Store } from '../login/ports.ts';
+import type { Clock, Sealer, Store } from '../login/ports.ts';
+import { hashToken } from '../login/tokens.ts';
 import { createSessionAdapter } from './oidc-sessions.ts';
 
 export interface OidcAdapterOptions {
   readonly store: Store;
+  readonly sealer: Pick<Sealer, 'seal' | 'openText'>;
   readonly clock: Clock;
   /** longest life of any token; revocations are remembered for this long, and what comes without a life gets it */
   readonly longestLifeSeconds?: number;
@@ -27,6 +32,19 @@ const GRANT_BOUND: ReadonlySet<string> = new Set([
   'BackchannelAuthenticationRequest',
   'PreAuthorizedCode',
 ]);
+
+/**
+ * Of all models the ones whose ids open nothing by themselves, and are found in other records: an interaction's is good with its signed
+ * cookie only, as is a session's (`oidc-sessions.ts`), and a grant's is never presented. Of a replayed assertion the library hashes
+ * the `jti` itself. Every other model's id is a credential, or may be one in a later version.
+ */
+const NO_CREDENTIAL: ReadonlySet<string> = new Set(['Interaction', 'Grant']);
+
+/** Hold an authorization request as it came. Of what is left outside nothing is of a person. */
+const HOLDS_REQUEST: ReadonlySet<string> = new Set(['Interaction', 'PushedAuthorizationRequest']);
+
+/** A payload as it is stored: without `jti`. */
+type Stored = AdapterPayload & { readonly sealed?: string };
 
 /** The library's ids are URL-safe and short; whatever else a request brings cannot be one, and is not looked up. */
 const POSSIBLE_ID = /^[\w-]{1,128}$/;
@@ -57,10 +75,11 @@ type StillGood = WeakMap<object, Set<string>>;
 
 function createModelAdapter(
   model: string,
-  { store, clock, longestLifeSeconds }: OidcAdapterOptions,
+  { store, sealer, clock, longestLifeSeconds }: OidcAdapterOptions,
   stillGood: StillGood,
 ): Adapter {
-  const keyOf = (id: string) => `oidc:${model}:${id}`;
+  const keyOf = (id: string) => `oidc:${model}:${NO_CREDENTIAL.has(model) ? id : hashToken(id)}`;
+  // only for the device flow, which is off: the code is typed by somebody who is signed in, and does nothing without them
   const userCodeKeyOf = (userCode: string) => `oidc:UserCode:${userCode}`;
   const revokedKeyOf = (grantId: string) => `oidc:revoked:${grantId}`;
   const longest = longestLifeSeconds ?? LONGEST_LIFE_SECONDS;
@@ -83,9 +102,28 @@ function createModelAdapter(
     return !isGood;
   }
 
+  function toStored(key: string, { jti: _jti, ...payload }: AdapterPayload): Stored {
+    if (!HOLDS_REQUEST.has(model)) return payload;
+    const { exp, consumed } = payload;
+    return {
+      sealed: sealer.seal(JSON.stringify(payload), key),
+      ...(exp === undefined ? {} : { exp }),
+      ...(consumed === undefined ? {} : { consumed }),
+    };
+  }
+
+  /** @returns undefined for a request that an earlier version wrote, which is over */
+  function toPayload(key: string, id: string, stored: Stored): AdapterPayload | undefined {
+    if (!HOLDS_REQUEST.has(model)) return { ...stored, jti: id };
+    const { sealed, ...outside } = stored;
+    return sealed === undefined ? undefined : { ...JSON.parse(sealer.openText(sealed, key)), ...outside, jti: id };
+  }
+
   async function find(id: string): Promise<AdapterPayload | undefined> {
     if (!POSSIBLE_ID.test(id)) return undefined;
-    const payload = await store.get<AdapterPayload>(keyOf(id));
+    const key = keyOf(id);
+    const stored = await store.get<Stored>(key);
+    const payload = stored && toPayload(key, id, stored);
     // The tombstone is read after the record: a revocation in between is seen.
     return payload === undefined || (await isRevoked(id, payload)) ? undefined : payload;
   }
@@ -94,21 +132,26 @@ function createModelAdapter(
     find,
     async upsert(id, payload, expiresIn) {
       const ttlSeconds = lifeOf(expiresIn, longest);
-      if (payload.userCode !== undefined) await store.set(userCodeKeyOf(payload.userCode), id, ttlSeconds);
+      const key = keyOf(id);
+      const record = toStored(key, payload);
+      if (payload.userCode !== undefined) {
+        const userCodeKey = userCodeKeyOf(payload.userCode);
+        await store.set(userCodeKey, sealer.seal(id, userCodeKey), ttlSeconds);
+      }
       // An answer to an interaction that was resumed meanwhile would bring it back, and one selfie would give two codes (T13).
       if (model === 'Interaction' && payload.result !== undefined) {
-        return store.update<AdapterPayload, void>(keyOf(id), (stored) =>
+        return store.update<Stored, void>(key, (stored) =>
           stored === undefined
             ? { kind: 'keep', result: undefined }
-            : { kind: 'write', value: payload, ttlSeconds, result: undefined },
+            : { kind: 'write', value: record, ttlSeconds, result: undefined },
         );
       }
       if (model !== 'DeviceCode' && model !== 'BackchannelAuthenticationRequest') {
-        return store.set(keyOf(id), payload, ttlSeconds);
+        return store.set(key, record, ttlSeconds);
       }
       // These two are saved again while a client may be polling: a late save must not make a spent one good again (R1).
-      await store.update<AdapterPayload, void>(keyOf(id), (stored) => {
-        const value = stored?.consumed === undefined ? payload : { ...payload, consumed: stored.consumed };
+      await store.update<Stored, void>(key, (stored) => {
+        const value = stored?.consumed === undefined ? record : { ...record, consumed: stored.consumed };
         return { kind: 'write', value, ttlSeconds, result: undefined };
       });
     },
@@ -120,7 +163,7 @@ function createModelAdapter(
      * @see RFC 6749 §4.1.2, RFC 9700 §4.14.2
      */
     async consume(id) {
-      const outcome = await store.update<AdapterPayload, Consumption>(keyOf(id), (stored) => {
+      const outcome = await store.update<Stored, Consumption>(keyOf(id), (stored) => {
         if (stored === undefined) return { kind: 'keep', result: { won: false } };
         if (stored.consumed !== undefined) return { kind: 'keep', result: { won: false, grantId: stored.grantId } };
         const now = clock.now();
@@ -144,8 +187,10 @@ function createModelAdapter(
         throw new errors.SessionNotFound('interaction session not found');
     },
     async findByUserCode(userCode) {
-      const id = POSSIBLE_ID.test(userCode) ? await store.get<string>(userCodeKeyOf(userCode)) : undefined;
-      return id === undefined ? undefined : find(id);
+      if (!POSSIBLE_ID.test(userCode)) return undefined;
+      const key = userCodeKeyOf(userCode);
+      const sealed = await store.get<string>(key);
+      return sealed === undefined ? undefined : find(sealer.openText(sealed, key));
     },
     findByUid: async () => undefined,
     revokeByGrantId: revoke,

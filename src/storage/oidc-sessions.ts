@@ -4,7 +4,8 @@
 //   oidc:SessionId:<id>    what this cookie has proven: account, time, acr, amr, form state
 //   oidc:SessionUid:<uid>  what the browser's cookies share: the account and the clients signed in to, merged
 //
-// What a cookie has proven never grows by what another tab proves: an old id, taken along by somebody, stays weak (T23).
+// What a cookie has proven never grows by what another tab proves: an old id, taken along by somebody, stays weak (T23). Ids stand in
+// the keys as they are: whoever reads them in the storage has no cookie of them, as that is signed.
 
 import { randomBytes } from 'node:crypto';
 import Provider, { type Adapter, type AdapterPayload } from 'oidc-provider';

@@ -48,8 +48,15 @@ export interface Savings {
   readonly saved: number | null;
 }
 
-/** Outcomes of a verification that ended before its checks ran: taken as not billed. */
-const NOT_BILLED: ReadonlySet<string> = new Set(['not-started', 'not-finished', 'abandoned', 'expired', 'dropped']);
+/** Outcomes of a verification that ended before its checks ran, as far as we know: taken as not billed. */
+const NOT_BILLED: ReadonlySet<string> = new Set([
+  'not-started',
+  'not-finished',
+  'abandoned',
+  'expired',
+  'dropped',
+  'gone',
+]);
 /** With a document check, which has a price of its own. */
 const ENROLMENTS: ReadonlySet<string> = new Set(['enrol', 're-enrol']);
 

@@ -126,7 +126,7 @@ describe('a verification that was approved elsewhere', () => {
     if (outcome.kind !== 'imported') throw new Error(outcome.kind);
     // somebody hears of it, and something stands on it
     expect(await createAttemptStore(parts).ownerOf(COPY)).toBe(`import:${outcome.account.id}`);
-    const late = createLateVerdicts(parts as never);
+    const late = createLateVerdicts({ ...parts, rules: { risk: { oldestSelfieDays: 30 } } } as never);
     expect(await late.isStanding(COPY, 'declined')).toBe(true);
     expect(await late.isStanding('another', 'declined')).toBe(false);
   });

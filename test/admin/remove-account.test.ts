@@ -1,21 +1,24 @@
 import { beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { FORGET, readErasure } from '../../src/admin/erasure.ts';
+import { type ErasureParts, FORGET, readErasure } from '../../src/admin/erasure.ts';
 import { findAccount } from '../../src/admin/find-account.ts';
 import { createForgetting } from '../../src/admin/forgetting.ts';
-import { type RemovalParts, removeAccount } from '../../src/admin/remove-account.ts';
+import { removeAccount } from '../../src/admin/remove-account.ts';
 import { type AppError, StorageUnavailable, VendorRefused, VendorUnavailable } from '../../src/core/errors.ts';
 import { changeFaces } from '../../src/login/faces.ts';
 import { createWorker } from '../../src/login/work.ts';
+import { createActivityStore } from '../../src/storage/activity.ts';
 import { createLedger } from '../../src/telemetry/ledger.ts';
 import { account, NOW, openParts, type TestParts } from './support.ts';
 
 let test_: TestParts;
-let parts: RemovalParts;
+let parts: ErasureParts;
 /** what was done, in order */
 let steps: string[];
 /** what the vendor fails with, by what is asked of it */
 let failing: Record<string, AppError>;
 let logged: string[];
+/** as an account's login does */
+let openLedger: (id: string, verificationId: string) => Promise<void>;
 
 /** The provider beside it, as far as it takes jobs. */
 function provider() {
@@ -42,6 +45,13 @@ async function letProviderRun(seconds: number): Promise<void> {
   }
 }
 
+/** But for what comes an hour later, when what was on its way has arrived. */
+async function expectNothingLeft(): Promise<void> {
+  test_.move(3600);
+  await letProviderRun(1);
+  expect(await test_.jobs.nextDueAtMs()).toBeUndefined();
+}
+
 beforeEach(async () => {
   test_ = await openParts();
   const { store, sealer, clock, accounts, jobs } = test_;
@@ -51,12 +61,13 @@ beforeEach(async () => {
   const ledger = createLedger({ store, clock });
   const open = (id: string, verificationId: string) =>
     ledger.open({ verificationId, client: 'app', account: id, reason: 'login' });
+  openLedger = (id, verificationId) => open(sealer.keyedHash(id, 'ledger'), verificationId);
   for (const [id, verificationId] of [
     ['a', 'enrolment-of-a'],
     ['a', 'login-1'],
     ['b', 'login-2'],
   ] as const) {
-    await open(sealer.keyedHash(id, 'ledger'), verificationId);
+    await openLedger(id, verificationId);
   }
   // opened before the keys were rotated
   await open(sealer.keyedHashes('a', 'ledger')[1] ?? '', 'login-0');
@@ -137,7 +148,7 @@ test('the provider does the rest, one step a second, and says when it is done', 
     { event: 'account.removed', account: 'a', reasons: ['by-operator'], sessions: 7, grants: 11 },
     { event: 'account.erased', account: 'a', reasons: ['by-operator'] },
   ]);
-  expect(await test_.jobs.nextDueAtMs()).toBeUndefined();
+  await expectNothingLeft();
   expect(await readErasure(parts, 'no-such-receipt')).toEqual({ kind: 'unknown' });
 });
 
@@ -158,7 +169,7 @@ test('a button pressed twice with one receipt is one erasure', async () => {
   await letProviderRun(20);
   expect(await readErasure(parts, receipt)).toMatchObject({ kind: 'done' });
   expect(test_.entries.filter(({ event }) => event === 'account.erased')).toHaveLength(1);
-  expect(await test_.jobs.nextDueAtMs()).toBeUndefined();
+  await expectNothingLeft();
 });
 
 test('where there was but the document check, everything is gone at once', async () => {
@@ -226,6 +237,56 @@ test('T18: so does one that begins to wait in the very moment in which the accou
   expect(await store.keys('portrait:')).toEqual([]);
 });
 
+describe('T18: an hour after all is gone', () => {
+  /** a sign-in that was on its way when its account went */
+  async function noteLate(): Promise<() => Promise<number>> {
+    const activity = createActivityStore(test_);
+    parts = { ...parts, activity };
+    await removeAccount(parts, 'a', 'operator');
+    await letProviderRun(10);
+    const signIn = {
+      at: NOW,
+      uid: 'u',
+      clientId: 'app',
+      acr: 'x',
+      browser: 'Firefox',
+      address: '192.0.2.1',
+      reasons: [],
+    };
+    await activity.noteSignIn('a', signIn);
+    return async () => (await activity.signIns('a')).length;
+  }
+
+  test('what was noted meanwhile goes as well', async () => {
+    const signIns = await noteLate();
+    expect(await signIns()).toBe(1);
+    await expectNothingLeft();
+    expect(await signIns()).toBe(0);
+    expect(steps.filter((step) => step === 'passkeys of a')).toHaveLength(2);
+  });
+
+  test('a session that was just being opened at the vendor goes there as well, and is looked after once more', async () => {
+    const { receipt } = (await removeAccount(parts, 'a', 'operator')) ?? { receipt: '' };
+    await letProviderRun(10);
+    await openLedger('a', 'in-flight');
+    expect((await readErasure(test_, receipt)).kind).toBe('done');
+    const before = asked().length;
+    test_.move(3600);
+    await letProviderRun(10);
+    expect(asked().slice(before)).toEqual(['delete in-flight', 'forget subject-of-a']);
+    expect((await readErasure(test_, receipt)).kind).toBe('done');
+    await expectNothingLeft();
+    expect(asked()).toHaveLength(before + 2);
+  });
+
+  test('an account that was put back from a backup keeps what is its own', async () => {
+    const signIns = await noteLate();
+    await test_.accounts.create(account('a', 'alice'));
+    await expectNothingLeft();
+    expect(await signIns()).toBe(1);
+  });
+});
+
 describe('a vendor that does not do as it is asked', () => {
   test('is asked again, later and later, for as long as it takes', async () => {
     failing = {
@@ -254,7 +315,7 @@ describe('a vendor that does not do as it is asked', () => {
     failing = {};
     await letProviderRun(60);
     expect(asked().at(-1)).toBe('forget subject-of-a');
-    expect(await test_.jobs.nextDueAtMs()).toBeUndefined();
+    await expectNothingLeft();
   });
 });
 
@@ -305,7 +366,7 @@ test('after a crash at any point the provider finishes what was begun', async ()
         expect.arrayContaining(['account.removed', 'account.erased']),
       );
     }
-    expect(await jobs.nextDueAtMs()).toBeUndefined();
+    await expectNothingLeft();
     if (isOver) break;
     crashes += 1;
   }
@@ -318,6 +379,8 @@ test('what is remembered meanwhile is sealed, and nothing of it when it is done'
   const kept = JSON.stringify(await test_.store.get(key));
   for (const secret of ['subject-of-a', 'login-1', 'alice']) expect(kept).not.toContain(secret);
   await letProviderRun(10);
+  expect(await test_.store.get(key)).toEqual({ doneAt: expect.any(Number), sealed: expect.any(String) });
+  await expectNothingLeft();
   expect(await test_.store.get(key)).toEqual({ doneAt: expect.any(Number) });
 });
 

@@ -238,8 +238,10 @@ export function identityVendorContract(name: string, setup: () => Promise<Vendor
       const reading = under.vendor.readDelivery(delivery);
       if (reading.kind !== 'believed' || reading.event.kind !== 'verification')
         throw new Error(JSON.stringify(reading));
-      const { decidedAt: _told, portraitUrls: _fresh, ...told } = reading.event.verdict;
+      const { decidedAt, toldAt, portraitUrls: _fresh, ...told } = reading.event.verdict;
       expect(told.verificationId).toBe(verificationId);
+      // the one by the vendor's clock, the other by ours
+      expect([toldAt, verdict.toldAt]).toEqual([decidedAt, undefined]);
       expect(verdict).toMatchObject(told);
     });
 

@@ -5,6 +5,8 @@ import {
   type AttemptLimits,
   bestProof,
   isLive,
+  isUnanswered,
+  isWithoutResult,
   type LoginAttempt,
   triesLeft,
   type Verification,
@@ -14,6 +16,8 @@ import type { VerificationStatus } from '../../src/core/verdict-types.ts';
 
 const NOW = 1_800_000_000;
 const limits: AttemptLimits = { tries: 3, ttlSeconds: 600, reviewWaitSeconds: 600 };
+
+const missed: AttemptEvent = { kind: 'look-missed', verificationId: 'v1', why: 'unknown' };
 
 const proof: Proof = {
   verificationId: 'v1',
@@ -109,7 +113,8 @@ const EVENTS = {
   'factor not enough': { kind: 'factor', proof: { factor: 'email', at: NOW, rests: [] }, enough: false },
   mailed: { kind: 'mailed', purpose: 'enrol', code: 'hash' },
   'right code': { kind: 'code', right: true },
-  finished: { kind: 'finished', accountId: 'a1' },
+  finished: { kind: 'finished', accountId: 'a1', signOuts: 0 },
+  'look missed': { kind: 'look-missed', verificationId: 'v1', why: 'unanswered' },
   ended: { kind: 'ended', reason: 'denied' },
 } as const satisfies Record<string, AttemptEvent>;
 type EventName = keyof typeof EVENTS;
@@ -138,6 +143,7 @@ const TABLE: Record<EventName, string> = {
   mailed: /*              */ 'm  m  m  m  r  r  r',
   'right code': /*        */ 'r  r  r  r  r  r  r',
   finished: /*            */ 'r  r  r  m  u  r  r',
+  'look missed': /*       */ 'r  m  u  u  r  r  r',
   ended: /*               */ 'm  m  m  m  u  u  m',
 };
 const KINDS: Record<string, string> = { m: 'moved', u: 'unchanged', r: 'refused' };
@@ -166,7 +172,7 @@ describe('every event in every state', () => {
     (event, state) => {
       const first = advance(STATES[state], EVENTS[event], limits, NOW);
       const again = advance(first.attempt, EVENTS[event], limits, NOW);
-      const counts = event === 'wrong number' || event === 'reopened' || event === 'mailed';
+      const counts = ['wrong number', 'reopened', 'mailed', 'look missed'].includes(event);
       if (!counts) expect(again.attempt).toEqual(first.attempt);
     },
   );
@@ -232,6 +238,151 @@ describe('verdicts in any order (T8)', () => {
     ]) {
       expect(advance(STATES.waiting, event, limits, NOW).kind).toBe('refused');
     }
+  });
+});
+
+describe('what a delivery tells and what is read, by two clocks (R9, R10)', () => {
+  const delivered = (name: VerificationStatus, toldAt: number, resubmitSteps?: readonly string[]): AttemptEvent => ({
+    ...(status(name, toldAt) as AttemptEvent & { kind: 'status' }),
+    toldAt,
+    ...(resubmitSteps ? { resubmitSteps } : {}),
+  });
+  const current = (attempt: LoginAttempt) => attempt.verifications[0];
+  const read = moved(STATES.waiting, status('in-progress', NOW));
+
+  test.each([0, 5, 290])(
+    'the newest delivery counts, dated %s seconds before we have read something else',
+    (behind) => {
+      const held = moved(read, delivered('in-review', NOW - behind));
+      expect([current(held)?.status, held.expiresAt]).toEqual(['in-review', open.createdAt + 1200]);
+      const again = moved(read, delivered('resubmitted', NOW - behind, ['LIVENESS']));
+      expect(current(again)).toMatchObject({ status: 'resubmitted', resubmitSteps: ['LIVENESS'] });
+    },
+  );
+
+  test('one that is older than another, or earlier in the course of the same second, does not', () => {
+    const held = moved(read, delivered('in-review', NOW - 100));
+    const readAgain = moved(held, status('in-review', NOW + 15), NOW + 15);
+    for (const attempt of [held, readAgain]) {
+      for (const late of [delivered('resubmitted', NOW - 101), delivered('in-progress', NOW - 100)])
+        expect(advance(attempt, late, limits, NOW + 20).kind).toBe('unchanged');
+    }
+  });
+
+  test('nor one that says that nobody has been there yet', () => {
+    expect(advance(read, delivered('not-started', NOW + 5), limits, NOW + 5).kind).toBe('unchanged');
+  });
+
+  test('what is read afterwards counts, however far ahead the vendor’s clock is', () => {
+    const told = moved(STATES.waiting, delivered('in-review', NOW + 200));
+    expect(current(moved(told, status('resubmitted', NOW + 1), NOW + 1))?.status).toBe('resubmitted');
+  });
+
+  test('of a status that was read already it adds the steps, and unties nothing once more', () => {
+    const known = moved(moved(STATES.waiting, status('resubmitted', NOW)), EVENTS.reopened);
+    const back = moved(known, { ...EVENTS.reopened, returnToken: 'token-2' });
+    const named = moved(back, delivered('resubmitted', NOW - 5, ['LIVENESS']));
+    expect(current(named)).toMatchObject({ resubmitSteps: ['LIVENESS'], returnTokens: ['token-2'] });
+  });
+
+  test('no delivery undoes a conclusion', () => {
+    for (const name of ['refused', 'settled'] as const)
+      expect(advance(STATES[name], delivered('in-review', NOW + 5), limits, NOW + 5).kind).toBe('unchanged');
+  });
+});
+
+describe('a verification that the vendor does not know (R6, T12)', () => {
+  const missAt = (attempt: LoginAttempt, ...seconds: number[]) =>
+    seconds.reduce((now, at) => moved(now, missed, NOW + at), attempt);
+  const gone = missAt(STATES.waiting, 0, 15, 60);
+
+  test.each([
+    ['once', [0]],
+    ['often, for less than a minute', [0, 1, 2, 5, 30, 59]],
+    ['twice, a minute apart', [0, 60]],
+  ])('goes on being waited for: %s', (_how, seconds) => {
+    expect(missAt(STATES.waiting, ...seconds).verifications[0]?.conclusion).toBeUndefined();
+  });
+
+  test('is given up after a minute, so that the person can go on', () => {
+    expect(gone.verifications[0]).toMatchObject({ conclusion: 'refused', presumedGone: true });
+    expect(moved(gone, EVENTS.opened, NOW + 70).verifications).toHaveLength(2);
+  });
+
+  test('a word of the vendor’s in between begins the count anew', () => {
+    const heard = moved(missAt(STATES.waiting, 0, 30), status('in-progress', NOW + 40), NOW + 40);
+    expect(missAt(heard, 60, 61, 62).verifications[0]?.conclusion).toBeUndefined();
+  });
+
+  test('so does an answer that tells nothing new', () => {
+    const { status: same, statusAt } = STATES.waiting.verifications[0] as Verification;
+    const heard = moved(missAt(STATES.waiting, 0, 30), status(same, statusAt), NOW + 40);
+    expect(heard.verifications[0]).not.toHaveProperty('unknownLooks');
+    expect(missAt(heard, 60, 61, 62).verifications[0]?.conclusion).toBeUndefined();
+  });
+
+  test('the vendor’s own word that comes later wins', () => {
+    const settled = moved(gone, { ...EVENTS.approved, decidedAt: NOW - 1 }, NOW + 70);
+    expect(settled.state).toBe('settled');
+    expect(settled.verifications[0]).toEqual({ ...accepted, statusAt: NOW - 1 });
+    expect(moved(gone, EVENTS.declined, NOW + 70).verifications[0]).toEqual({
+      ...lost,
+      captures: [],
+      failedChecks: ['not-approved'],
+    });
+    const held = moved(
+      gone,
+      { ...(EVENTS['in review'] as AttemptEvent & { kind: 'status' }), toldAt: NOW - 5 },
+      NOW + 70,
+    );
+    expect(held.verifications[0]).toMatchObject({ status: 'in-review', wasHeld: true });
+    for (const left of ['conclusion', 'presumedGone', 'unknownLooks'])
+      expect(held.verifications[0]).not.toHaveProperty(left);
+  });
+
+  test('but not once something newer was opened, or the attempt is over', () => {
+    const newer = moved(gone, EVENTS.opened, NOW + 70);
+    const over = moved(gone, EVENTS.ended, NOW + 70);
+    for (const event of [EVENTS.approved, EVENTS['in review']]) {
+      expect(advance(newer, event, limits, NOW + 80).kind).toBe('refused');
+      expect(advance(over, event, limits, NOW + 80).kind).toBe('refused');
+      expect(advance(gone, event, limits, gone.expiresAt).kind).toBe('refused');
+    }
+  });
+});
+
+describe('a vendor that does not answer', () => {
+  const unanswered = { ...missed, why: 'unanswered' } as AttemptEvent;
+  const once = moved(STATES.waiting, unanswered);
+  const twice = moved(once, unanswered, NOW + 1);
+  const back: Partial<Verification> = { status: 'not-started', returnedHereAt: NOW };
+  /** is it so, and is the result out of reach? */
+  const judge = ({ verifications: [verification = running] }: LoginAttempt, after = 1, changes: object = {}) =>
+    [isUnanswered, isWithoutResult].map((is) => is({ ...verification, ...changes }, NOW + after));
+
+  test.each([
+    ['one look came to nothing', judge(once), false],
+    ['one did, and the next may only be made later', judge(once, 20), true],
+    ['two in a row did', judge(twice), true],
+    ['nobody has been at the hosted page', judge(twice, 1, { status: 'not-started' }), false],
+    ['somebody is back from there', judge(twice, 1, back), true],
+    ['a reviewer is waited for', judge(twice, 1, { status: 'in-review' }), false],
+    ['steps are to be done again', judge(twice, 1, { status: 'resubmitted' }), false],
+    ['the vendor has said how it ended', judge(twice, 1, { conclusion: 'refused' }), false],
+    ['it has said that it goes on', judge(moved(twice, status('in-progress', NOW + 2))), false],
+    [
+      'a delivery has said so',
+      judge(moved(twice, { ...status('in-progress', NOW - 9), toldAt: NOW - 9 } as AttemptEvent)),
+      false,
+    ],
+  ])('%s', (_when, found, expected) => {
+    expect(found).toEqual([expected, expected]);
+  });
+
+  test('one that does not find it answers, and keeps the result from us all the same', () => {
+    const unknown = moved(moved(STATES.waiting, missed), missed);
+    expect(judge(unknown)).toEqual([false, true]);
+    expect(judge(moved(moved(unknown, missed), missed, NOW + 60))).toEqual([false, true]);
   });
 });
 
@@ -408,7 +559,7 @@ describe('re-enrolment, end', () => {
   });
 
   test('a spent attempt is spent for one account', () => {
-    expect(advance(STATES.spent, { kind: 'finished', accountId: 'a2' }, limits, NOW).kind).toBe('refused');
+    expect(advance(STATES.spent, { kind: 'finished', accountId: 'a2', signOuts: 0 }, limits, NOW).kind).toBe('refused');
   });
 
   test('asked for again, it was finished when it was finished', () => {

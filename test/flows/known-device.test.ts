@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { decodeJwt } from 'jose';
 import * as oidc from 'openid-client';
 import { Browser, buttonsOf, fieldsOf, wordsOf } from '../support/browser.ts';
-import { creates, isAtClient } from '../support/story.ts';
+import { creates, isAtClient, until } from '../support/story.ts';
 import {
   browserAt,
   comeAgain,
@@ -507,6 +507,50 @@ describe('a thief', () => {
     expect(methodOn((await visits.open(comeAgain(thief.browser), { params: { login_hint: victim.who } })).page)).toBe(
       'passive',
     );
+  });
+});
+
+describe('T8: a selfie that is refused later, of a device that it made known', () => {
+  // no rule asks how old a selfie is
+  const ageless = ADAPTIVE.rules.filter(({ rule }) => rule !== 'selfie_age');
+  beforeAll(() => start({ risk: { ...ADAPTIVE, rules: ageless, knownNetworkDays: 300, knownDeviceDays: 300 } }));
+  afterAll(() => world.close());
+
+  /** Somebody's second device, and the selfie that it is known by. */
+  async function secondDevice() {
+    const { who, claims } = await enrol();
+    const second = await visits.signIn(browserAt(newAddress()), { who });
+    return { who, accountId: String(claims.sub), browser: second.browser, selfie: String(second.sessionIds[0]) };
+  }
+  const known = async (accountId: string) => (await world.app.parts.devices.list(accountId)).length;
+
+  test('is found however old the selfie may be that a skip rests on', async () => {
+    const { accountId, browser, selfie } = await secondDevice();
+    world.clock.move(200 * DAY);
+    expect((await visits.signIn(comeAgain(browser))).faces).toEqual([]);
+    world.clock.move(30 * DAY);
+    expect(await known(accountId)).toBe(2);
+    await world.sandbox.settle(selfie, 'decline_liveness_attack');
+    await until('the device is gone', async () => (await known(accountId)) === 1);
+  });
+
+  test('while a skip is under way: the skip does not make it known again', async () => {
+    const { accountId, browser, selfie } = await secondDevice();
+    const opened = await visits.open(comeAgain(browser));
+    const { store } = world.app.parts;
+    const { update } = store;
+    store.update = async (key, change) => {
+      if (!key.startsWith('known-device:')) return update(key, change);
+      // in another process, just before the skip is noted
+      store.update = update;
+      world.clock.move(5);
+      await world.sandbox.settle(selfie, 'decline_liveness_attack');
+      await until('the device is gone', async () => (await known(accountId)) === 1);
+      return update(key, change);
+    };
+    await visits.complete(opened);
+    expect(store.update).toBe(update);
+    expect(await known(accountId)).toBe(1);
   });
 });
 

@@ -112,7 +112,9 @@ describeOn('postgres', () => {
     expect(await all(ledger.entries())).toHaveLength(2);
 
     const restoredUrl = `sqlite:${join(folder, 'restored.sqlite')}`;
-    const restored = await here(['import', file], on(restoredUrl));
+    const forgotten = await here(['import', file], on(restoredUrl));
+    expect(forgotten).toMatchObject({ code: 1, err: expect.stringContaining('end the move with import --move') });
+    const restored = await here(['import', '--restore', file], on(restoredUrl));
     expect(restored).toMatchObject({ code: 0, err: expect.stringContaining('remove again who was removed since') });
     await world.restart({ storageUrl: restoredUrl });
     expect((await withoutAsking(browser)).callback).toContain('error=login_required');

@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { removeAccount } from '../../src/admin/remove-account.ts';
+import { demandReEnrolment } from '../../src/admin/set-standing.ts';
 import { StorageUnavailable } from '../../src/core/errors.ts';
 import { Browser, buttonsOf, DESKTOP_CHROME, fieldsOf, PHONE_SAFARI, wordsOf } from '../support/browser.ts';
 import {
@@ -280,6 +282,51 @@ describe('one owner (invariant 2)', () => {
       await until('the deletion', () => world.sandbox.session(begun.sessionId).deleted);
       await expectFreeFor(name);
     });
+  });
+
+  test('T14: a face that is to be proven anew by a document ends no login that was begun before', async () => {
+    const { name } = await somebody();
+    const { accounts, attempts, clock, journal } = world.app.parts;
+    const begun = await world.begin(new Browser(), name);
+    await demandReEnrolment({ accounts, journal, clock }, String((await accounts.findByIdentifier(name))?.id));
+    await showFace(world, begun);
+    const page = await comeBack(world, begun);
+    expect([page.status, isAtClient(world, page)]).toEqual([410, false]);
+    expect((await attempts.find(begun.uid))?.endReason).toBe('refused');
+  });
+
+  test('T18: a login that goes on after its account was deleted sends nothing more of its person to the vendor', async () => {
+    const { name } = await somebody();
+    const begun = await world.begin(new Browser(), name);
+    await world.sandbox.settle(begun.sessionId, 'decline_face_match_low_similarity');
+    const page = await awaitPage(world, begun, 'another try', (each) => buttonsOf(each).includes('begin=here'));
+    const { parts, revoker } = world.app;
+    const id = String((await parts.accounts.findByIdentifier(name))?.id);
+    await removeAccount({ ...parts, jobs: parts.backend.jobs, revoker }, id, 'person');
+    const before = creates(world);
+    const pressed = await pressOn(world, begun.browser, page, { name: 'begin', value: 'here' });
+    expect([pressed.status, pressed.headers.get('location')]).toEqual([410, null]);
+    expect(creates(world)).toBe(before);
+  });
+
+  test('T8: a login that could not be noted with what it rests on leaves no session, and no code', async () => {
+    const { name } = await somebody();
+    const begun = await world.begin(new Browser(), name);
+    await showFace(world, begun);
+    const { store } = world.app.parts;
+    const { set } = store;
+    jest
+      .spyOn(store, 'set')
+      .mockImplementation((key, ...rest) =>
+        key.startsWith('allowed:') ? Promise.reject(new StorageUnavailable('away')) : set(key, ...rest),
+      );
+    const page = await comeBack(world, begun);
+    expect([page.status, page.headers.get('location')]).toEqual([503, null]);
+    expect(begun.browser.cookies().map((cookie) => cookie.name)).not.toContain('_session');
+    jest.restoreAllMocks();
+    const request = await world.authorize({ prompt: 'none' });
+    const silent = await begun.browser.get(request.url, (url) => url.startsWith(world.redirectUri));
+    expect(answerOf(world, silent).get('error')).toBe('login_required');
   });
 
   test('R6: an attempt whose end could not be planned is pressed on with, and lapses like any other', async () => {

@@ -518,7 +518,7 @@ describe('alone', () => {
       return change(key, ...(rest as unknown as [never]));
     }) as typeof change;
     await answer(world, browser, page, 'make', createAuthenticator(world.issuer));
-    expect(await keysOf(name)).toEqual([]);
+    expect(await world.app.parts.passkeys.list(id)).toEqual([]);
     expect(await journalOf(begun.uid)).toContain('passkey.refused taken-back');
   });
 
@@ -603,6 +603,45 @@ describe('on the page of one’s own', () => {
     expect(wordsOf(replayed)).toContain('answered before');
     expect(await world.app.parts.passkeys.list((await accountOf(other)).id)).toEqual([]);
     expect(await world.app.parts.passkeys.list((await accountOf(name)).id)).toHaveLength(1);
+  });
+
+  test('T14: a form that is sent slowly makes no key in a session that is ended meanwhile', async () => {
+    const name = newName();
+    const [browser, page] = await makePage(name);
+    const form = {
+      csrf: csrfOf(page),
+      answer: createAuthenticator(world.issuer).create(optionsOf(page, 'make') ?? ''),
+    };
+    const { id } = await accountOf(name);
+    const answered = await browser.request(at('/account/passkey'), {
+      form,
+      async midway() {
+        // answered after the first half has come
+        await new Browser().get(at('/account'));
+        await world.app.revoker.revokeAccount(id);
+      },
+    });
+    expect(answered.headers.get('location')).toContain('/auth?');
+    expect(await world.app.parts.passkeys.list(id)).toEqual([]);
+  });
+
+  test('T14: a key that is made in the moment in which its login is denied goes with it', async () => {
+    const name = newName();
+    const [browser, page] = await makePage(name);
+    const { passkeys, store } = world.app.parts;
+    const { id } = await accountOf(name);
+    const [signIn] = await world.app.parts.activity.signIns(id);
+    const { update } = store;
+    store.update = async (key, change) => {
+      if (!key.startsWith('passkeys:')) return update(key, change);
+      store.update = update;
+      await world.app.revoker.revoke(`login:${signIn?.uid}`);
+      return update(key, change);
+    };
+    const made = await answer(world, browser, page, 'make', createAuthenticator(world.issuer));
+    expect(store.update).toBe(update);
+    expect(wordsOf(made)).not.toContain('The passkey is made');
+    expect(await passkeys.list(id)).toEqual([]);
   });
 
   test('the eleventh is one too many', async () => {

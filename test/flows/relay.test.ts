@@ -114,6 +114,8 @@ describe('cross_device: confirm', () => {
     const ended = await visit(world, begun, '/waiting');
     expect(ended.status).toBe(410);
     expect(wordsOf(ended)).toContain('This was not me');
+    const { accounts } = world.app.parts;
+    expect((await accounts.findByIdentifier(`victim-${people}`))?.review?.reasons).toEqual(['denied-by-person']);
     // the number is worth nothing any more, and neither is the face
     expect((await visit(world, begun, '/finish')).status).toBe(410);
     expect((await giveUp(world, attacker, ended)).get('error')).toBe('access_denied');

@@ -1,11 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import * as oidc from 'openid-client';
 import type { Account } from '../../src/core/account.ts';
 import { createAccountStore } from '../../src/storage/accounts.ts';
 import { openMemory } from '../../src/storage/memory.ts';
 import { createSealer } from '../../src/storage/sealer.ts';
 import { Browser } from '../support/browser.ts';
-import { answerOf, comeBack, creates, deliver, isAtClient, showFace, until } from '../support/story.ts';
+import { answerOf, comeBack, creates, deliver, isAtClient, showFace, until, visit } from '../support/story.ts';
 import { type Begun, CLIENT_SECRET, startWorld, type World } from '../support/world.ts';
 
 const entry = {
@@ -92,6 +92,73 @@ describe('finish', () => {
     expect((await accounts.findByIdentifier('crashed'))?.id).toBe(sub);
   });
 
+  describe('R6: a finish that died when its attempt was spent', () => {
+    /** @returns how often each of these lines stands in the journal, and what the person's own page shows */
+    async function traces(uid: string) {
+      const { activity, attempts, journal } = world.app.parts;
+      const lines: string[] = [];
+      for await (const { attempt, event } of journal.entries()) if (attempt === uid) lines.push(event);
+      const { accountId = '' } = (await attempts.find(uid)) ?? {};
+      return {
+        finished: lines.filter((event) => event === 'login.finished').length,
+        isBound: lines.includes('login.bound'),
+        signIns: (await activity.signIns(accountId)).filter((signIn) => signIn.uid === uid).length,
+      };
+    }
+    const WHOLE = { finished: 1, isBound: true, signIns: 1 };
+
+    async function expectDoneLater(name: string, left: object, whole: object = WHOLE): Promise<void> {
+      const begun = await world.begin(new Browser(), name);
+      await settled(begun);
+      const finishedAt = world.clock.now();
+      expect((await begun.browser.request(finishUrl(begun))).status).toBe(500);
+      expect(answerOf(world, await visit(world, begun, '/finish')).get('code')).toBeTruthy();
+      expect(await traces(begun.uid)).toMatchObject(left);
+      const cancelled = jest.spyOn(world.app.parts.backend.jobs, 'cancel');
+      world.clock.move(601);
+      await until('the rest', () => cancelled.mock.calls.some(([kind, id]) => kind === 'lapse' && id === begun.uid));
+      cancelled.mockRestore();
+      expect(await traces(begun.uid)).toEqual(whole);
+      const { accountId = '' } = (await world.app.parts.attempts.find(begun.uid)) ?? {};
+      const [signIn] = await world.app.parts.activity.signIns(accountId);
+      expect((signIn?.at ?? 0) - finishedAt).toBeLessThan(60);
+    }
+
+    test('lets its browser in, and is in journal and list all the same', async () => {
+      await world.enrol('died');
+      const { attempts } = world.app.parts;
+      const { change } = attempts;
+      attempts.change = async (uid, step) => {
+        const result = await change(uid, step);
+        if (result?.attempt.state !== 'spent') return result;
+        attempts.change = change;
+        throw new Error('killed');
+      };
+      await expectDoneLater('died', { finished: 0, signIns: 0 });
+    });
+
+    test('with its line written and no more is told twice rather than forgotten', async () => {
+      await world.enrol('died-early');
+      const { activity } = world.app.parts;
+      jest.spyOn(activity, 'noteSignIn').mockImplementationOnce(async () => {
+        throw new Error('killed');
+      });
+      await expectDoneLater('died-early', { finished: 1, signIns: 0 }, { ...WHOLE, finished: 2 });
+    });
+
+    test('with all of it done but the last step is told once', async () => {
+      await world.enrol('died-last');
+      const { jobs } = world.app.parts.backend;
+      const { cancel } = jobs;
+      jobs.cancel = async (kind, id) => {
+        if (kind !== 'lapse') return cancel(kind, id);
+        jobs.cancel = cancel;
+        throw new Error('killed');
+      };
+      await expectDoneLater('died-last', WHOLE);
+    });
+  });
+
   test('T8: a verdict that turns while the account is made leaves none in good standing', async () => {
     const { accounts, attempts } = world.app.parts;
     const begun = await world.begin(new Browser(), 'turned');
@@ -125,6 +192,30 @@ describe('finish', () => {
     await until(
       'the withdrawal',
       async () => (await accounts.findByIdentifier('left-behind'))?.standing === 'withdrawn',
+    );
+  });
+
+  test('R6, T8: refused while its account was made, and died before it could see: the sweep takes it back', async () => {
+    const { accounts } = world.app.parts;
+    const begun = await world.begin(new Browser(), 'refused-beside');
+    const { create } = accounts;
+    accounts.create = async (account: Account) => {
+      accounts.create = create;
+      world.clock.move(2);
+      await world.sandbox.settle(begun.sessionId, 'decline_document_expired');
+      await until('it is taken back', () =>
+        world.log.some((line) => line.includes('took a login back') && line.includes(begun.sessionId)),
+      );
+      await create(account);
+      throw new Error('killed');
+    };
+    await showFace(world, begun);
+    expect((await comeBack(world, begun)).status).toBe(500);
+    expect((await accounts.findByIdentifier('refused-beside'))?.standing).toBe('good');
+    world.clock.move(3600);
+    await until(
+      'the withdrawal',
+      async () => (await accounts.findByIdentifier('refused-beside'))?.standing === 'withdrawn',
     );
   });
 

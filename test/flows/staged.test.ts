@@ -59,16 +59,19 @@ test.each([
     const page = await intruder.request(finish);
     return /\/auth\//.test(page.headers.get('location') ?? '') && page;
   });
-  world.clock.move(60);
+  // the clock of the process that signs out may be behind that of the one that finished
+  world.clock.move(-60);
   await world.app.revoker.revokeAccount(String(own.claims()?.sub));
-  world.clock.move(2);
+  world.clock.move(62);
   const page = await pageOf(kept, () => intruder.request(finish));
   const callback = await followKept(intruder, page.headers.get('location') ?? '');
   const tokens = await exchange(await world.client(), begun.request, callback).catch(() => undefined);
   expect(tokens && (await isAlive(tokens))).toBeFalsy();
-  // and a login after it is a login
-  world.clock.move(60);
-  expect(await isAlive((await world.enrol(`${name}-not`)).tokens)).toBe(true);
+  // and a login after it is a login, also in the same second
+  const later = await world.begin(new Browser(), name);
+  await showFace(world, later);
+  await world.app.revoker.revokeAccount(String(own.claims()?.sub));
+  expect(await isAlive(await world.finish(later))).toBe(true);
 });
 
 test('T13: the back button after the end says that it is over, in the browser that began; elsewhere it says nothing', async () => {

@@ -9,6 +9,7 @@ import {
   deliver,
   giveUp,
   isAtClient,
+  openStream,
   pressOn,
   showFace,
   until,
@@ -435,6 +436,65 @@ describe('every row of the outcome table (design section 4)', () => {
     expect((await giveUp(world, begun.browser, begun.page)).get('error')).toBe('temporarily_unavailable');
   });
 
+  describe('the vendor is down when the face was shown', () => {
+    // whatever the vendor asked for is over
+    afterEach(() => world.clock.move(60));
+
+    /** Back from the vendor, which fails from then on, as often as it is looked at. */
+    async function shown(fault: Parameters<World['sandbox']['fault']>[1], times: number): Promise<Begun> {
+      const { name } = await somebody();
+      const begun = await loginOf(name);
+      await showFace(world, begun, { settle: { webhook: false } });
+      world.sandbox.fault('decision', { ...fault, times: null });
+      await begun.browser.request(String(world.sandbox.session(begun.sessionId).callback));
+      for (let time = 1; time <= times; time += 1) {
+        world.clock.move(time === 1 ? 1 : 20);
+        await until('a look', async () => {
+          const attempt = await world.app.parts.attempts.find(begun.uid);
+          return (attempt?.verifications.at(-1)?.unansweredLooks?.count ?? 0) >= time;
+        });
+      }
+      return begun;
+    }
+    const saysSo = (begun: Begun) =>
+      awaitPage(world, begun, 'the word', ({ text }) => /data-state="unanswered"/.test(text));
+
+    test.each([
+      ['403', { status: 403 }, 2],
+      ['a connection that breaks off', { reset: true }, 2],
+      ['429', { status: 429, retryAfterSeconds: 60 }, 1],
+    ])('%s: the page says so, and giving up is temporarily_unavailable', async (_how, fault, times) => {
+      const begun = await shown(fault, times);
+      // the next look may be a minute away
+      if (times === 1) world.clock.move(20);
+      const page = await saysSo(begun);
+      expect(wordsOf(page)).toMatch(/does not answer us.*not lost/);
+      expect((await giveUp(world, begun.browser, page)).get('error')).toBe('temporarily_unavailable');
+    });
+
+    test('the open page is woken, and goes on with the vendor’s next word', async () => {
+      const begun = await shown({ status: 429, retryAfterSeconds: 15 }, 1);
+      expect((await visit(world, begun, '/waiting')).text).toContain('data-state="settling"');
+      const stream = await openStream(world, begun);
+      await stream.until('"waiting"');
+      world.clock.move(15);
+      await stream.until('"changed"');
+      await saysSo(begun);
+      await deliver(world, begun.sessionId, { status: 'In Progress', decision: false });
+      expect((await visit(world, begun, '/waiting')).text).toContain('data-state="settling"');
+      await deliver(world, begun.sessionId);
+      expect((await world.finish(begun)).id_token).toBeDefined();
+    });
+
+    test('so is what the client hears when time runs out', async () => {
+      const begun = await shown({ status: 403 }, 2);
+      world.clock.move(700);
+      const page = await visit(world, begun, '/waiting');
+      expect(page.status).toBe(410);
+      expect((await giveUp(world, begun.browser, page)).get('error')).toBe('temporarily_unavailable');
+    });
+  });
+
   test('T17: an answer to a create that is lost costs no second session', async () => {
     const { name } = await somebody();
     const before = world.sandbox.sessions().length;
@@ -587,6 +647,27 @@ describe('a late Declined takes back what its approval allowed (T8, invariant 5)
     const { begun, tokens } = await signedIn();
     await world.sandbox.settle(begun.sessionId, 'decline_liveness_attack', { webhook: 'without_decision' });
     await expectRevoked(begun, tokens);
+  });
+
+  test.each([
+    ['approve_face_match_declined', 'face-match-not-approved'],
+    ['approve_without_liveness', 'liveness-missing'],
+  ])('T8, T9: so does an approval by which the login would not have been one: %s', async (scenario, check) => {
+    const { begun, tokens } = await signedIn();
+    await world.sandbox.settle(begun.sessionId, scenario);
+    await expectRevoked(begun, tokens);
+    const lines: (readonly string[])[] = [];
+    for await (const { attempt, event, reasons } of world.app.parts.journal.entries())
+      if (attempt === begun.uid && event === 'login.revoked') lines.push(reasons);
+    expect(lines).toEqual([expect.arrayContaining([check])]);
+  });
+
+  test('T8: an approval that is told again, by every check as good as before, takes nothing back', async () => {
+    const { begun, tokens } = await signedIn();
+    for (const webhook of ['normal', 'without_decision'] as const)
+      await world.sandbox.settle(begun.sessionId, 'approve', { webhook });
+    await world.sandbox.idle();
+    expect(await userinfo(tokens)).toBe(200);
   });
 
   test('T12: an approval after the refusal revives nothing', async () => {

@@ -1,7 +1,19 @@
 import { request as httpRequest } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { Browser, wordsOf } from '../support/browser.ts';
-import { awaitPage, comeBack, deliver, giveUp, isAtClient, showFace, until, visit } from '../support/story.ts';
+import { StorageUnavailable } from '../../src/core/errors.ts';
+import { Browser, type Page, wordsOf } from '../support/browser.ts';
+import {
+  awaitPage,
+  comeBack,
+  creates,
+  deliver,
+  giveUp,
+  isAtClient,
+  pressOn,
+  showFace,
+  until,
+  visit,
+} from '../support/story.ts';
 import { type Begun, startWorld, UNLIMITED, WEBHOOK_SECRET, type World } from '../support/world.ts';
 
 const NEW_SECRET = 'world-webhook-secret-of-forty-three-chars-02';
@@ -358,6 +370,50 @@ describe('order and loss (T8, R9)', () => {
     expect(decisions()).toBeLessThanOrEqual(2);
   });
 
+  test('R7, R9: a look whose storage is away once it has concluded is made good by the next, which asks the vendor nothing', async () => {
+    const begun = await undelivered();
+    const { ledger, store } = world.app.parts;
+    const { settle } = ledger;
+    ledger.settle = async () => {
+      ledger.settle = settle;
+      throw new StorageUnavailable('away');
+    };
+    expect(isAtClient(world, await comeBack(world, begun))).toBe(true);
+    expect(ledger.settle).toBe(settle);
+    const asked = () => world.sandbox.calls().filter(({ path }) => path.includes(begun.sessionId)).length;
+    const before = asked();
+    const outcome = async () => {
+      const line = await store.get<string>(`ledger-of:${begun.sessionId}`);
+      return (await store.get<{ outcome: string | null }>(`ledger:${line}`))?.outcome ?? undefined;
+    };
+    expect(await outcome()).toBeUndefined();
+    // its lease is over
+    world.clock.move(31);
+    expect(await until('the bill', outcome)).toBe('accepted');
+    expect(asked()).toBe(before);
+  });
+
+  test('R9, R10: a step to be done again is named, although its delivery is dated before a look and none comes after', async () => {
+    people += 1;
+    const name = `person-${people}`;
+    await world.enrol(name);
+    const begun = await world.begin(new Browser(), name);
+    world.sandbox.configure({ webhookMode: 'lost' });
+    await showFace(world, begun, { scenario: 'in_progress' });
+    world.sandbox.configure({ webhookMode: 'normal' });
+    world.sandbox.clearCalls();
+    await begun.browser.request(String(world.sandbox.session(begun.sessionId).callback));
+    await until('a look', async () => (await world.app.parts.attempts.find(begun.uid))?.verifications[0]?.isRead);
+    world.sandbox.fault('decision', { status: 500, times: null });
+    const resubmit_info = { nodes_to_resubmit: [{ node_id: 'n1', feature: 'LIVENESS' }] };
+    const told = { status: 'Resubmitted', ageSeconds: 120, decision: false, body: { resubmit_info } };
+    expect(await deliver(world, begun.sessionId, told)).toEqual([202]);
+    const page = await visit(world, begun, '/waiting');
+    expect(page.text).toContain('data-state="resubmitted"');
+    expect(page.text).toContain('LIVENESS');
+    await leave(begun);
+  });
+
   test('R9: reloading the page adds no look', async () => {
     world.sandbox.configure({ webhookMode: 'lost' });
     people += 1;
@@ -381,6 +437,72 @@ describe('order and loss (T8, R9)', () => {
     await lets(begun);
   });
 
+  test('R6: one 404 of the decision endpoint is no verdict', async () => {
+    const begun = await undelivered();
+    world.sandbox.fault('decision', { status: 404 });
+    await begun.browser.request(String(world.sandbox.session(begun.sessionId).callback));
+    for (const looks of [1, 2]) {
+      world.clock.move(1);
+      await until('a look', () => decisions() === looks);
+    }
+    await lets(begun);
+  });
+
+  describe('a decision endpoint that answers 404 for more than a minute', () => {
+    /** The page that says so, of a login whose face was shown and approved. */
+    async function givenUp(): Promise<{ begun: Begun; page: Page }> {
+      const begun = await undelivered();
+      world.sandbox.fault('decision', { status: 404, times: null });
+      await begun.browser.request(String(world.sandbox.session(begun.sessionId).callback));
+      for (const seconds of [1, 5, 60]) {
+        const before = decisions();
+        world.clock.move(seconds);
+        await until('a look', () => decisions() > before);
+      }
+      return { begun, page: await awaitPage(world, begun, 'the word', ({ text }) => text.includes('no result')) };
+    }
+
+    test('R6: the signed approval that comes later counts', async () => {
+      const { begun } = await givenUp();
+      await deliver(world, begun.sessionId);
+      await lets(begun);
+    });
+
+    test('T1, T12: the person can go on with a new one, and the approval of the first counts no more', async () => {
+      const { begun, page } = await givenUp();
+      const next = await pressOn(world, begun.browser, page, { name: 'begin', value: 'here' });
+      const session = world.sandbox.sessions().find(({ url }) => url === next.headers.get('location'));
+      expect(session?.id).not.toBe(begun.sessionId);
+      expect(world.sandbox.session(begun.sessionId).deleted).toBe(true);
+      expect(await deliver(world, begun.sessionId)).toEqual([202]);
+      expect(await isStillWaiting(begun)).toBe(true);
+      world.sandbox.clearFaults();
+      await showFace(world, { ...begun, sessionId: session?.id ?? '' });
+      await lets({ ...begun, sessionId: session?.id ?? '' });
+    });
+
+    test('an approval that comes while the person goes on counts, and nothing more is opened or paid for', async () => {
+      const { begun, page } = await givenUp();
+      const { attempts } = world.app.parts;
+      const { change } = attempts;
+      attempts.change = async (uid, next) => {
+        attempts.change = change;
+        await deliver(world, begun.sessionId);
+        return change(uid, next);
+      };
+      const before = creates(world);
+      const pressed = await pressOn(world, begun.browser, page, { name: 'begin', value: 'here' });
+      expect(attempts.change).toBe(change);
+      expect([isAtClient(world, pressed), creates(world)]).toEqual([true, before]);
+      expect(world.sandbox.session(begun.sessionId).deleted).toBe(false);
+    });
+
+    test('giving up there is nobody’s refusal', async () => {
+      const { begun, page } = await givenUp();
+      expect((await giveUp(world, begun.browser, page)).get('error')).toBe('temporarily_unavailable');
+    });
+  });
+
   test.each([
     ['500', { status: 500 }],
     ['429', { status: 429, retryAfterSeconds: 1 }],
@@ -397,6 +519,22 @@ describe('order and loss (T8, R9)', () => {
     await deliver(world, begun.sessionId);
     await lets(begun);
   });
+});
+
+test.each([
+  ['/webhooks/didit', 'application/json'],
+  ['/auth', 'application/x-www-form-urlencoded'],
+])('a body that is broken off is no fault of ours: %s', async (path, type) => {
+  const { hostname, port } = new URL(world.issuer);
+  const before = world.log.length;
+  const headers = { 'content-type': type, 'content-length': '100' };
+  const outgoing = httpRequest({ hostname, port, path, method: 'POST', headers });
+  outgoing.on('error', () => {});
+  outgoing.write('half', () => outgoing.destroy());
+  const lines = () => world.log.slice(before).map((line) => JSON.parse(line));
+  await until('the line of the request', () => lines().some((line) => line.path === path));
+  await (await fetch(`${world.issuer}/livez`)).text();
+  expect(lines().filter(({ level }) => level === 'error')).toEqual([]);
 });
 
 /** What an approval looks like, put into a delivery of a session that the vendor itself still calls new. */

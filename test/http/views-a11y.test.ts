@@ -379,7 +379,8 @@ describe('the live page', () => {
   chromiumTest('slows down when the server says the same for ever', async () => {
     const { context, page } = await open({});
     const site = serve({ html: html(), events: (response) => tell(response, 'changed') });
-    await page.goto(`${base}${PAGE}`);
+    // it is loaded again before it is there for good
+    await page.goto(`${base}${PAGE}`, { waitUntil: 'commit' });
     await page.waitForTimeout(1500);
     expect(site.loads).toBeGreaterThanOrEqual(3);
     expect(site.loads).toBeLessThanOrEqual(6);

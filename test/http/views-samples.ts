@@ -212,6 +212,7 @@ export const samples: { readonly [N in PageName]: Readonly<Record<string, Pages[
     'in-progress': { ...waiting, state: 'in-progress', canCapture: true, showWayOut: true, number },
     slow: { ...waiting, showWayOut: true, lapsesAt: new Date('2026-11-21T14:32:40Z') },
     review: { ...waiting, state: 'in-review' },
+    unanswered: { ...waiting, state: 'unanswered', canCapture: true, showWayOut: true, number },
     resubmitted: { ...waiting, state: 'resubmitted', canCapture: true, steps: ['Liveness check', 'Face match'] },
     number: { ...waiting, canCapture: true, number, numberNeeded: true },
     'wrong-number': {
@@ -245,6 +246,7 @@ export const samples: { readonly [N in PageName]: Readonly<Record<string, Pages[
       mayReEnrol: false,
     },
     expired: { form, client, kind: 'expired', triesLeft: 2, offerPhone: false, otherWays: false, mayReEnrol: false },
+    gone: { form, client, kind: 'gone', triesLeft: 2, offerPhone: false, otherWays: true, mayReEnrol: false },
     'kyc-expired': {
       form,
       client,

@@ -236,6 +236,17 @@ describe('the live page', () => {
     expect(controls(html)).toContain('begin=here');
   });
 
+  test('says honestly that no answer is to be had, and leaves the selfie to be waited for or another way to be gone', () => {
+    const unanswered = samples.waiting.unanswered as Pages['waiting'];
+    const html = render('waiting', unanswered);
+    expect(html).toMatch(/does not answer us.*not lost.*go on asking.*another way/s);
+    expect(html).not.toContain('a few seconds');
+    expect(controls(html)).toEqual(expect.arrayContaining(['begin=other', 'abort=yes']));
+    // what is asked of the person is nothing, least of all another selfie
+    expect(html).toMatch(/<button class="second"[^>]*name="begin" value="here"/);
+    expect(render('waiting', { ...unanswered, otherWays: false })).not.toContain('another way');
+  });
+
   test('says how many tries are left after a wrong number', () => {
     expect(render('waiting', samples.waiting['wrong-number'] as Pages['waiting'])).toContain('One try is left.');
   });

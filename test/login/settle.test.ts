@@ -52,6 +52,8 @@ let done: string[];
 /** what the storage is away for, once */
 let away: string | undefined;
 let warned: string[];
+let planned: string[];
+let woken: number;
 let settlement: Settlement;
 
 async function note(what: string): Promise<void> {
@@ -62,21 +64,24 @@ async function note(what: string): Promise<void> {
   done.push(what);
 }
 
-/** @param now what the attempt has become since it was read as waiting */
-async function begin(now: object): Promise<void> {
+/**
+ * @param now what the attempt has become since it was read, as waiting
+ * @param verdict what the policy asks of a verdict
+ */
+async function begin(now: object, readAs: LoginAttempt = waiting, verdict: object = {}): Promise<void> {
   const attempts = createAttemptStore({ store: backend.store, clock });
   await attempts.own('v', 'u');
   await attempts.create({ ...waiting, ...now });
   settlement = createSettlement({
     attempts: {
       ...attempts,
-      find: async () => waiting,
+      find: async () => readAs,
       hold: () => note('held'),
       letGo: () => note('let go'),
     },
     clock,
-    bus: { publish: async () => {} },
-    jobs: { cancel: (kind: string) => note(`no more ${kind}`), schedule: async () => {} },
+    bus: { publish: async () => void (woken += 1) },
+    jobs: { schedule: async ({ kind, id }: { kind: string; id: string }) => void planned.push(`${kind} ${id}`) },
     journal: { record: ({ event }: { event: string }) => note(event) },
     ledger: { settle: (_id: string, outcome: string) => note(`billed ${outcome}`) },
     meter: { count: (name: string) => void done.push(name) },
@@ -87,7 +92,7 @@ async function begin(now: object): Promise<void> {
     rules: {
       environment: 'live',
       attempt: { tries: 3, ttlSeconds: 600, reviewWaitSeconds: 300 },
-      forClient: () => ({ verdict: { refuseWarnings: [] } }),
+      forClient: () => ({ verdict: { refuseWarnings: [], ...verdict } }),
     },
     nowMs: () => NOW * 1000,
   } as unknown as Parameters<typeof createSettlement>[0]);
@@ -98,9 +103,31 @@ beforeEach(async () => {
   late = [];
   done = [];
   warned = [];
+  planned = [];
+  woken = 0;
   away = undefined;
 });
 afterEach(() => backend.close());
+
+describe('an approval of a login that is over', () => {
+  const check = { status: 'approved', method: 'passive', score: 80 };
+  const found = { liveness: [check], faceMatches: [check] };
+  const approval = { ...refusal, ...found, status: 'approved', subject: 's' } as unknown as Verdict;
+  const verifications = [{ ...accepted, method: 'passive' }];
+  const spent = { ...waiting, state: 'spent', subject: 's', verifications, accountId: 'a' } as unknown as LoginAttempt;
+
+  test('T8: by what no setting decides it may be a refusal', async () => {
+    await begin(spent, spent);
+    await settlement.settle({ ...approval, faceMatches: [] });
+    expect(late).toEqual(['v declined']);
+  });
+
+  test('by a setting that was made stricter since it is none', async () => {
+    await begin(spent, spent, { refuseWarnings: ['W'], minLivenessScore: 99, minFaceScore: 99 });
+    await settlement.settle({ ...approval, environment: 'sandbox', warnings: ['W'] } as Verdict);
+    expect(late).toEqual(['v approved']);
+  });
+});
 
 test('T8: a refusal that was overtaken by the end of its login takes back what that allowed', async () => {
   await begin({ state: 'spent', verifications: [accepted], accountId: 'a' });
@@ -109,6 +136,16 @@ test('T8: a refusal that was overtaken by the end of its login takes back what t
   expect(await settlement.settle(refusal)).toEqual({ kind: 'late' });
   expect(late).toEqual(['v declined']);
 });
+
+test.each(['spent', 'ended'])(
+  'T8: so does an approval that would not have been enough, of an attempt that is %s',
+  async (state) => {
+    await begin({ state, verifications: [accepted], accountId: 'a' });
+    expect(await settlement.settle({ ...refusal, status: 'approved' })).toEqual({ kind: 'late' });
+    expect(late).toEqual(['v declined']);
+    expect(done).toEqual(['billed check-failed']);
+  },
+);
 
 test('T8: a refusal of what was accepted a moment ago ends the login, and what it has left behind', async () => {
   await begin({ state: 'settled', verifications: [accepted] });
@@ -132,10 +169,71 @@ test('an approval of another environment is told to the operator by the name of 
   expect(warned).toHaveLength(1);
 });
 
+describe('R6: a verification that the vendor does not know', () => {
+  const times = (what: string) => done.filter((each) => each === what).length;
+  const unknownLooks = { count: 5, since: NOW - 60 };
+
+  test('is waited for, and nothing is said of it', async () => {
+    await begin({});
+    expect(await settlement.missLook('u', 'v', 'unknown')).toMatchObject({ unknownLooks: { count: 1, since: NOW } });
+    expect(done).toEqual([]);
+  });
+
+  test('is told as what it is, once it is given up; also where the storage was away in between', async () => {
+    await begin({ verifications: [{ ...underWay, unknownLooks }] });
+    away = 'billed gone';
+    await expect(settlement.missLook('u', 'v', 'unknown')).rejects.toThrow(StorageUnavailable);
+    const attempt = await createAttemptStore({ store: backend.store, clock }).find('u');
+    const [given] = attempt?.verifications ?? [];
+    if (given) await settlement.followUp(given);
+    expect(['verifications', 'verification.gone', 'billed gone'].map(times)).toEqual([1, 1, 1]);
+  });
+
+  test('T12: is looked at again when the vendor says that it goes on', async () => {
+    const gone = { ...underWay, status: 'expired', conclusion: 'refused', presumedGone: true, unknownLooks };
+    const attempt = { ...waiting, verifications: [gone] } as unknown as LoginAttempt;
+    await begin(attempt, attempt);
+    expect(await settlement.settleAtOnce({ ...inReview, toldAt: NOW - 1 })).toEqual({ kind: 'moved' });
+    expect([planned, times('held')]).toEqual([['look v'], 1]);
+  });
+});
+
+test('the page is woken when it has to say that the vendor does not answer, and not at each look', async () => {
+  await begin({});
+  const wakes: number[] = [];
+  for (let looks = 0; looks < 4; looks += 1) {
+    await settlement.missLook('u', 'v', 'unanswered');
+    wakes.push(woken);
+  }
+  expect(wakes).toEqual([0, 1, 1, 1]);
+});
+
+describe('R9, R10: a delivery that is dated before we have read something else', () => {
+  const looked = { ...waiting, verifications: [{ ...underWay, isRead: true }] } as unknown as LoginAttempt;
+  const resubmitted = { ...refusal, status: 'resubmitted', decidedAt: NOW - 5, toldAt: NOW - 5 } as const;
+
+  test('counts, and the decision itself is asked as well', async () => {
+    await begin(looked, looked);
+    expect(await settlement.settleAtOnce({ ...resubmitted, resubmitSteps: ['LIVENESS'] })).toEqual({ kind: 'moved' });
+    const found = await createAttemptStore({ store: backend.store, clock }).find('u');
+    expect(found?.verifications).toMatchObject([{ status: 'resubmitted', resubmitSteps: ['LIVENESS'] }]);
+    expect(planned).toEqual(['single-look v']);
+  });
+
+  test.each([
+    ['is newer than that', { ...resubmitted, toldAt: NOW + 1 }],
+    ['says the same', { ...resubmitted, status: 'in-progress' } as const],
+  ])('is in no doubt where it %s', async (_how, verdict) => {
+    await begin(looked, looked);
+    expect(await settlement.settleAtOnce(verdict)).toEqual({ kind: 'moved' });
+    expect(planned).toEqual([]);
+  });
+});
+
 describe('R7: told again, as the storage was away when the attempt had moved', () => {
   const times = (what: string) => done.filter((each) => each === what).length;
 
-  test.each(['billed declined', 'no more look', 'let go'])(
+  test.each(['billed declined', 'let go'])(
     'a conclusion comes to all that follows from it, and is written down and counted once: %s',
     async (step) => {
       await begin({ verifications: [{ ...underWay, status: 'in-review', wasHeld: true }] });
@@ -147,6 +245,20 @@ describe('R7: told again, as the storage was away when the attempt had moved', (
       for (const once of ['verification.refused', 'verifications', 'declined']) expect(times(once)).toBe(1);
     },
   );
+
+  test.each([
+    ['declined', refusal, 'billed declined'],
+    ['approved and failed a check', { ...refusal, status: 'approved' } as const, 'billed check-failed'],
+    ['expired', { ...refusal, status: 'expired' } as const, 'billed expired'],
+  ])('the look that finds it concluded, %s, does the rest', async (_how, verdict, billed) => {
+    await begin({});
+    away = billed;
+    await expect(settlement.settle(verdict)).rejects.toThrow(StorageUnavailable);
+    const attempt = await createAttemptStore({ store: backend.store, clock }).find('u');
+    const [concluded] = attempt?.verifications ?? [];
+    if (concluded) await settlement.followUp(concluded);
+    expect([times(billed), times('let go'), times('verification.refused')]).toEqual([1, 1, 1]);
+  });
 
   test('what says otherwise than the conclusion repeats nothing of it', async () => {
     await begin({});

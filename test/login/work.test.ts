@@ -86,12 +86,46 @@ test('one failure after many runs that went well is soon made up for, and so is 
   expect((await waits(53, worker({ look }))).slice(48)).toEqual([15, 30, 15, 30, 15]);
 });
 
-test('R7: storage that was away is no reason to wait longer', async () => {
+test('R7: what storage that was away cut short is done again soon, each time', async () => {
   await jobs.schedule({ kind: 'look', id: 'v', dueAtMs: nowMs });
   const look = async () => {
     throw new StorageUnavailable('away');
   };
-  expect(await waits(4, worker({ look }))).toEqual([30, 30, 30, 30]);
+  expect(await waits(4, worker({ look }))).toEqual([1, 1, 1, 1]);
+});
+
+test('R7: where it stays away, that is as soon as it answers, and not when the lease is over', async () => {
+  await jobs.schedule({ kind: 'look', id: 'v', dueAtMs: nowMs, payload: { step: 3 } });
+  const away = () => Promise.reject(new StorageUnavailable('away'));
+  const { claimDue, giveBack } = jobs;
+  const seen: unknown[] = [];
+  const process = worker({
+    look: async ({ payload, kind, id }) => {
+      seen.push(payload);
+      if (seen.length === 1) return away();
+      await jobs.cancel(kind, id);
+    },
+  });
+  jobs.giveBack = away;
+  await process.runDue();
+  jobs.claimDue = away;
+  nowMs += 5_000;
+  await expect(process.runDue()).rejects.toThrow('away');
+  Object.assign(jobs, { claimDue, giveBack });
+  await process.runDue();
+  nowMs += 1_000;
+  await process.runDue();
+  expect(seen).toEqual([{ step: 3 }, { step: 3 }]);
+  expect(await jobs.nextDueAtMs()).toBeUndefined();
+});
+
+test('R7: one that was planned anew before it was cut short is due when that says', async () => {
+  await jobs.schedule({ kind: 'look', id: 'v', dueAtMs: nowMs });
+  const look: Handler = async ({ kind, id }) => {
+    await jobs.schedule({ kind, id, dueAtMs: nowMs + 15_000 });
+    throw new StorageUnavailable('away');
+  };
+  expect(await waits(3, worker({ look }))).toEqual([15, 15, 15]);
 });
 
 test('a job that was planned anew before it failed is due when that says', async () => {

@@ -329,6 +329,17 @@ describe('once', () => {
     expect(first.mailbox.mails.length + second.mailbox.mails.length).toBe(1);
   });
 
+  test('a try that took longer than its job was one’s own does not bring back what another process has sent since', async () => {
+    const { delivery, jobs, mailbox, waiting } = await post({ refuse: 450 });
+    await delivery.mailer.send(TO, notice);
+    const [slow] = await jobs.claimDue({ nowMs: START_MS, limit: 1, leaseMs: 30_000 });
+    const [other] = await jobs.claimDue({ nowMs: START_MS + 30_000, limit: 1, leaseMs: 30_000 });
+    if (!slow || !other) throw new Error('not handed out twice');
+    await jobs.cancel(other.kind, other.id);
+    await delivery.deliver(slow);
+    expect([mailbox.mails, await waiting()]).toEqual([[], []]);
+  });
+
   test('a storage that fails just after the server took the mail does not send it again', async () => {
     let isDown = true;
     const failing = (jobs: JobQueue): JobQueue => ({

@@ -1,7 +1,7 @@
 // What a proof allowed and how it is taken back, on a real storage with as much of the library as that touches: noted for as long as it
 // can live, found however much was noted, and gone on with where the storage failed half-way.
 
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Store } from '../../src/login/ports.ts';
 import { createRevocation, type Revocation } from '../../src/oidc/revocation.ts';
 import type { Backend } from '../../src/storage/backend.ts';
@@ -14,6 +14,9 @@ let backend: Backend;
 let store: Store;
 let grants: Set<string>;
 let sessions: Map<string, { uid: string; accountId: string; authorizations: object; destroy(): Promise<void> }>;
+/** of each account */
+let signOuts: Record<string, number>;
+let standing: 'good' | 'must-re-enrol';
 let failing: (grantId: string) => boolean;
 let provider: object;
 let revocation: Revocation;
@@ -24,6 +27,8 @@ beforeEach(async () => {
   store = backend.store;
   grants = new Set();
   sessions = new Map();
+  signOuts = { a: 0, b: 0 };
+  standing = 'good';
   failing = () => false;
   const end = async (id: string) => {
     if (failing(id)) throw new Error('the storage is away');
@@ -42,7 +47,15 @@ afterEach(() => backend.close());
 /** As another process has it. */
 function create(): Revocation {
   const logout = { schedule: async () => {} };
-  return createRevocation({ provider, store, logout, clock } as unknown as Parameters<typeof createRevocation>[0]);
+  const accounts = {
+    find: async (id: string) => (id in signOuts ? { id, standing, signOuts: signOuts[id] } : undefined),
+    change: async (id: string, change: (account: { signOuts?: number }) => { signOuts?: number }) => {
+      if (id in signOuts) signOuts[id] = change({ signOuts: signOuts[id] ?? 0 }).signOuts ?? 0;
+    },
+  };
+  return createRevocation({ provider, accounts, store, logout, clock } as unknown as Parameters<
+    typeof createRevocation
+  >[0]);
 }
 
 /**
@@ -50,6 +63,7 @@ function create(): Revocation {
  *
  * @param proofIds of a login that was finished just now; none with a session that goes on
  * @param meanwhile what happens while the code is made
+ * @param finishedWith how often everything had been signed out when the login was finished
  */
 async function authorize(
   accountId: string,
@@ -57,6 +71,7 @@ async function authorize(
   grantId: string,
   proofIds?: readonly string[],
   meanwhile: () => Promise<unknown> = async () => {},
+  finishedWith = signOuts[accountId],
 ): Promise<void> {
   grants.add(grantId);
   const destroy = async () => void sessions.delete(session);
@@ -65,7 +80,7 @@ async function authorize(
     route: 'resume',
     session: { uid: session, accountId },
     entities: { AuthorizationCode: { grantId } },
-    ...(proofIds ? { result: { login: { proofIds, finishedAt: now } } } : {}),
+    ...(proofIds ? { result: { login: { proofIds, signOuts: finishedWith } } } : {}),
   };
   await revocation.track({ oidc } as unknown as Parameters<Revocation['track']>[0], async () => {
     await meanwhile();
@@ -89,6 +104,38 @@ test('a code of a session that is ended while the code is made is good for nothi
   await authorize('a', 's', 'g3', undefined, () => revocation.revokeAccount('a'));
   await authorize('b', 's2', 'g4');
   expect([...grants]).toEqual(['g2', 'g4']);
+});
+
+describe('a login that is followed to its end after everything was signed out', () => {
+  test('is signed out where it was finished before, whatever the clock of its process said', async () => {
+    const before = signOuts.a;
+    await revocation.revokeAccount('a');
+    now -= 60;
+    await authorize('a', 's', 'g', ['v', 'login:1'], undefined, before);
+    expect([grants.size, sessions.size]).toEqual([0, 0]);
+  });
+
+  test('stays where it was finished after, be it in the same second, or by a clock that is behind', async () => {
+    await revocation.revokeAccount('a');
+    await authorize('a', 's1', 'g1', ['v1', 'login:1']);
+    now -= 60;
+    await authorize('a', 's2', 'g2', ['v2', 'login:2']);
+    expect([...grants]).toEqual(['g1', 'g2']);
+  });
+
+  test('T14: is signed out where its account is to be proven anew', async () => {
+    standing = 'must-re-enrol';
+    await authorize('a', 's', 'g', ['v', 'login:1']);
+    expect([grants.size, sessions.size]).toEqual([0, 0]);
+  });
+
+  test('T18: is signed out where its account was removed', async () => {
+    const before = signOuts.a;
+    delete signOuts.a;
+    await revocation.revokeAccount('a');
+    await authorize('a', 's', 'g', ['v', 'login:1'], undefined, before);
+    expect([grants.size, sessions.size]).toEqual([0, 0]);
+  });
 });
 
 test('what an earlier version kept in one list is ended as well', async () => {

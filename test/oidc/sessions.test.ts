@@ -170,6 +170,32 @@ describe('consent', () => {
     expect(o.answerOf(denied).get('error')).toBe('access_denied');
     expect(await errorOf(browser, { prompt: 'none' }, 'third')).toBe('consent_required');
   });
+
+  describe('asked in a session that was ended meanwhile', () => {
+    async function leftOpen(who: string) {
+      const { browser } = await o.signIn({ who });
+      const page = await o.go(browser, o.ask('third'));
+      const { accounts, consents } = o.world.app.parts;
+      const id = String((await accounts.findByIdentifier(who))?.id);
+      await o.world.app.revoker.revokeAccount(id);
+      return { browser, page, given: () => consents.find(id, 'third') };
+    }
+
+    test.each(['allow', 'deny'])('T14: %s counts for nothing, and the client hears of it', async (value) => {
+      const { browser, page, given } = await leftOpen(`left-open-${value}`);
+      const pressed = await browser.follow(await browser.press(page, { name: 'decision', value }), o.isOutside);
+      expect(o.answerOf(pressed).get('error')).toBe(value === 'allow' ? 'login_required' : 'access_denied');
+      expect(await given()).toBeUndefined();
+    });
+
+    test('T18, T24: names nobody when it is looked at again, and leads back to the client', async () => {
+      const { browser, page } = await leftOpen('looked-at-again');
+      expect(page.text).toContain('looked-at-again');
+      const again = await browser.get(page.url, o.isOutside);
+      expect(again.text).not.toContain('looked-at-again');
+      expect(o.answerOf(again).get('error')).toBe('login_required');
+    });
+  });
 });
 
 describe('id_token_hint', () => {

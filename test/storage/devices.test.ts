@@ -184,6 +184,19 @@ describe.each(LOCAL_ENGINES)('%s', (engine) => {
       expect(await devices.accountsOf('planted')).toEqual([]);
     });
 
+    test('loses nobody, and no other device of theirs, where lists are full', async () => {
+      await devices.remember('old', 'b', visit());
+      await devices.remember('old', 'a', visit());
+      for (let at = 0; at < 49; at += 1) await devices.remember(`of-b-${at}`, 'b', visit());
+      for (let at = 0; at < 49; at += 1) await devices.remember(`of-a-${at}`, 'a', visit());
+      await devices.remember('new', 'a', visit(), 'old');
+      expect(await devices.accountsOf('new')).toEqual(['a', 'b']);
+      for (const account of ['a', 'b']) {
+        expect(await hashesOf(account)).toHaveLength(50);
+        expect(await devices.accountsOf(`of-${account}-0`)).toEqual([account]);
+      }
+    });
+
     test('made twice, from one that is gone by then, loses nobody', async () => {
       await devices.remember('old', 'b', visit());
       const shown = visit();
@@ -193,6 +206,49 @@ describe.each(LOCAL_ENGINES)('%s', (engine) => {
       expect(await hashesOf('b')).toEqual(['new']);
     });
   });
+
+  /** The store, with something that happens just before the numbered write, or instead of it. */
+  function interrupted(at: number, happening: () => Promise<unknown>): Store {
+    let writes = 0;
+    const before = async () => {
+      writes += 1;
+      if (writes === at) await happening();
+    };
+    return {
+      ...store,
+      update: async (key, change) => {
+        await before();
+        return store.update(key, change);
+      },
+      take: async (key) => {
+        await before();
+        return store.take(key);
+      },
+    };
+  }
+
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    'T8: who is forgotten while a cookie changes, before its write %d, is known on neither',
+    async (at) => {
+      await devices.remember('old', 'b', visit());
+      await devices.remember('old', 'a', visit());
+      const beside = interrupted(at, () => other.forgetAccount('b'));
+      await createDeviceStore({ store: beside, sealer: createSealer(KEYS) }).remember('new', 'a', visit(), 'old');
+      expect([await other.accountsOf('new'), await other.accountsOf('old')]).toEqual([['a'], []]);
+      expect([await hashesOf('a'), await hashesOf('b')]).toEqual([['new'], []]);
+    },
+  );
+
+  test.each([1, 2, 3, 4, 5])(
+    'T8: a device that is known can be taken back, also where the storage failed at write %d',
+    async (at) => {
+      const failing = interrupted(at, () => Promise.reject(new Error('away')));
+      const half = createDeviceStore({ store: failing, sealer: createSealer(KEYS) });
+      await half.remember('d', 'a', visit()).catch(() => undefined);
+      await other.forgetAccount('a');
+      expect(await other.accountsOf('d')).toEqual([]);
+    },
+  );
 
   test('taken off one account, the device stays known to the others', async () => {
     await devices.remember('d', 'a', visit());

@@ -1,14 +1,17 @@
 // What the adapter promises beyond races: lives, revocation, sessions of several tabs, and that a store that cannot be read
 // is never "not found". The clock is moved; the library's own request context is played where it decides something.
 
+import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import Provider, { type Adapter, type AdapterPayload } from 'oidc-provider';
 import { StorageUnavailable } from '../../src/core/errors.ts';
 import type { Store } from '../../src/login/ports.ts';
 import { openBackend } from '../../src/storage/backends.ts';
 import { createOidcAdapter } from '../../src/storage/oidc-adapter.ts';
+import { createSealer } from '../../src/storage/sealer.ts';
 import { movableClock } from '../contract/store.ts';
 
+const sealer = createSealer([new Uint8Array(randomBytes(32))]);
 let clock: ReturnType<typeof movableClock>;
 let store: Store;
 let adapter: (name: string) => Adapter;
@@ -16,7 +19,7 @@ let adapter: (name: string) => Adapter;
 beforeEach(async () => {
   clock = movableClock();
   ({ store } = await openBackend('memory:', { clock }));
-  adapter = createOidcAdapter({ store, clock });
+  adapter = createOidcAdapter({ store, sealer, clock });
 });
 afterEach(() => {
   jest.restoreAllMocks();
@@ -159,7 +162,7 @@ describe('other models', () => {
 
   test('R7: a store that cannot be read is never "not found"', async () => {
     const backend = await openBackend('memory:', { clock });
-    const broken = createOidcAdapter({ store: backend.store, clock });
+    const broken = createOidcAdapter({ store: backend.store, sealer, clock });
     await broken('DeviceCode').upsert('d', token({ userCode: 'U' }), 60);
     await backend.close();
     for (const name of ['AccessToken', 'Grant', 'Session', 'Interaction', 'ReplayDetection', 'DeviceCode']) {
@@ -170,6 +173,64 @@ describe('other models', () => {
     await expect(broken('DeviceCode').consume('d')).rejects.toThrow(StorageUnavailable);
     await expect(broken('Interaction').destroy('i')).rejects.toThrow(StorageUnavailable);
     await expect(broken('Session').destroy('s')).rejects.toThrow(StorageUnavailable);
+  });
+});
+
+describe('T18: what a thief of the database finds', () => {
+  const all = async () =>
+    JSON.stringify(await Promise.all((await store.keys('')).map(async (key) => [key, await store.get(key)])));
+  const CREDENTIALS = [
+    ...['AccessToken', 'RefreshToken', 'AuthorizationCode', 'PushedAuthorizationRequest', 'ClientCredentials'],
+    ...['DeviceCode', 'BackchannelAuthenticationRequest', 'OfALaterLibrary'],
+  ];
+
+  test.each(CREDENTIALS)('%s: its id is stored nowhere, and given back to whoever asks with it', async (name) => {
+    const records = adapter(name);
+    const payload = token({ jti: 'presented', kind: name, ...(name === 'DeviceCode' ? { userCode: 'ABCD' } : {}) });
+    await records.upsert('presented', payload, 60);
+    expect(await all()).not.toContain('presented');
+    expect(await records.find('presented')).toEqual(payload);
+    await records.consume('presented');
+    expect(await all()).not.toContain('presented');
+    expect(await records.find('presented')).toEqual({ ...payload, consumed: clock.now() });
+    for (const key of await store.keys('')) expect(await records.find(key.replace(/^.*:/, ''))).toBeUndefined();
+    await records.destroy('presented');
+    expect(await records.find('presented')).toBeUndefined();
+  });
+
+  test.each(['Interaction', 'PushedAuthorizationRequest'])(
+    '%s: what it asks is sealed, for its place',
+    async (name) => {
+      const requests = adapter(name);
+      const payload = {
+        jti: 'r',
+        exp: clock.now() + 60,
+        params: { login_hint: 'anna' },
+        request: 'anna',
+        parJti: 'anna',
+      };
+      await requests.upsert('r', payload, 60);
+      await requests.upsert('other', { exp: clock.now() + 60 }, 60);
+      expect(await all()).not.toContain('anna');
+      expect(await requests.find('r')).toEqual(payload);
+      await requests.upsert('r', { ...payload, result: { login: { accountId: 'anna' } } }, 60);
+      expect(await all()).not.toContain('anna');
+      expect(await requests.find('r')).toMatchObject({ result: { login: { accountId: 'anna' } } });
+      const [one = '', two = ''] = await store.keys('oidc:');
+      await store.set(one, await store.get(two), 60);
+      const ids = ['r', 'other'].map((id) => requests.find(id));
+      expect((await Promise.allSettled(ids)).map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    },
+  );
+
+  test('records of the form before are not found, and nothing breaks on them', async () => {
+    const old = token({ jti: 'old', params: { login_hint: 'anna' } });
+    for (const name of [...CREDENTIALS, 'Interaction']) {
+      await store.set(`oidc:${name}:old`, old, 60);
+      expect(await adapter(name).find('old')).toBeUndefined();
+      await adapter(name).destroy('old');
+    }
+    await expect(adapter('RefreshToken').consume('old')).rejects.toMatchObject({ error: 'invalid_grant' });
   });
 });
 

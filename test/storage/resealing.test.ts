@@ -16,6 +16,7 @@ import type { Backend } from '../../src/storage/backend.ts';
 import { openBackend } from '../../src/storage/backends.ts';
 import { createDeviceStore } from '../../src/storage/devices.ts';
 import { keepHashKeys } from '../../src/storage/hash-keys.ts';
+import { createOidcAdapter } from '../../src/storage/oidc-adapter.ts';
 import { createPasskeyStore } from '../../src/storage/passkeys.ts';
 import { createRecoveryStore } from '../../src/storage/recovery.ts';
 import { createResealing, RESEAL, repeatResealing, scheduleResealing } from '../../src/storage/resealing.ts';
@@ -86,6 +87,7 @@ async function fill(ids: readonly string[] = ['a']) {
   await invitations.create('hash', { createdAt: NOW, expiresAt: NOW + 3600, identifier: 'b@example.org' });
   const erasure = {
     accountId: 'gone',
+    subject: 'subject-of-gone',
     by: 'person',
     isEndedHere: true,
     verifications: [],
@@ -93,6 +95,11 @@ async function fill(ids: readonly string[] = ['a']) {
     steps: [],
   } as const;
   await keepErasure(parts, 'erased', erasure);
+  const library = createOidcAdapter(parts);
+  await library('Interaction').upsert('i', { exp: NOW + 3600, params: { login_hint: 'a@example.org' } }, 3600);
+  await library('PushedAuthorizationRequest').upsert('p', { exp: NOW + 3600, request: 'pushed' }, 3600);
+  await library('PushedAuthorizationRequest').consume('p');
+  await library('DeviceCode').upsert('d', { exp: NOW + 3600, userCode: 'CODE' }, 3600);
   await store.set('shared-copy:v', sealer.seal('copy', 'shared-copy:v'), FOREVER);
   const attempt = {
     uid: 'u',
@@ -112,6 +119,7 @@ async function fill(ids: readonly string[] = ['a']) {
     const other = await store.get<LoginAttempt>('attempt:no-selfie');
     if (!stored || !other) throw new Error('an attempt is gone');
     const found = await read.findByIdentifier('a@example.org');
+    const oidc = createOidcAdapter(theirs);
     const face = found?.portrait.kind === 'local' ? found.portrait : undefined;
     return {
       account: found?.id,
@@ -127,6 +135,9 @@ async function fill(ids: readonly string[] = ['a']) {
       erasure: JSON.parse(
         by.openText((await store.get<{ sealed: string }>(erasureKey('erased')))?.sealed ?? '', erasureKey('erased')),
       ),
+      interaction: await oidc('Interaction').find('i'),
+      pushed: await oidc('PushedAuthorizationRequest').find('p'),
+      deviceCode: await oidc('DeviceCode').findByUserCode('CODE'),
       copy: by.openText((await store.get<string>('shared-copy:v')) ?? '', 'shared-copy:v'),
       person: openPerson(by, stored).identifier,
       hosted: openVerificationSecrets(by, stored)?.hostedUrl,
@@ -196,6 +207,10 @@ for (const engine of ENGINES)
     test('all that is sealed is sealed anew, and opens without the key before', async () => {
       const { look, expected } = await fill();
       expect(await left()).toBeGreaterThanOrEqual(SEALED_RECORDS.length);
+      expect(expected).toMatchObject({
+        pushed: { consumed: NOW, request: 'pushed' },
+        deviceCode: { userCode: 'CODE' },
+      });
       sealer.useKeys([NEW, OLD]);
       await keepHashKeys({ store: backend.store, sealer });
       expect(await look()).toEqual(expected);
@@ -348,6 +363,7 @@ test('whatever seals is known here: a new place needs its kind in SEALED_RECORDS
     'storage/activity.ts',
     'storage/devices.ts',
     'storage/hash-keys.ts',
+    'storage/oidc-adapter.ts',
     'storage/passkeys.ts',
     'storage/recovery.ts',
     'storage/sealed-records.ts',

@@ -52,7 +52,13 @@ export class Browser {
   /** One request, no redirect followed. */
   async request(
     url: string | URL,
-    options: { method?: string; form?: Record<string, string>; headers?: Record<string, string> } = {},
+    options: {
+      method?: string;
+      form?: Record<string, string>;
+      headers?: Record<string, string>;
+      /** happens when the first half of the form is on its way, and the rest is not */
+      midway?: () => Promise<unknown>;
+    } = {},
   ): Promise<Page> {
     const target = new URL(url);
     this.visited.push(target.href);
@@ -71,7 +77,7 @@ export class Browser {
         ...this.headers,
         ...options.headers,
       },
-      ...(options.form ? { body: new URLSearchParams(options.form).toString() } : {}),
+      ...(options.form ? bodyOf(options.form, options.midway) : {}),
     });
     for (const line of response.headers.getSetCookie()) this.#store(target, line);
     return { url: target.href, status: response.status, headers: response.headers, text: await response.text() };
@@ -174,4 +180,19 @@ export function fieldsOf(page: Page): string[] {
   return parse(page.text)
     .querySelectorAll('input')
     .map((input) => input.getAttribute('name') ?? '');
+}
+
+function bodyOf(form: Record<string, string>, midway?: () => Promise<unknown>): RequestInit {
+  const text = new URLSearchParams(form).toString();
+  if (midway === undefined) return { body: text };
+  const half = text.length / 2;
+  const parts = [async () => text.slice(0, half), async () => midway().then(() => text.slice(half))];
+  const body = new ReadableStream({
+    async pull(controller) {
+      const part = await parts.shift()?.();
+      if (part === undefined) controller.close();
+      else controller.enqueue(new TextEncoder().encode(part));
+    },
+  });
+  return { body, duplex: 'half' } as RequestInit;
 }

@@ -275,6 +275,7 @@ describe('envelope and decision', () => {
       verificationId: SESSION,
       status: 'unknown',
       decidedAt: NOW,
+      toldAt: NOW,
       subject: null,
       workflowId: null,
       environment: null,

@@ -40,9 +40,9 @@ export interface AccountAccessParts {
 export interface AccountAccess {
   /** @returns undefined when it is answered already: the browser is on its way to sign in */
   open(ctx: Context): Promise<AccountSession | undefined>;
-  /** @returns undefined when it is answered already: the form is not ours, or not of this session */
-  readPost(ctx: Context, session: AccountSession): Promise<Fields | undefined>;
-  /** The two halves of `readPost`: a form from our own site, @returns undefined when it is answered already … */
+  /** A form, and who sent it. @returns undefined when it is answered already: it is not ours, or nobody's, or not of this session */
+  openPost(ctx: Context): Promise<{ readonly session: AccountSession; readonly fields: Fields } | undefined>;
+  /** The halves of `openPost`: a form from our own site, @returns undefined when it is answered already … */
   readFields(ctx: Context): Promise<Fields | undefined>;
   /** … and of this session; answers when it is not. */
   isOurs(ctx: Context, session: AccountSession, fields: Fields): boolean;
@@ -90,17 +90,21 @@ export function createAccountAccess(parts: AccountAccessParts): AccountAccess {
     return false;
   }
 
-  return {
-    async open(ctx) {
-      const session = await find(ctx);
-      const page = ctx.path.replace(/^\/account\/?/, '');
-      if (!session) signIn(ctx, page);
-      return session;
-    },
+  async function open(ctx: Context): Promise<AccountSession | undefined> {
+    const session = await find(ctx);
+    const page = ctx.path.replace(/^\/account\/?/, '');
+    if (!session) signIn(ctx, page);
+    return session;
+  }
 
-    async readPost(ctx, session) {
+  return {
+    open,
+
+    async openPost(ctx) {
+      // the form first: whoever sends it slowly keeps no session that was ended meanwhile (T14)
       const fields = await readFields(ctx);
-      return fields && isOurs(ctx, session, fields) ? fields : undefined;
+      const session = fields && (await open(ctx));
+      return session && isOurs(ctx, session, fields) ? { session, fields } : undefined;
     },
 
     readFields,

@@ -56,9 +56,9 @@ export function createAccountActions(parts: AccountActionParts) {
   /** @param options.strong a code by mail or from support is not enough: whoever reads the person's mail could do it */
   function action(deed: Deed, options: { readonly strong: boolean }) {
     return async (ctx: Context): Promise<void> => {
-      const session = await access.open(ctx);
-      const fields = session && (await access.readPost(ctx, session));
-      if (!session || !fields) return;
+      const post = await access.openPost(ctx);
+      if (!post) return;
+      const { session, fields } = post;
       if (options.strong && !isStrong(session)) return reply.onTo(ctx, '/account?fault=weak');
       const done = await deed(ctx, session, fields);
       if (done === undefined) return reply.onTo(ctx, '/account?fault=not-there');
@@ -128,9 +128,9 @@ export function createAccountActions(parts: AccountActionParts) {
 
     /** This browser too; so there is no page to come back to but one that needs nobody. */
     async signOutEverywhere(ctx: Context): Promise<void> {
-      const session = await access.open(ctx);
-      const fields = session && (await access.readPost(ctx, session));
-      if (!session || !fields) return;
+      const post = await access.openPost(ctx);
+      if (!post) return;
+      const { session } = post;
       const ended = await revocation.revokeAccount(session.account.id);
       await note('account.signed-out', session, { ...ended });
       reply.onTo(ctx, '/account/signed-out');

@@ -41,10 +41,9 @@ export function createAccountPasskeyRoutes(parts: AccountPasskeyParts, access: A
     };
   }
 
-  async function open(ctx: Context): Promise<AccountSession | undefined> {
-    if (rules.passkeys) return access.open(ctx);
-    reply.refusal(ctx, 404, 'not_found', 'There is no such page.');
-    return undefined;
+  function isOff(ctx: Context): boolean {
+    if (!rules.passkeys) reply.refusal(ctx, 404, 'not_found', 'There is no such page.');
+    return !rules.passkeys;
   }
 
   async function page(
@@ -63,14 +62,14 @@ export function createAccountPasskeyRoutes(parts: AccountPasskeyParts, access: A
 
   return {
     async show(ctx: Context): Promise<void> {
-      const session = await open(ctx);
+      const session = isOff(ctx) ? undefined : await access.open(ctx);
       if (session) await page(ctx, session, await makerOf(ctx, session));
     },
 
     async make(ctx: Context): Promise<void> {
-      const session = await open(ctx);
-      const fields = session && (await access.readPost(ctx, session));
-      if (!session || !fields) return;
+      const post = isOff(ctx) ? undefined : await access.openPost(ctx);
+      if (!post) return;
+      const { session, fields } = post;
       const maker = await makerOf(ctx, session);
       if (!maker) return page(ctx, session, maker);
       if (!fields.answer) return page(ctx, session, maker, 'no-answer');

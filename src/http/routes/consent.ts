@@ -1,7 +1,7 @@
 // Scope consent: what the client will see or may do, in words, with allow and deny.
 
 import type { Context } from 'koa';
-import type { OpenInteraction } from '../../oidc/interactions.ts';
+import { type OpenInteraction, SESSION_OVER } from '../../oidc/interactions.ts';
 import { viewOfClient } from '../client-view.ts';
 import type { Access, InteractionRouteParts } from './access.ts';
 
@@ -14,6 +14,8 @@ export function createConsentRoutes(parts: InteractionRouteParts, access: Access
   async function showConsent(ctx: Context, interaction: OpenInteraction): Promise<void> {
     // the operator has allowed its own clients
     if (interaction.client.first_party === true) return reply.onTo(ctx, await interactions.allow(interaction));
+    // signed out meanwhile: nobody is named, and the client may begin anew
+    if (await interactions.hasLostSession(interaction)) return refuse(ctx, interaction, ...SESSION_OVER);
     const { accountId, scopes, claims } = interactions.consentDetails(interaction);
     const account = await parts.accounts.find(accountId);
     reply.page(ctx, 200, 'consent', {
@@ -25,10 +27,9 @@ export function createConsentRoutes(parts: InteractionRouteParts, access: Access
   }
 
   async function consent(ctx: Context, uid: string): Promise<void> {
-    const interaction = await open(ctx, uid);
-    if (!interaction) return;
     const fields = await readPost(ctx, uid);
-    if (!fields) return;
+    const interaction = fields && (await open(ctx, uid));
+    if (!interaction) return;
     if (interaction.kind !== 'consent') return reply.onTo(ctx, `/interaction/${uid}`);
     if (fields.decision === 'allow') return reply.onTo(ctx, await interactions.allow(interaction));
     if (fields.decision === 'deny') return refuse(ctx, interaction, 'access_denied', 'the person did not give consent');

@@ -5,6 +5,7 @@ import { renderSVG } from 'uqr';
 import {
   currentVerification,
   isSettledByFactor,
+  isUnanswered,
   type LoginAttempt,
   triesLeft,
   type Verification,
@@ -62,7 +63,7 @@ export function createWaiting(parts: InteractionRouteParts, access: Access) {
     reply.page(ctx, shown.status ?? 200, 'waiting', {
       form: formOf(uid),
       client: viewOfClient(interaction.client),
-      state: pageState(current, isSettled),
+      state: pageState(current, isSettled, clock.now()),
       eventsUrl: `/interaction/${uid}/events?seen=${version}`,
       refreshSeconds: REFRESH_SECONDS,
       // a face that was shown elsewhere can be given up for one shown here, as long as there is a try for it
@@ -163,11 +164,13 @@ export function createWaiting(parts: InteractionRouteParts, access: Access) {
           attempt.verifications.length,
           attempt.wrongNumbers,
           current?.status,
+          current?.resubmitSteps,
           current?.conclusion,
           current?.returnedHereAt,
           current?.returnedElsewhereAt,
           current?.confirmedAt,
           current?.phoneToken,
+          current && isUnanswered(current, clock.now()),
         ]),
         'page-version',
       )
@@ -177,16 +180,18 @@ export function createWaiting(parts: InteractionRouteParts, access: Access) {
   return { waiting, events, confirm, readState, showRetry };
 }
 
-function pageState(current: Verification, isSettled: boolean): PageState {
+function pageState(current: Verification, isSettled: boolean, now: number): PageState {
   if (isSettled) return 'settling';
   const meaning = meaningOf(current.status);
   if (meaning === 'held') return 'in-review';
   if (meaning === 'resume-capture') return 'resubmitted';
+  if (isUnanswered(current, now)) return 'unanswered';
   if (current.returnedHereAt !== undefined || current.returnedElsewhereAt !== undefined) return 'settling';
   return current.status === 'not-started' ? 'not-started' : 'in-progress';
 }
 
 function retryKind(current: Verification): RetryKind {
+  if (current.presumedGone) return 'gone';
   if (current.failedChecks?.includes('captured-elsewhere')) return 'captured-elsewhere';
   switch (current.status) {
     case 'not-finished':

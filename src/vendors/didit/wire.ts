@@ -52,6 +52,10 @@ export function verdictOfDecision(answer: Json | undefined, verificationId: stri
 
 /** Reads a session event whose origin is proven. @param sentAt the signed `timestamp`, epoch seconds */
 export function verdictOfDelivery(body: JsonObject, verificationId: string, sentAt: number): Verdict {
+  return { ...readDelivered(body, verificationId, sentAt), toldAt: sentAt };
+}
+
+function readDelivered(body: JsonObject, verificationId: string, sentAt: number): Verdict {
   const { decision } = body;
   // no decision: a thin delivery, or the short form with its findings beside the status
   if (decision === undefined || decision === null)

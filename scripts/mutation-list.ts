@@ -126,14 +126,14 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'attempt: a declined verification can be approved later (T8)',
     file: 'src/core/advance.ts',
-    find: "if (verification.conclusion === 'refused') return unchanged(attempt);",
+    find: 'if (!isUndecided(verification)) return unchanged(attempt);',
     replace: '',
     tests: ['test/core/attempt.test.ts'],
   },
   {
     name: 'attempt: an older status overwrites a newer one (T8)',
     file: 'src/core/advance.ts',
-    find: 'if (isOlder(event, verification)) return verification;',
+    find: 'if (isOlder(event, verification)) return event.toldAt === undefined ? answered(verification) : verification;',
     replace: '',
     tests: ['test/core/attempt.test.ts'],
   },
@@ -213,6 +213,20 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "'oidc:RefreshToken': { name: 'refresh tokens', fate: 'never' }",
     replace: "'oidc:RefreshToken': { name: 'refresh tokens', fate: 'kept' }",
     tests: ['test/storage/archive.test.ts'],
+  },
+  {
+    name: 'storage: a token lies there as it is presented (T18)',
+    file: 'src/storage/oidc-adapter.ts',
+    find: 'NO_CREDENTIAL.has(model) ? id : hashToken(id)',
+    replace: 'id',
+    tests: ['test/storage/oidc-adapter.test.ts'],
+  },
+  {
+    name: 'storage: a request under way lies there readably (T18)',
+    file: 'src/storage/oidc-adapter.ts',
+    find: "new Set(['Interaction', 'PushedAuthorizationRequest'])",
+    replace: 'new Set([])',
+    tests: ['test/storage/oidc-adapter.test.ts'],
   },
   {
     name: 'archive: a chunk is good in any place',

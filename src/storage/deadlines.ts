@@ -7,7 +7,7 @@ import { createPatience } from './patience.ts';
 /** One operation's time. */
 export interface Turn {
   /** the moment (of `performance.now()`) after which nothing may be sent on its behalf */
-  readonly giveUpAtMs: number;
+  giveUpAtMs: number;
   /** one for each connection that is busy with it; called when it gave no answer for as long as one may take, as it may be dead without knowing */
   readonly unanswered: Set<() => void>;
 }
@@ -37,6 +37,8 @@ export function createDeadlines({ engine, deadlineMs }: { engine: string; deadli
         // One more look at the network: after a stall of this process the answer may have been waiting to be read.
         setImmediate(() => {
           if (over) return;
+          // a timer may be a moment early: what was refused is not sent in that moment, nor on a connection that nobody abandons any more
+          turn.giveUpAtMs = 0;
           reject(new StorageUnavailable(`${engine} did not answer within ${ms} ms`));
           patience.lose(ms);
           // a connection that had less than the whole time may only be slow

@@ -34,6 +34,9 @@ export function createPostgresQueries(options: {
   const { place, deadlineMs, log } = options;
   const deadlines = createDeadlines({ engine: place.description, deadlineMs });
   const clocks = new WeakMap<object, ServerClock>();
+  const answeredAtMs = new WeakMap<object, number>();
+  /** Whatever had its last answer before may be as dead as the connection that gave none then. */
+  let distrustedBeforeMs = 0;
   const pool: PgPool = new pg.Pool({
     ...place.connection,
     max: place.connections,
@@ -63,6 +66,17 @@ export function createPostgresQueries(options: {
       return Number(rows[0].at);
     };
     clocks.set(client, await measureServerClock(askMs));
+    answeredAtMs.set(client, performance.now());
+  }
+
+  /** A firewall that forgot one connection forgot all that were open: not each of them costs somebody the whole wait (R7). */
+  async function connect(turn: Turn): Promise<PoolClient> {
+    for (;;) {
+      assertInTime(turn, place.description);
+      const client = await pool.connect();
+      if ((answeredAtMs.get(client) ?? 0) >= distrustedBeforeMs) return client;
+      client.release(new Error('another connection gave no answer'));
+    }
   }
 
   async function execute<R extends QueryResultRow>(
@@ -72,7 +86,9 @@ export function createPostgresQueries(options: {
     values: readonly unknown[],
   ): Promise<R[]> {
     const deadline = writes ? [clocks.get(client)?.at(turn.giveUpAtMs)] : [];
-    return (await client.query<R>({ name, text, values: [...deadline, ...values] })).rows;
+    const { rows } = await client.query<R>({ name, text, values: [...deadline, ...values] });
+    answeredAtMs.set(client, performance.now());
+    return rows;
   }
 
   async function ask<R extends QueryResultRow>(
@@ -80,10 +96,13 @@ export function createPostgresQueries(options: {
     statement: Statement,
     values: readonly unknown[],
   ): Promise<R[]> {
-    assertInTime(turn, place.description);
-    const client = await pool.connect();
+    const client = await connect(turn);
+    const askedAtMs = performance.now();
     const release = once((error?: unknown) => client.release(error === undefined ? undefined : (error as Error)));
-    const abandon = () => release(new Error('no answer in time'));
+    const abandon = () => {
+      distrustedBeforeMs = Math.max(distrustedBeforeMs, askedAtMs);
+      release(new Error('no answer in time'));
+    };
     try {
       assertInTime(turn, place.description);
       turn.unanswered.add(abandon);
@@ -114,7 +133,8 @@ export function createPostgresQueries(options: {
     },
     async close() {
       await deadlines.close();
-      await pool.end();
+      // a dead connection would keep it waiting for as long as the network does
+      await inTime(pool.end(), deadlineMs).catch(() => {});
     },
   };
 }

@@ -1,7 +1,7 @@
 // The time that an operation on a server may take, and those after it, when the first one was not answered.
 
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { createDeadlines, type Deadlines } from '../../src/storage/deadlines.ts';
+import { assertInTime, createDeadlines, type Deadlines, type Turn } from '../../src/storage/deadlines.ts';
 
 const DEADLINE_MS = 1500;
 let deadlines: Deadlines;
@@ -77,4 +77,18 @@ test('of an engine that may only have become slow one operation at a time has th
   jest.advanceTimersByTime(500);
   const both = await Promise.all([ask(), ask()]);
   expect(both.map((ms) => ms >= DEADLINE_MS).toSorted()).toEqual([false, true]);
+});
+
+test('R7: what was refused a moment early is not sent in that moment', async () => {
+  let theTurn: Turn | undefined;
+  const asked = deadlines.run((turn) => {
+    theTurn = turn;
+    return new Promise(() => {});
+  });
+  const refused = expect(asked).rejects.toThrow('did not answer');
+  const now = jest.spyOn(performance, 'now').mockReturnValue(0);
+  jest.advanceTimersByTime(DEADLINE_MS);
+  await refused;
+  expect(() => assertInTime(theTurn as Turn, 'engine')).toThrow('no time was left');
+  now.mockRestore();
 });

@@ -149,15 +149,29 @@ describeWithOwn('postgres', 'a PostgreSQL of one’s own', () => {
       await expectUntouched(backend);
     });
 
-    test('connections that died without a word are given up, and the next operations have new ones', async () => {
+    async function openBehindProxy() {
       const proxy = await startProxy(server.port);
       leftOpen.push(proxy.close);
       const url = server.url.replace(`:${server.port}`, `:${proxy.port}`);
       const behind = await openBackend(url, { clock, deadlineMs: DEADLINE_MS });
       leftOpen.push(behind.close);
+      // so many at once that all connections are opened that there may be
       await Promise.all([...Array(20)].map((_, index) => behind.store.set(`warm:${index}`, 1, 60)));
+      return { proxy, behind };
+    }
+
+    test('connections that died without a word are given up, and the next operations have new ones', async () => {
+      const { proxy, behind } = await openBehindProxy();
       proxy.freeze();
       expect(await expectUnavailable(writes(behind))).toBeLessThan(DEADLINE_MS + SLACK_MS);
+      expect(await recovered(behind)).toBeLessThan(2000);
+      await expectUntouched(behind);
+    });
+
+    test('where one connection died without a word, nobody waits for each of the others', async () => {
+      const { proxy, behind } = await openBehindProxy();
+      proxy.freeze();
+      await expectUnavailable([behind.store.set('a', 'stale', 60)]);
       expect(await recovered(behind)).toBeLessThan(2000);
       await expectUntouched(behind);
     });

@@ -1,11 +1,12 @@
 // Who takes part in a comparison: this provider on each storage asked for, and a bare oidc-provider. Each is started anew for a
 // round, with people who have signed in once, and does the same work for them.
 
+import { freePort } from '../test/support/ports.ts';
 import { type BenchClient, clientsOf, makeFolder } from './folders.ts';
 import { approveAtOnce, openGround } from './ground.ts';
 import { type LoginTimes, login, loginAtOnce, newPerson, type Person, type Places } from './login-flow.ts';
 import type { ComparisonOptions } from './options.ts';
-import { freePort, type Provider, startBareProvider, startBetterAuth } from './processes.ts';
+import { type Provider, startBareProvider, startBetterAuth } from './processes.ts';
 import type { StorageKind } from './rooms.ts';
 import type { Route } from './web-client.ts';
 

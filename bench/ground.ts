@@ -1,10 +1,11 @@
 // Provider (one instance or several) and stand-in of one round, in a folder and a storage of their own, for as long as they are asked something.
 
+import { freePort } from '../test/support/ports.ts';
 import type { Figures } from './figures.ts';
 import { makeFolder } from './folders.ts';
 import type { Places } from './login-flow.ts';
 import type { Gauge } from './probe.ts';
-import { freePort, type Provider, type StandIn, startProvider, startStandIn } from './processes.ts';
+import { type Provider, type StandIn, startProvider, startStandIn } from './processes.ts';
 import { makeRoom, type StorageKind } from './rooms.ts';
 
 export interface Standing {

@@ -3,7 +3,6 @@
 
 import { randomBytes } from 'node:crypto';
 import { copyFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { type Child, type SingleChild, startChild } from './children.ts';
 import type { Folder } from './folders.ts';
@@ -36,14 +35,6 @@ export interface StandIn extends SingleChild {
   /** milliseconds it has taken to answer its API, since its start */
   answeringMs(): Promise<number>;
   configure(settings: Readonly<Record<string, unknown>>): Promise<void>;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as { port: number };
-  await new Promise((done) => server.close(done));
-  return port;
 }
 
 export interface ProviderSettings {

@@ -3,13 +3,13 @@
 import { type Folder, type FolderContents, makeFolder } from '../bench/folders.ts';
 import type { Places } from '../bench/login-flow.ts';
 import {
-  freePort,
   type ProviderSettings,
   type SingleProvider,
   type StandIn,
   startProvider,
   startStandIn,
 } from '../bench/processes.ts';
+import { freePort } from '../test/support/ports.ts';
 import { type Vendor, vendorAt } from './vendor.ts';
 
 export interface Ground {

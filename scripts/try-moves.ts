@@ -5,9 +5,7 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -24,6 +22,7 @@ import { createPasskeyStore } from '../src/storage/passkeys.ts';
 import { createSealer } from '../src/storage/sealer.ts';
 import { createJournal } from '../src/telemetry/journal.ts';
 import { createLedger } from '../src/telemetry/ledger.ts';
+import { freePort } from '../test/support/ports.ts';
 
 const CLI = resolve(import.meta.dirname, '../src/cli/cli.ts');
 const AT_ONCE = 64;
@@ -205,14 +204,6 @@ async function startRedis(): Promise<string> {
     server.stdout.on('data', (text) => String(text).includes('Ready to accept') && ready());
   });
   return `redis://127.0.0.1:${port}`;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
 }
 
 async function removeTargets(): Promise<void> {

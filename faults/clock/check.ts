@@ -20,8 +20,9 @@ import {
   tokensIn,
   waitWithPage,
 } from '../../bench/login-flow.ts';
-import { freePort, startProvider } from '../../bench/processes.ts';
+import { startProvider } from '../../bench/processes.ts';
 import { send } from '../../bench/web-client.ts';
+import { freePort } from '../../test/support/ports.ts';
 import { type Check, type CheckContext, Failures, type Findings } from '../check.ts';
 import { type Ground, openGround } from '../ground.ts';
 import { withRecords } from '../records.ts';

@@ -3,7 +3,8 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeFolder } from '../../bench/folders.ts';
-import { environmentOf, freePort, type SingleProvider, startProvider, startStandIn } from '../../bench/processes.ts';
+import { environmentOf, type SingleProvider, startProvider, startStandIn } from '../../bench/processes.ts';
+import { freePort } from '../../test/support/ports.ts';
 import { ENGINES } from '../../test/support/servers.ts';
 import { type Check, type CheckContext, Failures, type Findings } from '../check.ts';
 import { withRecords } from '../records.ts';

@@ -8,7 +8,7 @@ import { beforeAll, expect, test } from '@jest/globals';
 import { createMarks } from '../../src/storage/archive/marks.ts';
 import { openBackend } from '../../src/storage/backends.ts';
 import { fill } from '../storage/archive-support.ts';
-import { freePort } from '../support/world.ts';
+import { freePort } from '../support/ports.ts';
 import { CLI, ended, here, newFolder, type Place, type Result, start } from './support.ts';
 
 const clock = { now: () => Math.floor(Date.now() / 1000), advance: () => {} };

@@ -5,7 +5,7 @@ import { readdir, rename, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { freePort } from '../support/world.ts';
+import { freePort } from '../support/ports.ts';
 import {
   CLI,
   cli,

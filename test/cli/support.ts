@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll } from '@jest/globals';
 import { run } from '../../src/cli/cli.ts';
-import { freePort, type World } from '../support/world.ts';
+import { freePort } from '../support/ports.ts';
+import { type World } from '../support/world.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 export const CLI = join(ROOT, 'src/cli/cli.ts');

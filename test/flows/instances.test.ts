@@ -4,9 +4,10 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type App, createApp } from '../../src/app.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { Browser } from '../support/browser.ts';
+import { freePort } from '../support/ports.ts';
 import { createTestRelay } from '../support/relay.ts';
 import { openStream, showFace } from '../support/story.ts';
-import { freePort, startWorld, UNLIMITED, type World } from '../support/world.ts';
+import { startWorld, UNLIMITED, type World } from '../support/world.ts';
 
 const relay = createTestRelay();
 let world: World;

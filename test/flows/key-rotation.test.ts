@@ -12,8 +12,9 @@ import { countSealedUnder } from '../../src/storage/sealed-records.ts';
 import { createLogger } from '../../src/telemetry/log.ts';
 import { here, type Place, placeOf } from '../cli/support.ts';
 import { Browser } from '../support/browser.ts';
+import { freePort } from '../support/ports.ts';
 import { showFace, until } from '../support/story.ts';
-import { freePort, startWorld, type Tokens, UNLIMITED, type World } from '../support/world.ts';
+import { startWorld, type Tokens, UNLIMITED, type World } from '../support/world.ts';
 
 const HOUR = 3600;
 const OFFLINE = { scope: 'openid profile offline_access', prompt: 'consent' };

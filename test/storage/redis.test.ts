@@ -16,7 +16,8 @@ import { openBackend } from '../../src/storage/backends.ts';
 import { readRedisUrl } from '../../src/storage/redis-url.ts';
 import { movableClock } from '../contract/store.ts';
 import { describeOn, describeWithOwn } from '../support/describe-on.ts';
-import { freePort, makeRoom, type OwnServer, ownRedis, type Room } from '../support/servers.ts';
+import { freePort } from '../support/ports.ts';
+import { makeRoom, type OwnServer, ownRedis, type Room } from '../support/servers.ts';
 import { expectUnavailable, expectUntouched, prepare, reads, recovered, wakes, writes } from './fixtures/faults.ts';
 import { startProxy } from './fixtures/proxy.ts';
 

@@ -8,7 +8,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { freePort } from './servers.ts';
+import { freePort } from './ports.ts';
 
 /** When a node gives up on another: late, so that a busy machine replaces nobody, and soon where that is what is wanted. */
 const LATE_MS = 15_000;

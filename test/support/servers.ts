@@ -3,15 +3,16 @@
 // here on free ports. How a suite is skipped where there are none is in `describe-on.ts`.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClient } from '@redis/client';
 import pg from 'pg';
+import { freePort } from './ports.ts';
 
 const REDIS_URL = process.env.TEST_REDIS_URL ?? 'redis://127.0.0.1:6379';
 const POSTGRES_URL = process.env.TEST_POSTGRES_URL ?? 'postgres://postgres@127.0.0.1:5432/test';
@@ -101,22 +102,6 @@ export interface OwnServer {
   tell(...command: string[]): string;
   /** ends it and removes its files */
   remove(): Promise<void>;
-}
-
-export async function freePort(): Promise<number> {
-  for (;;) {
-    // below those that connections are given from: one of another test's would take it before its server does
-    const port = randomInt(10_000, 32_000);
-    const server = createServer().listen(port, '127.0.0.1');
-    try {
-      await once(server, 'listening');
-    } catch {
-      continue;
-    }
-    server.close();
-    await once(server, 'close');
-    return port;
-  }
 }
 
 /** @param settings as on the command line of `redis-server` */

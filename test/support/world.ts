@@ -2,7 +2,6 @@
 
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as oidc from 'openid-client';
@@ -14,6 +13,7 @@ import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
 import type { Relay } from '../../src/storage/shared-bus.ts';
 import { createLogger, type RequestLogger } from '../../src/telemetry/log.ts';
 import { Browser, type Page } from './browser.ts';
+import { reservePort } from './ports.ts';
 
 export const WORKFLOWS = {
   enrol: '5e1f1e00-0000-4000-8000-0000000000e1',
@@ -137,20 +137,6 @@ export interface Begun {
   /** the vendor's session */
   readonly sessionId: string;
   readonly hostedUrl: string;
-}
-
-/** A port that nobody else gets until it is let go of. */
-async function reservePort(): Promise<{ readonly port: number; letGo(): Promise<void> }> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  return { port, letGo: () => new Promise((resolve) => server.close(() => resolve())) };
-}
-
-export async function freePort(): Promise<number> {
-  const { port, letGo } = await reservePort();
-  await letGo();
-  return port;
 }
 
 let signingKeys: Awaited<ReturnType<typeof makeSigningKeys>> | undefined;

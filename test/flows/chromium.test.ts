@@ -76,6 +76,8 @@ for (const [device, options] of [
       await page.waitForURL(/\/session\//);
       await picture(page, `${device}-2-hosted`);
       await page.click('button[name=camera]');
+      // the picture moves the button below it
+      await page.waitForSelector('.camera video');
       await page.click('button.main[name=outcome]:visible');
       await page.waitForURL(/\/interaction\//);
       await page.waitForSelector('button[name=decision][value=allow]');

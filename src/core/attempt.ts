@@ -272,6 +272,11 @@ export function isSettledByFactor(attempt: LoginAttempt): boolean {
   return attempt.state === 'settled' && attempt.proofs.length === 0;
 }
 
+/** A known device was enough. */
+export function isSkipped({ factors, proofs }: LoginAttempt): boolean {
+  return proofs.length === 0 && factors.some(({ factor }) => factor === 'device');
+}
+
 /** May a mailed code still be typed? */
 export function isCodeOpen(mailed: MailedCode | undefined, now: number): mailed is MailedCode {
   if (!mailed || mailed.provenAt !== undefined) return false;

@@ -4,7 +4,7 @@
 import { type Account, putUnderReview } from '../core/account.ts';
 import { RENEWAL, withoutPending } from './enrol.ts';
 import { changeFaces } from './faces.ts';
-import { loginProof } from './finish.ts';
+import { loginProof } from './login-proof.ts';
 import type { JourneyParts } from './rules.ts';
 import type { PasskeyStore } from './stores.ts';
 import { hashToken } from './tokens.ts';

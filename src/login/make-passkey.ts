@@ -5,9 +5,9 @@
 import type { Account } from '../core/account.ts';
 import { isLive, type LoginAttempt } from '../core/attempt.ts';
 import type { Proof } from '../core/verdict.ts';
-import { loginProof } from './finish.ts';
 import type { KeyChallenges } from './key-challenges.ts';
 import type { LateVerdicts } from './late.ts';
+import { loginProof } from './login-proof.ts';
 import type { Notices } from './notices.ts';
 import type { JourneyParts } from './rules.ts';
 import type { Passkey } from './stores.ts';

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
-import { loginProof } from '../login/finish.ts';
+import { loginProof } from '../login/login-proof.ts';
 import type { Revocation, SignedIn } from './revocation.ts';
 
 /** Ours: no entry of a clients file may take it. */

@@ -5,6 +5,7 @@ import type Provider from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { ALLOWED_SECONDS } from '../login/allowances.ts';
 import { keyPages } from '../login/key-pages.ts';
+import { isLoginProof } from '../login/login-proof.ts';
 import type { Clock, Revoked, Revoker, Store } from '../login/ports.ts';
 import type { AccountStore } from '../login/stores.ts';
 import type { LogoutDelivery } from './logout.ts';
@@ -186,7 +187,7 @@ export function createRevocation(parts: {
         const [account] = await Promise.all([accounts.find(oidc.session.accountId), ...made.map(revokeIfRefused)]);
         // finished before "sign out everywhere", or before the account was removed or is to be proven anew, and followed to its end only after
         if (account?.standing !== 'good' || (account.signOuts ?? 0) !== (login.signOuts ?? 0)) {
-          await Promise.all(made.filter((proof) => proof.startsWith('login:')).map(revocation.revoke));
+          await Promise.all(made.filter(isLoginProof).map(revocation.revoke));
         }
       } else if (code) {
         const proofs = (await store.get<readonly string[]>(proofKey(sessionUid))) ?? [];

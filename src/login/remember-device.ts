@@ -1,0 +1,76 @@
+// The device that a login makes known, and the cookie that it is known by.
+
+import { addressPrefix } from '../core/address.ts';
+import { bestProof, isSkipped, type LoginAttempt } from '../core/attempt.ts';
+import type { LateVerdicts } from './late.ts';
+import { isLoginProof, loginProof } from './login-proof.ts';
+import type { JourneyParts } from './rules.ts';
+import { hashToken } from './tokens.ts';
+
+/** 132 bits of base64url, as long as the tokens that are random (`tokens.ts`). */
+const DEVICE_TOKEN_CHARACTERS = 22;
+const DEVICE_COOKIE = 'device-cookie';
+
+export interface DeviceMemory {
+  /**
+   * A face or a key makes a device known; a code does not. A cookie from before the login is never promoted: whoever planted it would
+   * hold a known device (T23).
+   *
+   * @param device hash of the cookie that came along
+   * @returns a new cookie, when this browser needs one
+   */
+  remember(attempt: LoginAttempt, accountId: string, device: string | undefined): Promise<string | undefined>;
+  /** The cookie of a login that is told again, unless it was taken back since: nothing becomes known by asking twice. */
+  find(attempt: LoginAttempt): Promise<string | undefined>;
+}
+
+export function createDeviceMemory(parts: JourneyParts & { late: LateVerdicts }): DeviceMemory {
+  const { clock, devices, late, sealer } = parts;
+
+  async function remember(
+    attempt: LoginAttempt,
+    accountId: string,
+    device: string | undefined,
+  ): Promise<string | undefined> {
+    const proof = bestProof(attempt);
+    if (!proof && !attempt.factors.some(({ factor }) => factor === 'passkey' || factor === 'device')) return undefined;
+    const { uid, origin } = attempt;
+    const verificationIds = attempt.proofs.map((each) => each.verificationId);
+    const visit = {
+      at: clock.now(),
+      browser: origin.label,
+      prefix: addressPrefix(origin.address),
+      uid,
+      ...(proof
+        ? { selfie: { at: Math.min(proof.authTime, clock.now()), verificationIds, login: loginProof(uid) } }
+        : {}),
+    };
+    const known = device ? await devices.accountsOf(device) : [];
+    // a skip proves nothing new, so there is nothing to be promoted: the cookie stays, for other tabs and people as well
+    const staysKnown = device && (known[0] === accountId || (isSkipped(attempt) && known.includes(accountId)));
+    const token = deviceTokenOf(attempt);
+    const hash = staysKnown ? device : hashToken(token);
+    await devices.remember(hash, accountId, visit, staysKnown ? undefined : device);
+    const restsOn = attempt.factors.flatMap(({ rests }) => rests).filter((id) => !isLoginProof(id));
+    const takenBack = await Promise.all([...verificationIds, ...restsOn].map(late.isTakenBack));
+    if (!takenBack.includes(true)) return staysKnown ? undefined : token;
+    // a refusal since the attempt was spent found no device to forget (T8)
+    await devices.drop(hash, accountId);
+    return undefined;
+  }
+
+  async function find({ uid, accountId }: LoginAttempt): Promise<string | undefined> {
+    if (accountId === undefined) return undefined;
+    for (const hash of sealer.keyedHashes(uid, DEVICE_COOKIE)) {
+      const token = hash.slice(0, DEVICE_TOKEN_CHARACTERS);
+      if (await devices.find(hashToken(token), accountId)) return token;
+    }
+    return undefined;
+  }
+
+  /** One login makes one device, however often its answer is asked for: a token that nobody else can make, and we need not keep. */
+  const deviceTokenOf = ({ uid }: LoginAttempt) =>
+    sealer.keyedHash(uid, DEVICE_COOKIE).slice(0, DEVICE_TOKEN_CHARACTERS);
+
+  return { remember, find };
+}

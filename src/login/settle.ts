@@ -12,18 +12,14 @@ import {
   type WhyMissed,
 } from '../core/attempt.ts';
 import { type Conclusion, conclude, type FailedCheck, isFinal, meaningOf } from '../core/verdict.ts';
-import type { Verdict, VerificationStatus } from '../core/verdict-types.ts';
+import type { Verdict } from '../core/verdict-types.ts';
 import type { Ending } from './ending.ts';
 import type { Enrolment } from './enrol.ts';
+import { createHolding, isHeld, wasHeld } from './hold.ts';
 import type { LateVerdicts } from './late.ts';
 import { scheduleLooks, scheduleSingleLook } from './look.ts';
+import { CHECK_FAILED, createOutcomes, GONE, isConcludedSo, type Outcomes, outcomeOf, refusedAs } from './outcome.ts';
 import type { JourneyParts } from './rules.ts';
-
-/** in the ledger: approved, and for us or not */
-const CHECK_FAILED = 'check-failed';
-const ACCEPTED = 'accepted';
-/** in the ledger and the metric: the vendor does not know it any more, and has not said how it ended */
-const GONE = 'gone';
 
 /** Checks that depend on settings of ours, or on our clock. */
 const SET_HERE: ReadonlySet<FailedCheck> = new Set([
@@ -44,7 +40,7 @@ export type Settled =
 type Timely = Settled | { readonly kind: 'overtaken' };
 const OVERTAKEN = { kind: 'overtaken' } as const;
 
-export interface Settlement {
+export interface Settlement extends Pick<Outcomes, 'followUp'> {
   /** Does not call off the looks at what it concludes: who asked does, when all that follows is stored. */
   settle(verdict: Verdict): Promise<Settled>;
   /**
@@ -54,14 +50,14 @@ export interface Settlement {
   settleAtOnce(verdict: Verdict): Promise<Settled | { readonly kind: 'left' }>;
   /** A look that brought no word of the vendor's on it. @returns the verification as it is now; undefined: nothing changed */
   missLook(uid: string, verificationId: string, why: WhyMissed): Promise<Verification | undefined>;
-  /** What follows from a conclusion, once more, where that was cut short. Safe to repeat. */
-  followUp(verification: Verification): Promise<void>;
 }
 
 export function createSettlement(
   parts: JourneyParts & { ending: Ending; enrolment: Enrolment; late: LateVerdicts },
 ): Settlement {
-  const { attempts, bus, clock, ending, enrolment, journal, late, ledger, log, meter, rules } = parts;
+  const { attempts, bus, clock, enrolment, journal, late, ledger, log, meter, rules } = parts;
+  const holding = createHolding(parts);
+  const outcomes = createOutcomes(parts);
 
   /** What a verdict is about. */
   async function lookUp(verdict: Verdict) {
@@ -140,13 +136,13 @@ export function createSettlement(
       ...(verdict.resubmitSteps ? { resubmitSteps: verdict.resubmitSteps } : {}),
     } as const;
     const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
-    if (step?.kind === 'unchanged') await repeatStatus(step.attempt, verdict);
+    if (step?.kind === 'unchanged') await holding.repeatStatus(step.attempt, verdict);
     if (step?.kind !== 'moved') return note(step, attempt, verdict);
     const current = step.attempt.verifications.find((each) => each.id === verdict.verificationId);
     const before = attempt.verifications.find((each) => each.id === current?.id);
     if (current && meaningOf(current.status) === 'held') {
       // every poll finds it held: told once
-      if (!isHeld(before)) await hold(step.attempt, current);
+      if (!isHeld(before)) await holding.hold(step.attempt, current);
     } else if (wasHeld(before)) {
       await attempts.letGo(verdict.verificationId);
     }
@@ -156,42 +152,6 @@ export function createSettlement(
     if (before && isInDoubt(before, verdict)) await scheduleSingleLook(parts, verdict.verificationId);
     await bus.publish(attempt.uid);
     return { kind: 'moved' };
-  }
-
-  /** Told again, as the storage was away the first time: what follows from it once, and is safe to repeat (invariant 5). */
-  async function repeatStatus(attempt: LoginAttempt, verdict: Verdict): Promise<void> {
-    const current = attempt.verifications.find((each) => each.id === verdict.verificationId);
-    if (current?.status !== verdict.status || current.conclusion !== undefined) return;
-    if (isHeld(current)) await keepHeld(attempt, current);
-    // nothing but a review is followed by steps that are to be done again
-    else if (current.status === 'resubmitted') await attempts.letGo(current.id);
-  }
-
-  async function keepHeld(attempt: LoginAttempt, verification: Verification): Promise<void> {
-    await Promise.all([
-      attempts.hold(verification.id, {
-        verificationId: verification.id,
-        uid: attempt.uid,
-        clientId: attempt.clientId,
-        status: verification.status,
-        since: verification.statusAt,
-        waitsUntil: attempt.expiresAt,
-      }),
-      ending.scheduleLapse(attempt),
-    ]);
-  }
-
-  /** A person at the vendor has to look: the operator is told, and the attempt waits longer. */
-  async function hold(attempt: LoginAttempt, verification: Verification): Promise<void> {
-    meter.count('reviews_held');
-    log.warn(
-      { attempt: attempt.uid, verification: verification.id, status: verification.status },
-      'a review holds a login',
-    );
-    await Promise.all([
-      keepHeld(attempt, verification),
-      journal.record({ event: 'verification.held', attempt: attempt.uid, verification: verification.id }),
-    ]);
   }
 
   async function judge(attempt: LoginAttempt, verification: Verification, verdict: Verdict): Promise<Conclusion> {
@@ -244,52 +204,13 @@ export function createSettlement(
     if (isFlip && step?.kind === 'unchanged') await scheduleSingleLook(parts, verification.id);
     if (step?.kind === 'unchanged' && isConcludedSo(step.attempt, verification.id, conclusion, verdict)) {
       // told again, as the storage was away the first time: what follows from it once, and is safe to repeat (invariant 5)
-      await keepOutcome(verification.id, outcomeOf(conclusion, verdict));
+      await outcomes.keep(verification.id, outcomeOf(conclusion, verdict));
     }
     if (step?.kind !== 'moved') return note(step, attempt, verdict);
-    await announce(step.attempt, verification, verdict, conclusion);
+    await outcomes.announce(step.attempt, verification, verdict, conclusion);
     // an enrolment has left an account behind while a stronger selfie is still owed
     if (isFlip) await late.handle({ ...verdict, status: refusedAs(verdict) }, attempt.uid);
     return { kind: 'moved' };
-  }
-
-  async function announce(attempt: LoginAttempt, verification: Verification, verdict: Verdict, conclusion: Conclusion) {
-    await bus.publish(attempt.uid);
-    const failed = conclusion.kind === 'accepted' ? [] : conclusion.failed;
-    const outcome = outcomeOf(conclusion, verdict);
-    meter.count('verifications', { reason: verification.purpose, outcome });
-    // now and then it is an attack (T10); each time, a setting
-    if (failed.includes('environment')) {
-      const told = { attempt: attempt.uid, verification: verification.id, expected: rules.environment };
-      log.warn(told, 'an approval of another environment was refused: is DIDIT_ENVIRONMENT that of the API key?');
-    }
-    await Promise.all([
-      ledger.settle(verification.id, outcome),
-      // as it was read, or as it was found: a review may have begun in between
-      [verification, ...attempt.verifications].some((each) => each.id === verification.id && wasHeld(each))
-        ? attempts.letGo(verification.id)
-        : undefined,
-      journal.record({
-        event: failed.length === 0 ? 'login.settled' : 'verification.refused',
-        attempt: attempt.uid,
-        verification: verification.id,
-        status: verdict.status,
-        ...(failed.length > 0 ? { reasons: failed } : {}),
-      }),
-      // one face on several accounts is for the operator to look at (T15)
-      verdict.warnings.some((warning) => warning.includes('DUPLICATED_FACE'))
-        ? journal.record({ event: 'face.on-several-accounts', attempt: attempt.uid, verification: verification.id })
-        : undefined,
-      attempt.state === 'ended' ? ending.cleanUp(attempt) : undefined,
-      failed.length > 0 && isRefusal(verdict) && attempt.claimant.kind === 'account'
-        ? parts.activity.noteDecline(attempt.claimant.accountId, clock.now())
-        : undefined,
-    ]);
-  }
-
-  /** The bill knows it, and no reviewer is waited for. */
-  async function keepOutcome(verificationId: string, outcome: string): Promise<void> {
-    await Promise.all([attempts.letGo(verificationId), ledger.settle(verificationId, outcome)]);
   }
 
   async function missLook(uid: string, verificationId: string, why: WhyMissed): Promise<Verification | undefined> {
@@ -308,18 +229,11 @@ export function createSettlement(
     if (missed.presumedGone) {
       meter.count('verifications', { reason: missed.purpose, outcome: GONE });
       await Promise.all([
-        followUp(missed),
+        outcomes.followUp(missed),
         journal.record({ event: 'verification.gone', attempt: uid, verification: verificationId }),
       ]);
     }
     return missed;
-  }
-
-  async function followUp({ id, conclusion, status, presumedGone, failedChecks = [] }: Verification): Promise<void> {
-    if (conclusion === undefined) return;
-    if (presumedGone) return keepOutcome(id, GONE);
-    const isCheckFailed = conclusion === 'refused' && !failedChecks.includes('not-approved');
-    await keepOutcome(id, conclusion === 'accepted' ? ACCEPTED : isCheckFailed ? CHECK_FAILED : status);
   }
 
   function note(step: Step | undefined, attempt: LoginAttempt, verdict: Verdict): Timely {
@@ -333,20 +247,12 @@ export function createSettlement(
     return { kind: 'unchanged' };
   }
 
-  return { settle, settleAtOnce, missLook, followUp };
+  return { settle, settleAtOnce, missLook, followUp: outcomes.followUp };
 }
 
 /** A document check does; so does a selfie that a reviewer had to look at. */
 function bringsFace({ purpose, wasHeld }: Verification): boolean {
   return purpose !== 'login' || wasHeld === true;
-}
-
-function isHeld(verification: Verification | undefined): boolean {
-  return verification !== undefined && meaningOf(verification.status) === 'held';
-}
-
-function wasHeld(verification: Verification | undefined): boolean {
-  return isHeld(verification) || verification?.wasHeld === true;
 }
 
 /** Is this told of a time before we have read something else? */
@@ -356,26 +262,4 @@ function isInDoubt(known: Verification, { status, toldAt }: Verdict): boolean {
 
 function isOnlyTooOld(conclusion: Conclusion): boolean {
   return conclusion.kind === 'refused' && conclusion.failed.every((check) => check === 'decided-before-attempt');
-}
-
-/** Is this what the verification was concluded with before? */
-function isConcludedSo(attempt: LoginAttempt, id: string, conclusion: Conclusion, verdict: Verdict): boolean {
-  const known = attempt.verifications.find((each) => each.id === id);
-  if (conclusion.kind === 'accepted') return known?.conclusion === 'accepted';
-  const isSameStatus = known?.conclusion === 'refused' && known.status === refusedAs(verdict);
-  return isSameStatus && known.failedChecks?.join() === conclusion.failed.join();
-}
-
-function refusedAs({ status }: Verdict): VerificationStatus {
-  return status === 'approved' ? 'declined' : status;
-}
-
-function outcomeOf(conclusion: Conclusion, { status }: Verdict): string {
-  if (conclusion.kind === 'accepted') return ACCEPTED;
-  return status === 'approved' ? CHECK_FAILED : status;
-}
-
-/** A face that was shown and not taken, as opposed to one that was not shown. */
-function isRefusal({ status }: Verdict): boolean {
-  return status === 'declined' || status === 'approved';
 }

@@ -284,4 +284,18 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: 'place.shortLives = 0;',
     tests: ['test/workers/crew.test.ts'],
   },
+  {
+    name: 'deadlines: what was refused may still be sent (R7)',
+    file: 'src/storage/deadlines.ts',
+    find: 'turn.giveUpAtMs = 0;',
+    replace: '',
+    tests: ['test/storage/deadlines.test.ts'],
+  },
+  {
+    name: 'postgres: somebody waits for each connection that a firewall forgot (R7)',
+    file: 'src/storage/postgres-queries.ts',
+    find: 'distrustedBeforeMs = Math.max(distrustedBeforeMs, askedAtMs);',
+    replace: '',
+    tests: ['test/storage/postgres.test.ts'],
+  },
 ];

@@ -7,11 +7,14 @@ import type { Ending } from './ending.ts';
 import { wasHeld } from './hold.ts';
 import type { JourneyParts } from './rules.ts';
 
-/** in the ledger: approved, and for us or not */
-export const CHECK_FAILED = 'check-failed';
-const ACCEPTED = 'accepted';
-/** in the ledger and the metric: the vendor does not know it any more, and has not said how it ended */
-export const GONE = 'gone';
+/** In the ledger and the metric, where it is not the vendor's status. */
+export const OUTCOME = {
+  accepted: 'accepted',
+  /** approved, and not for us */
+  checkFailed: 'check-failed',
+  /** the vendor does not know it any more, and has not said how it ended */
+  gone: 'gone',
+} as const;
 
 export interface Outcomes {
   announce(attempt: LoginAttempt, verification: Verification, verdict: Verdict, conclusion: Conclusion): Promise<void>;
@@ -64,9 +67,9 @@ export function createOutcomes(parts: JourneyParts & { ending: Ending }): Outcom
 
   async function followUp({ id, conclusion, status, presumedGone, failedChecks = [] }: Verification): Promise<void> {
     if (conclusion === undefined) return;
-    if (presumedGone) return keep(id, GONE);
+    if (presumedGone) return keep(id, OUTCOME.gone);
     const isCheckFailed = conclusion === 'refused' && !failedChecks.includes('not-approved');
-    await keep(id, conclusion === 'accepted' ? ACCEPTED : isCheckFailed ? CHECK_FAILED : status);
+    await keep(id, conclusion === 'accepted' ? OUTCOME.accepted : isCheckFailed ? OUTCOME.checkFailed : status);
   }
 
   return { announce, keep, followUp };
@@ -85,8 +88,8 @@ export function refusedAs({ status }: Verdict): VerificationStatus {
 }
 
 export function outcomeOf(conclusion: Conclusion, { status }: Verdict): string {
-  if (conclusion.kind === 'accepted') return ACCEPTED;
-  return status === 'approved' ? CHECK_FAILED : status;
+  if (conclusion.kind === 'accepted') return OUTCOME.accepted;
+  return status === 'approved' ? OUTCOME.checkFailed : status;
 }
 
 /** A face that was shown and not taken, as opposed to one that was not shown. */

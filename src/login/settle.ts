@@ -18,7 +18,7 @@ import type { Enrolment } from './enrol.ts';
 import { createHolding, isHeld, wasHeld } from './hold.ts';
 import type { LateVerdicts } from './late.ts';
 import { scheduleLooks, scheduleSingleLook } from './look.ts';
-import { CHECK_FAILED, createOutcomes, GONE, isConcludedSo, type Outcomes, outcomeOf, refusedAs } from './outcome.ts';
+import { createOutcomes, isConcludedSo, OUTCOME, type Outcomes, outcomeOf, refusedAs } from './outcome.ts';
 import type { JourneyParts } from './rules.ts';
 
 /** Checks that depend on settings of ours, or on our clock. */
@@ -82,7 +82,8 @@ export function createSettlement(
   /** Too late for the login, not for the bill, nor for what was allowed. */
   async function settleLate(verdict: Verdict, uid: string, failed: readonly FailedCheck[] = []): Promise<Settled> {
     const isFailed = failed.length > 0;
-    if (isFinal(verdict.status)) await ledger.settle(verdict.verificationId, isFailed ? CHECK_FAILED : verdict.status);
+    if (isFinal(verdict.status))
+      await ledger.settle(verdict.verificationId, isFailed ? OUTCOME.checkFailed : verdict.status);
     await late.handle(isFailed ? { ...verdict, status: refusedAs(verdict) } : verdict, uid, failed);
     return { kind: 'late' };
   }
@@ -227,7 +228,7 @@ export function createSettlement(
     // the page says so from here on
     if (missed.presumedGone || isUnanswered(missed, now) !== isUnanswered(before, now)) await bus.publish(uid);
     if (missed.presumedGone) {
-      meter.count('verifications', { reason: missed.purpose, outcome: GONE });
+      meter.count('verifications', { reason: missed.purpose, outcome: OUTCOME.gone });
       await Promise.all([
         outcomes.followUp(missed),
         journal.record({ event: 'verification.gone', attempt: uid, verification: verificationId }),

@@ -8,8 +8,11 @@ import { createPatience } from './patience.ts';
 export interface Turn {
   /** the moment (of `performance.now()`) after which nothing may be sent on its behalf */
   giveUpAtMs: number;
-  /** one for each connection that is busy with it; called when it gave no answer for as long as one may take, as it may be dead without knowing */
-  readonly unanswered: Set<() => void>;
+  /**
+   * What throws away a connection that is busy with it, by when it was asked (`performance.now()`). Called when it gave no answer for as long
+   * as one may take, as it may be dead without knowing.
+   */
+  readonly unanswered: Map<() => void, number>;
 }
 
 export interface Deadlines {
@@ -26,10 +29,15 @@ export function createDeadlines({ engine, deadlineMs }: { engine: string; deadli
 
   function limit<T>(operation: (turn: Turn) => Promise<T>): Promise<T> {
     const ms = patience.take();
-    const turn: Turn = { giveUpAtMs: performance.now() + ms, unanswered: new Set() };
+    const turn: Turn = { giveUpAtMs: performance.now() + ms, unanswered: new Map() };
     const running = operation(turn);
     const abandonUnanswered = () => {
-      for (const abandon of turn.unanswered) abandon();
+      for (const [abandon, askedAtMs] of turn.unanswered) {
+        // one that was asked a moment ago, after a wait in line or another step, may only be slow: others wait for it too
+        const leftMs = askedAtMs + deadlineMs - performance.now();
+        if (leftMs < 1) abandon();
+        else setTimeout(() => turn.unanswered.has(abandon) && abandon(), leftMs).unref();
+      }
     };
     return new Promise<T>((resolve, reject) => {
       let over = false;
@@ -41,9 +49,7 @@ export function createDeadlines({ engine, deadlineMs }: { engine: string; deadli
           turn.giveUpAtMs = 0;
           reject(new StorageUnavailable(`${engine} did not answer within ${ms} ms`));
           patience.lose(ms);
-          // a connection that had less than the whole time may only be slow
-          if (ms < deadlineMs) setTimeout(abandonUnanswered, deadlineMs - ms).unref();
-          else abandonUnanswered();
+          abandonUnanswered();
         });
       }, ms);
       const end = () => {

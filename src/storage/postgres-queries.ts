@@ -19,6 +19,9 @@ export interface Statement {
   readonly writes: boolean;
 }
 
+/** Over Redis it is measured as often, with each sign of life. */
+const CLOCK_KEPT_MS = 2000;
+
 export interface PostgresQueries {
   /** One operation, however many steps it takes, within the deadline. */
   run<T>(operation: (turn: Turn) => Promise<T>): Promise<T>;
@@ -33,7 +36,7 @@ export function createPostgresQueries(options: {
 }): PostgresQueries {
   const { place, deadlineMs, log } = options;
   const deadlines = createDeadlines({ engine: place.description, deadlineMs });
-  const clocks = new WeakMap<object, ServerClock>();
+  const clocks = new WeakMap<object, { readonly clock: ServerClock; readonly measuredAtMs: number }>();
   const answeredAtMs = new WeakMap<object, number>();
   /** Whatever had its last answer before may be as dead as the connection that gave none then. */
   let distrustedBeforeMs = 0;
@@ -46,6 +49,13 @@ export function createPostgresQueries(options: {
   });
   // Without a listener the first idle connection that breaks would end the process (R7). A broken one has left the pool already.
   pool.on('error', (error) => log?.warn({ err: error }, `${place.description}: an idle connection is lost`));
+
+  const opened = new Set<PoolClient>();
+  pool.on('connect', (client) => void opened.add(client));
+  pool.on('remove', (client) => void opened.delete(client as PoolClient));
+  pool.on('release', (error: unknown, client) => {
+    if (error) breakOff(client);
+  });
 
   async function prepareSession(client: PoolClient): Promise<void> {
     // The pool listens only while a connection is idle; one in use tells whoever uses it, by failing.
@@ -65,8 +75,16 @@ export function createPostgresQueries(options: {
       const { rows } = await client.query('SELECT extract(epoch FROM clock_timestamp()) * 1000 AS at');
       return Number(rows[0].at);
     };
-    clocks.set(client, await measureServerClock(askMs));
+    const clock = await measureServerClock(askMs);
+    clocks.set(client, { clock, measuredAtMs: performance.now() });
     answeredAtMs.set(client, performance.now());
+  }
+
+  /** Of a server whose clock was set back since, a deadline would lie too late: what was given up would be carried out (R10). */
+  async function clockOf(client: PoolClient): Promise<ServerClock | undefined> {
+    const known = clocks.get(client);
+    if (!known || performance.now() - known.measuredAtMs > CLOCK_KEPT_MS) await measure(client);
+    return clocks.get(client)?.clock;
   }
 
   /** A firewall that forgot one connection forgot all that were open: not each of them costs somebody the whole wait (R7). */
@@ -85,7 +103,7 @@ export function createPostgresQueries(options: {
     { name, text, writes }: Statement,
     values: readonly unknown[],
   ): Promise<R[]> {
-    const deadline = writes ? [clocks.get(client)?.at(turn.giveUpAtMs)] : [];
+    const deadline = writes ? [(await clockOf(client))?.at(turn.giveUpAtMs)] : [];
     const { rows } = await client.query<R>({ name, text, values: [...deadline, ...values] });
     answeredAtMs.set(client, performance.now());
     return rows;
@@ -105,7 +123,7 @@ export function createPostgresQueries(options: {
     };
     try {
       assertInTime(turn, place.description);
-      turn.unanswered.add(abandon);
+      turn.unanswered.set(abandon, askedAtMs);
       return await execute<R>(turn, client, statement, values);
     } catch (error) {
       if (codeOf(error) === LATE && performance.now() < turn.giveUpAtMs) {
@@ -113,7 +131,8 @@ export function createPostgresQueries(options: {
         await measure(client);
         return await execute<R>(turn, client, statement, values);
       }
-      if (isOfTheConnection(error)) release(error);
+      // whoever had no time left when its turn came has asked nothing: after a pause each of them would take a good connection along
+      if (!(error instanceof StorageUnavailable) && isOfTheConnection(error)) release(error);
       throw error;
     } finally {
       turn.unanswered.delete(abandon);
@@ -135,8 +154,23 @@ export function createPostgresQueries(options: {
       await deadlines.close();
       // a dead connection would keep it waiting for as long as the network does
       await inTime(pool.end(), deadlineMs).catch(() => {});
+      setTimeout(() => opened.forEach(breakOff), LEAVE_MS).unref();
     },
   };
+}
+
+/** As long as a server may take to answer a goodbye. */
+const LEAVE_MS = 500;
+
+/** Says goodbye, and waits for no answer: a connection that carries nothing any more would hold its process for as long as the network does. */
+export function takeLeave(client: pg.Client): void {
+  client.end().catch(() => {});
+  setTimeout(breakOff, LEAVE_MS, client).unref();
+}
+
+/** The driver has no word for it that does not wait for the server. */
+function breakOff(client: object): void {
+  (client as { connection?: { stream: { destroy(): void } } }).connection?.stream.destroy();
 }
 
 function once(step: (error?: unknown) => void): (error?: unknown) => void {

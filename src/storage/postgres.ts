@@ -10,7 +10,7 @@ import { type Connector, keepConnected } from './kept-connection.ts';
 import { createKeyv } from './keyv-face.ts';
 import { createPostgresBulk } from './postgres-bulk.ts';
 import { createPostgresJobs } from './postgres-jobs.ts';
-import { codeOf, createPostgresQueries } from './postgres-queries.ts';
+import { codeOf, createPostgresQueries, takeLeave } from './postgres-queries.ts';
 import { createPostgresRows } from './postgres-rows.ts';
 import { prepareSchema, readMigration } from './postgres-schema.ts';
 import { type PostgresPlace, readPostgresUrl } from './postgres-url.ts';
@@ -39,10 +39,8 @@ interface PostgresOptions {
  */
 export async function openPostgres({ url, clock, deadlineMs, log }: PostgresOptions): Promise<Backend> {
   const place = readPostgresUrl(url);
-  await withClient(place, deadlineMs, async (client) => {
-    await prepareSchema(client, place.schema);
-    await warnOfForgetting(client, log);
-  });
+  await prepare(place, deadlineMs);
+  await withClient(place, { deadlineMs }, (client) => warnOfForgetting(client, log));
   const { schema } = place;
   const queries = createPostgresQueries({ place, deadlineMs, log });
   const channel = `${schema}_bus`;
@@ -83,21 +81,32 @@ export async function migratePostgres({
   onlyLook,
 }: Omit<PostgresOptions, 'clock'> & { onlyLook: boolean }): Promise<Migration & { description: string }> {
   const place = readPostgresUrl(url);
-  const work = onlyLook ? readMigration : prepareSchema;
-  const migration = await withClient(place, deadlineMs, (client) => work(client, place.schema));
+  const migration = onlyLook ? await look(place, deadlineMs) : await prepare(place, deadlineMs);
   return { ...migration, description: place.description };
 }
 
-/** Over a connection for this alone. @throws StorageUnavailable */
+function look(place: PostgresPlace, deadlineMs: number): Promise<Migration> {
+  return withClient(place, { deadlineMs }, (client) => readMigration(client, place.schema));
+}
+
+/** Only where there is something to be made is the server given long. */
+async function prepare(place: PostgresPlace, deadlineMs: number): Promise<Migration> {
+  const found = await look(place, deadlineMs);
+  if (found.from === found.to) return found;
+  const answerMs = MIGRATION_TIMEOUT_MS;
+  return withClient(place, { deadlineMs, answerMs }, (client) => prepareSchema(client, place.schema));
+}
+
+/** Over a connection for this alone. @param options.answerMs for each answer; the deadline if not said @throws StorageUnavailable */
 async function withClient<T>(
   place: PostgresPlace,
-  deadlineMs: number,
+  { deadlineMs, answerMs = deadlineMs }: { deadlineMs: number; answerMs?: number },
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
   const client = new pg.Client({
     ...place.connection,
     connectionTimeoutMillis: deadlineMs,
-    query_timeout: MIGRATION_TIMEOUT_MS,
+    query_timeout: answerMs,
   });
   // What breaks it while nothing is asked is heard at the next question.
   client.on('error', () => {});
@@ -111,8 +120,7 @@ async function withClient<T>(
     const said = isExact ? message : (reasonOf(error) ?? message);
     throw new StorageUnavailable(`cannot open ${place.description}: ${said}`, { cause: error });
   } finally {
-    // A server that hangs would never say goodbye.
-    client.end().catch(() => {});
+    takeLeave(client);
   }
 }
 
@@ -143,7 +151,7 @@ function createListener(
       return { connection: client, ready: client.connect().then(() => client.query(`LISTEN "${channel}"`)) };
     },
     // With a question under way the driver breaks the connection off instead of taking leave.
-    end: (client) => void client.end().catch(() => {}),
+    end: takeLeave,
     beat: (client) => client.query('SELECT 1'),
   };
 }

@@ -25,6 +25,8 @@ const MEANINGS: Readonly<Record<string, string>> = {
   '42501': 'the user may not do this',
   '53100': 'the disk of the server is full',
   '53300': 'the server has no connection left',
+  '55P03': 'the row is held by somebody else',
+  '57014': 'it took too long',
   '57P03': 'the server is still starting',
   '25006': 'the server takes no writes',
 };
@@ -41,7 +43,9 @@ const BY_MESSAGE: readonly (readonly [RegExp, string])[] = [
 /** `CODE: meaning`, one of the two, or nothing. */
 export function reasonOf(error: unknown): string | undefined {
   const { code, message = '' } = (error ?? {}) as { code?: unknown; message?: string };
-  const known = BY_MESSAGE.find(([pattern]) => pattern.test(message))?.[1];
+  // what a server answers with a code is no silence, whatever its message is about
+  const isAnswer = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code);
+  const known = isAnswer ? undefined : BY_MESSAGE.find(([pattern]) => pattern.test(message))?.[1];
   if (known !== undefined) return known;
   const said = typeof code === 'string' ? code : /^[A-Z]{3,}(?= )/.exec(message)?.[0];
   if (said === undefined) return undefined;

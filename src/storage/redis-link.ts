@@ -19,16 +19,21 @@ export function createRedisConnector(options: {
   readonly beat: (client: RedisClient) => Promise<unknown>;
 }): Connector<RedisClient> {
   const { description, deadlineMs, prepare, beat } = options;
+  const aborts = new WeakMap<RedisClient, AbortController>();
   return {
     description,
     open(lose) {
       const place = options.place();
-      const client = createRedisClient(place, deadlineMs);
+      const abort = new AbortController();
+      const client = createRedisClient(place, deadlineMs, abort.signal);
+      aborts.set(client, abort);
       client.on('error', lose);
       client.on('end', () => lose(new Error('the connection was closed')));
       return { connection: client, ready: client.connect().then(() => prepare(client, place)) };
     },
     end(client) {
+      // the client forgets a socket that is still on its way: it would arrive, and stay
+      aborts.get(client)?.abort();
       try {
         client.destroy();
       } catch {
@@ -39,9 +44,9 @@ export function createRedisConnector(options: {
   };
 }
 
-function createRedisClient(place: RedisPlace, deadlineMs: number): RedisClient {
+function createRedisClient(place: RedisPlace, deadlineMs: number, signal: AbortSignal): RedisClient {
   const { host, port, tls, username, password, database } = place;
-  const socket = { host, port, connectTimeout: deadlineMs, reconnectStrategy: false as const };
+  const socket = { host, port, connectTimeout: deadlineMs, reconnectStrategy: false as const, signal };
   const isName = /[a-z]/i.test(host) && !host.includes(':');
   return createClient({
     socket: tls ? { ...socket, tls, ...(isName && { servername: host }) } : socket,

@@ -47,7 +47,7 @@ export function createRedisNode(options: {
 
   async function send(turn: Turn, client: RedisClient, sending: Promise<unknown>): Promise<unknown> {
     const abandon = () => link.distrust(client, new Error('an operation got no answer'));
-    turn.unanswered.add(abandon);
+    turn.unanswered.set(abandon, performance.now());
     try {
       return await sending;
     } catch (error) {

@@ -61,7 +61,7 @@ export function createTopology(options: {
   const masters = () => [...(map?.masters.values() ?? [])].map(({ endpoint }) => nodeAt(endpoint));
 
   async function ask(node: RedisNode): Promise<SlotMap> {
-    const turn: Turn = { giveUpAtMs: performance.now() + LOOK_MS, unanswered: new Set() };
+    const turn: Turn = { giveUpAtMs: performance.now() + LOOK_MS, unanswered: new Map() };
     const asked = [node.ask(turn, ['CLUSTER', 'SLOTS']), node.ask(turn, ['CLUSTER', 'INFO'])];
     const [slots, info] = await inTime(Promise.all(asked), LOOK_MS);
     return readSlotMap(slots, info, node.place);

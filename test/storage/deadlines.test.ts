@@ -25,9 +25,9 @@ async function ask(): Promise<number> {
   let isOver = false;
   const asked = deadlines
     .run((turn) => {
-      turn.unanswered.add(() => {
+      turn.unanswered.set(() => {
         abandoned += 1;
-      });
+      }, performance.now());
       return new Promise(() => {});
     })
     .catch((error) => {
@@ -57,6 +57,26 @@ test('a connection is thrown away only when it gave no answer for as long as one
   expect(abandoned).toBe(1);
   jest.advanceTimersByTime(100);
   expect(abandoned).toBe(2);
+});
+
+test('nor when it was asked late, by an operation that had waited for something else', async () => {
+  const asked = deadlines.run(async (turn) => {
+    await new Promise((resolve) => setTimeout(resolve, DEADLINE_MS - 100));
+    turn.unanswered.set(() => {
+      abandoned += 1;
+    }, performance.now());
+    return new Promise(() => {});
+  });
+  const refused = expect(asked).rejects.toThrow('did not answer');
+  jest.advanceTimersByTime(DEADLINE_MS - 100);
+  await new Promise(setImmediate);
+  jest.advanceTimersByTime(100);
+  await refused;
+  expect(abandoned).toBe(0);
+  jest.advanceTimersByTime(DEADLINE_MS - 150);
+  expect(abandoned).toBe(0);
+  jest.advanceTimersByTime(100);
+  expect(abandoned).toBe(1);
 });
 
 test('whoever answers again is waited for again, also if the answer came too late for whoever asked', async () => {

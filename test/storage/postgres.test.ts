@@ -1,8 +1,11 @@
 // PostgreSQL beyond the contracts: what a server in trouble may cost (R7), how the tables are made, and what keeps deployments
 // and processes apart. The servers are real and started here.
 
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import pg from 'pg';
 import { StorageUnavailable } from '../../src/core/errors.ts';
 import type { Logger } from '../../src/login/ports.ts';
@@ -184,6 +187,57 @@ describeWithOwn('postgres', 'a PostgreSQL of one’s own', () => {
       await expectUnavailable([behind.store.set('a', 'stale', 60)]);
       expect(await recovered(behind)).toBeLessThan(2000);
       await expectUntouched(behind);
+    });
+
+    test('whoever had no time left when its turn came takes no connection along: after a pause under load all is well at once', async () => {
+      const proxy = await startProxy(server.port);
+      leftOpen.push(proxy.close);
+      const url = `${server.url.replace(`:${server.port}`, `:${proxy.port}`)}?connections=2`;
+      const behind = await openBackend(url, { clock, deadlineMs: DEADLINE_MS });
+      leftOpen.push(behind.close);
+      await Promise.all([...Array(8)].map((_, index) => behind.store.set(`warm:${index}`, 1, 60)));
+      proxy.slow(100);
+      const before = proxy.made;
+      // 0.2 s an operation on each of two: most of them have no time left when it is their turn
+      const asked = await Promise.allSettled(
+        [...Array(60)].map((_, index) => behind.store.set(`many:${index}`, 1, 60)),
+      );
+      expect(asked.some(({ status }) => status === 'rejected')).toBe(true);
+      proxy.slow(0);
+      expect(await recovered(behind)).toBeLessThan(2000);
+      expect(proxy.made - before).toBeLessThanOrEqual(2);
+    });
+
+    test('what was given up is not carried out either where the server’s clock was set back since it was measured (R10)', async () => {
+      const warm = () => Promise.all([...Array(20)].map((_, index) => backend.store.set(`warm:${index}`, 1, 60)));
+      await warm();
+      // ours ahead by as much comes to the same
+      const now = performance.now.bind(performance);
+      const spy = jest.spyOn(performance, 'now').mockImplementation(() => now() + 10_000);
+      leftOpen.push(() => spy.mockRestore());
+      await warm();
+      server.pause();
+      await expectUnavailable([backend.store.set('a', 'stale', 60)]);
+      server.resume();
+      expect(await recovered(backend)).toBeLessThan(2000);
+      await delay(100);
+      await expectUntouched(backend);
+    });
+
+    test('a process that closes its storage ends, also where its connections died without a word', async () => {
+      const proxy = await startProxy(server.port);
+      leftOpen.push(proxy.close);
+      const url = server.url.replace(`:${server.port}`, `:${proxy.port}`);
+      const child = fork(join(import.meta.dirname, 'fixtures/store-process.ts'), ['leave', url], {
+        execArgv: ['--no-warnings'],
+      });
+      leftOpen.push(() => child.kill('SIGKILL'));
+      await once(child, 'message');
+      child.send('warm');
+      await once(child, 'message');
+      proxy.freeze();
+      child.send('lose');
+      expect(await once(child, 'exit')).toEqual([0, null]);
     });
 
     test('a broken table is never "not there"', async () => {

@@ -6,7 +6,7 @@ import { createSeenRows, type Row } from '../../src/storage/seen-rows.ts';
 import { changeBySwap } from '../../src/storage/swap.ts';
 
 const NOW = 1_000;
-const turn = { giveUpAtMs: Number.POSITIVE_INFINITY, unanswered: new Set<() => void>() };
+const turn = { giveUpAtMs: Number.POSITIVE_INFINITY, unanswered: new Map<() => void, number>() };
 
 function engine(stored: Row | undefined) {
   const seenRows = createSeenRows();

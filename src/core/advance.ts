@@ -12,13 +12,13 @@ import {
   currentVerification,
   type EndReason,
   hasLapsed,
+  isBack,
   isCodeOpen,
   isGone,
   isUndecided,
   isUnderWay,
   type LoginAttempt,
   MAILED_CODES_ALLOWED,
-  mayHaveCaptured,
   type Step,
   triesLeft,
   type Verification,
@@ -133,10 +133,13 @@ function changeStatus(
   const step = changeVerification(attempt, event.verificationId, (verification) => {
     if (!isUndecided(verification)) return verification;
     if (verification.presumedGone && verification !== currentVerification(attempt)) return SUPERSEDED;
-    if (isOlder(event, verification)) return event.toldAt === undefined ? answered(verification) : verification;
+    if (isOlder(event, verification)) {
+      if (event.toldAt === undefined) return answered(verification);
+      // overtaken by what came of the next capture: the first one counts no more than if it had been told in time (R9)
+      return event.status === 'resubmitted' && !verification.isUntied ? untied(verification) : verification;
+    }
     // a face is shown again, maybe another one: what tied the first capture to a browser says nothing of the next (T2)
-    const isReopened =
-      event.status === 'resubmitted' && verification.status !== 'resubmitted' && mayHaveCaptured(verification);
+    const isReopened = event.status === 'resubmitted' && isNewCapture(event, verification);
     const {
       wasHeld: _earlier,
       isRead: _before,
@@ -160,6 +163,15 @@ function changeStatus(
   // counted from the start: a poll that finds it held again must not prolong it again
   const heldUntil = Math.min(attempt.latestEnd, attempt.createdAt + limits.ttlSeconds + limits.reviewWaitSeconds);
   return moved({ ...step.attempt, expiresAt: Math.max(step.attempt.expiresAt, heldUntil) });
+}
+
+/**
+ * Does this "Resubmitted" ask for a capture that we have not heard of yet? Each one follows a capture, whatever came between and was lost (R9).
+ * Where we know of one already, another delivery is another one; but not the first to tell what we have read, unless somebody came back since.
+ */
+function isNewCapture({ toldAt }: { readonly toldAt?: number }, verification: Verification): boolean {
+  if (verification.status !== 'resubmitted') return true;
+  return toldAt !== undefined && (verification.told?.status === 'resubmitted' || isBack(verification));
 }
 
 function missLook(attempt: LoginAttempt, event: AttemptEvent & { kind: 'look-missed' }, now: number): Step {
@@ -203,7 +215,7 @@ function untied(verification: Verification): Verification {
     phoneToken: _phone,
     ...rest
   } = verification;
-  return { ...rest, returnTokens: [] };
+  return { ...rest, returnTokens: [], isUntied: true };
 }
 
 function settle(attempt: LoginAttempt, event: AttemptEvent & { kind: 'concluded' }): Step {

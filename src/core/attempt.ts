@@ -37,6 +37,8 @@ export interface Verification {
   /** a person at the vendor had to look at it */
   readonly wasHeld?: true;
   readonly resubmitSteps?: readonly string[];
+  /** a face was shown again, or is to be: what had tied the first one to a browser was cut off */
+  readonly isUntied?: true;
   readonly captures?: readonly CaptureAnalysis[];
   /** the return token came back in the browser that began */
   readonly returnedHereAt?: number;
@@ -228,10 +230,13 @@ export function isGone(unknown: MissedLooks, now: number): boolean {
   return unknown.count >= GONE_AFTER_LOOKS && now - unknown.since >= GONE_AFTER_SECONDS;
 }
 
+export function isBack({ returnedHereAt, returnedElsewhereAt }: Verification): boolean {
+  return returnedHereAt !== undefined || returnedElsewhereAt !== undefined;
+}
+
 /** Somebody has been at the hosted page: whoever it was may know the return token. */
-export function mayHaveCaptured(verification: Verification): boolean {
-  const isBack = verification.returnedHereAt !== undefined || verification.returnedElsewhereAt !== undefined;
-  return isBack || verification.status !== 'not-started';
+function mayHaveCaptured(verification: Verification): boolean {
+  return isBack(verification) || verification.status !== 'not-started';
 }
 
 /** Does whoever may have shown a face wait in vain, as the vendor does not answer us? */

@@ -264,7 +264,7 @@ describe('what a delivery tells and what is read, by two clocks (R9, R10)', () =
     const held = moved(read, delivered('in-review', NOW - 100));
     const readAgain = moved(held, status('in-review', NOW + 15), NOW + 15);
     for (const attempt of [held, readAgain]) {
-      for (const late of [delivered('resubmitted', NOW - 101), delivered('in-progress', NOW - 100)])
+      for (const late of [delivered('awaiting-user', NOW - 101), delivered('in-progress', NOW - 100)])
         expect(advance(attempt, late, limits, NOW + 20).kind).toBe('unchanged');
     }
   });
@@ -283,6 +283,39 @@ describe('what a delivery tells and what is read, by two clocks (R9, R10)', () =
     const back = moved(known, { ...EVENTS.reopened, returnToken: 'token-2' });
     const named = moved(back, delivered('resubmitted', NOW - 5, ['LIVENESS']));
     expect(current(named)).toMatchObject({ resubmitSteps: ['LIVENESS'], returnTokens: ['token-2'] });
+  });
+
+  describe('a face that is shown again is tied to no browser by the one before (T2, R9)', () => {
+    const untied = { returnTokens: [], isUntied: true };
+
+    test('also where nothing of the first one was heard', () => {
+      const again = moved(STATES.waiting, delivered('resubmitted', NOW));
+      expect(current(again)).toMatchObject(untied);
+      expect(advance(again, EVENTS.returned, limits, NOW).kind).not.toBe('moved');
+      expect(current(moved(STATES.waiting, status('resubmitted', NOW)))).toMatchObject(untied);
+    });
+
+    test('nor where nothing was heard between the first time and the second', () => {
+      const first = moved(moved(STATES.waiting, delivered('resubmitted', NOW)), EVENTS.reopened);
+      const back = moved(first, { ...EVENTS.reopened, returnToken: 'token-2' });
+      expect(current(back)?.returnTokens).toEqual(['token-2']);
+      expect(current(moved(back, delivered('resubmitted', NOW + 60)))).toMatchObject(untied);
+      expect(advance(back, delivered('resubmitted', NOW), limits, NOW + 60).kind).toBe('unchanged');
+    });
+
+    test('nor where the first time was read, and somebody has come back since', () => {
+      const first = moved(STATES.waiting, status('resubmitted', NOW));
+      const there = moved(first, { ...EVENTS.reopened, returnToken: 'token-2' });
+      const back = moved(there, { ...EVENTS.returned, returnToken: 'token-2' });
+      expect(current(moved(back, delivered('resubmitted', NOW + 60)))).toMatchObject(untied);
+    });
+
+    test('nor where it is told after what came of it: once, and the status stays', () => {
+      const held = moved(STATES.waiting, delivered('in-review', NOW + 60));
+      const late = moved(held, delivered('resubmitted', NOW + 30));
+      expect(current(late)).toMatchObject({ ...untied, status: 'in-review' });
+      expect(advance(late, delivered('resubmitted', NOW + 30), limits, NOW + 61).kind).toBe('unchanged');
+    });
   });
 
   test('no delivery undoes a conclusion', () => {

@@ -28,6 +28,8 @@ function wrongFor(number: string): string {
 
 const asksNumber = (page: Page) => page.status === 200 && /data-settled="true"/.test(page.text);
 
+const DESKTOP_FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
+
 describe('cross_device: confirm', () => {
   let world: World;
   let people = 0;
@@ -76,6 +78,23 @@ describe('cross_device: confirm', () => {
     expect((await victim.get(kept)).text).not.toContain('data-number');
     const number = numberOn(await victim.get(returnUrl(world, begun)));
     expect(number).toMatch(/^\d{6}$/);
+  });
+
+  test('T2, R9: the same where nothing was heard of the first capture, and its return is opened only afterwards', async () => {
+    // `open` tells that somebody is there; nothing else of this capture is heard
+    world.sandbox.configure({ webhookMode: 'lost' });
+    await showFace(world, begun, { scenario: 'in_review', settle: { webhook: 'lost' } });
+    world.sandbox.configure({ webhookMode: 'normal' });
+    const kept = returnUrl(world, begun);
+    await world.sandbox.settle(begun.sessionId, 'resubmit');
+    await awaitPage(world, begun, 'the step', (seen) => /data-state="resubmitted"/.test(seen.text));
+    await attacker.get(kept);
+    // the victim goes back to the hosted page by the link they were sent: a computer, too, so nothing but the return tells them apart
+    const elsewhere = new Browser({ userAgent: DESKTOP_FIREFOX });
+    await showFace(world, begun, { by: elsewhere, address: FAR });
+    for (const path of ['/waiting', '/finish']) expect(isAtClient(world, await visit(world, begun, path))).toBe(false);
+    // whoever showed it holds the way on
+    expect(isAtClient(world, await comeBack(world, begun, elsewhere))).toBe(false);
   });
 
   const captured = () => showFace(world, begun, { by: victim, address: FAR });

@@ -135,8 +135,10 @@ function changeStatus(
     if (verification.presumedGone && verification !== currentVerification(attempt)) return SUPERSEDED;
     if (isOlder(event, verification)) {
       if (event.toldAt === undefined) return answered(verification);
+      if (event.status !== 'resubmitted') return verification;
       // overtaken by what came of the next capture: the first one counts no more than if it had been told in time (R9)
-      return event.status === 'resubmitted' && !verification.isUntied ? untied(verification) : verification;
+      const isAgain = event.toldAt === verification.told?.at && isBack(verification);
+      return verification.isUntied && !isAgain ? verification : untied(verification);
     }
     // a face is shown again, maybe another one: what tied the first capture to a browser says nothing of the next (T2)
     const isReopened = event.status === 'resubmitted' && isNewCapture(event, verification);

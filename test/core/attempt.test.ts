@@ -310,6 +310,14 @@ describe('what a delivery tells and what is read, by two clocks (R9, R10)', () =
       expect(current(moved(back, delivered('resubmitted', NOW + 60)))).toMatchObject(untied);
     });
 
+    test('nor where all of it happens in one second', () => {
+      const first = moved(STATES.waiting, delivered('resubmitted', NOW));
+      const there = moved(first, { ...EVENTS.reopened, returnToken: 'token-2' });
+      expect(advance(there, delivered('resubmitted', NOW), limits, NOW).kind).toBe('unchanged');
+      const back = moved(there, { ...EVENTS.returned, returnToken: 'token-2' });
+      expect(current(moved(back, delivered('resubmitted', NOW)))).toMatchObject(untied);
+    });
+
     test('nor where it is told after what came of it: once, and the status stays', () => {
       const held = moved(STATES.waiting, delivered('in-review', NOW + 60));
       const late = moved(held, delivered('resubmitted', NOW + 30));

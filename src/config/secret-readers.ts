@@ -84,6 +84,9 @@ export const readSmtpUrl: Reader<string> = (text) => {
   const fix = 'write smtps://user:password@mail.example.org:465 (smtp: for STARTTLS), the password percent-encoded';
   if (url === null || !/^smtps?:$/.test(url.protocol) || url.hostname === '')
     return bad('is not an smtp or smtps URL', fix);
+  // the mail library would take options from here, "do not verify certificates" among them
+  if (url.search !== '' || url.hash !== '' || !/^\/?$/.test(url.pathname))
+    return bad('has more behind its host and port, where nothing may be', fix);
   const plain = url.protocol === 'smtp:' && url.password !== '' && !isLoopbackHost(url.hostname);
   return good(text, plain ? 'sends the password over a connection that begins unencrypted: prefer smtps' : undefined);
 };

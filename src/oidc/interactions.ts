@@ -16,7 +16,7 @@ import type { JourneyRules } from '../login/rules.ts';
 import type { AccountStore, PasskeyStore } from '../login/stores.ts';
 import type { PairwiseSub } from './accounts.ts';
 import type { Consents } from './consents.ts';
-import { type LoginInteractionResult, requestedScopes, wantsNewProof, weigh } from './policy.ts';
+import { type LoginInteractionResult, requestedScopes, scopesReached, wantsNewProof, weigh } from './policy.ts';
 import type { Revocation } from './revocation.ts';
 
 /** What the library stores of a paused request; `params` were checked when it was made. */
@@ -157,7 +157,7 @@ export function createInteractions(parts: {
       clientId: interaction.client.clientId,
       need,
       wantsNewProof: wantsNewProof(interaction.params, interaction.stored.prompt),
-      scopes: requestedScopes(interaction.params),
+      scopes: scopesReached(interaction.params),
       ...(typeof interaction.client.vendor_workflow === 'string'
         ? { vendorWorkflow: interaction.client.vendor_workflow }
         : {}),

@@ -4,6 +4,7 @@
 import type { Client, Configuration, InteractionResults, KoaContextWithOIDC } from 'oidc-provider';
 import { errors, interactionPolicy } from 'oidc-provider';
 import { type Acr, isAcr, type Reach, selfieFor } from '../core/assurance.ts';
+import { CLAIMS_BY_SCOPE } from '../core/claims.ts';
 import { type StrengthRequest, sessionMeets } from '../core/requirement.ts';
 import type { PasskeyStore } from '../login/stores.ts';
 import { floorsByScope, type ReachParts, reachOf } from './reach.ts';
@@ -26,12 +27,48 @@ function strengthRequest(
   return {
     voluntary: isEssential ? [] : [...voluntary, ...named],
     essential: isEssential ? named : undefined,
-    floors: [...new Set([...(isAcr(minimumAcr) ? [minimumAcr] : []), ...requestedScopes(params).flatMap(floorsOf)])],
+    floors: [...new Set([...(isAcr(minimumAcr) ? [minimumAcr] : []), ...scopesReached(params).flatMap(floorsOf)])],
   };
 }
 
 export function requestedScopes(params: Readonly<Record<string, unknown>>): readonly string[] {
   return typeof params.scope === 'string' ? params.scope.split(' ').filter(Boolean) : [];
+}
+
+/**
+ * The scopes asked for, and those whose claims are asked for one by one (OpenID Connect Core §5.5): what a scope requires, each of its claims
+ * does.
+ */
+export function scopesReached(params: Readonly<Record<string, unknown>>): readonly string[] {
+  const claims = typeof params.claims === 'string' ? JSON.parse(params.claims) : {};
+  return [...new Set([...requestedScopes(params), ...scopesOfClaims(claims)])];
+}
+
+interface RequestedClaims {
+  readonly id_token?: unknown;
+  readonly userinfo?: unknown;
+}
+
+function scopesOfClaims({ id_token, userinfo }: RequestedClaims): readonly string[] {
+  const names = [id_token, userinfo].flatMap((each) =>
+    typeof each === 'object' && each !== null ? Object.keys(each) : [],
+  );
+  // what `openid` gives every client has
+  const scopes = Object.entries(CLAIMS_BY_SCOPE).filter(([scope]) => scope !== 'openid');
+  return scopes.filter(([, claims]) => claims.some((claim) => names.includes(claim))).map(([scope]) => scope);
+}
+
+/**
+ * A client that may not ask for a scope gets none of its claims by asking for them one by one.
+ *
+ * @throws InvalidRequest naming the scope
+ */
+export function assertClaimsAllowed(claims: RequestedClaims, client: Client): void {
+  if (client.scope === undefined) return;
+  const allowed = client.scope.split(' ');
+  const missing = scopesOfClaims(claims).find((scope) => !allowed.includes(scope));
+  if (missing !== undefined)
+    throw new errors.InvalidRequest(`claims of the scope ${missing} are asked for, which the client may not ask for`);
 }
 
 interface AcrClaim {

@@ -16,7 +16,7 @@ import { createFindAccount, type PairwiseSub } from './accounts.ts';
 import { type Consents, GRANT_SECONDS } from './consents.ts';
 import { createCookieSigner } from './cookie-signer.ts';
 import { ownClient } from './own-pages.ts';
-import { assertAcrClaim, createInteractionPolicy } from './policy.ts';
+import { assertAcrClaim, assertClaimsAllowed, createInteractionPolicy } from './policy.ts';
 import { acrsOffered } from './reach.ts';
 
 const MINUTE = 60;
@@ -118,7 +118,13 @@ export function createProvider(parts: ProviderParts): Provider {
       userinfo: { enabled: true },
       // off, though on by default: no client's entry can ask for it, so discovery must not offer it
       jwtUserinfo: { enabled: false },
-      claimsParameter: { enabled: true, assertClaimsParameter: (_ctx, claims) => assertAcrClaim(claims) },
+      claimsParameter: {
+        enabled: true,
+        assertClaimsParameter: (_ctx, claims, client) => {
+          assertAcrClaim(claims);
+          assertClaimsAllowed(claims, client);
+        },
+      },
       dPoP: { enabled: true },
       backchannelLogout: { enabled: true },
       rpInitiatedLogout: {

@@ -173,11 +173,19 @@ test('faults of settings, clients, policy and keys come all at once, with lines,
   expect((await readdir(reading.folder)).sort()).toEqual(['config', 'jwks.json']);
 });
 
+test.each(['smtp://m?ignoreTLS=true', 'smtps://m/path', 'smtps://m:465#x', 'http://m'])(
+  'SMTP_URL %s is told with all other faults, and before anything starts',
+  async (url) => {
+    const reading = await load({ ...PRODUCTION, SMTP_URL: url, MAIL_FROM: 'login@mail.example', LOG_LEVEL: 'loud' });
+    expect(reading.ok ? [] : reading.faults.map(({ where }) => where).sort()).toEqual(['LOG_LEVEL', 'SMTP_URL']);
+  },
+);
+
 test('the printable configuration holds no secret', async () => {
   const { config } = await configOf({
     ...PRODUCTION,
     METRICS_TOKEN: `${CANARY}-metrics-token`,
-    SMTP_URL: `smtps://user:${CANARY}@mail.example:465/?auth=${CANARY}`,
+    SMTP_URL: `smtps://user:${CANARY}@mail.example:465/`,
     MAIL_FROM: 'login@mail.example',
   });
   for (const printed of [JSON.stringify(toPrintable(config)), JSON.stringify(toWritten(config))]) {

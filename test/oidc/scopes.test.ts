@@ -336,3 +336,38 @@ describe('consent, for a client of somebody else', () => {
     expect(wordsOf(page)).not.toContain('admin');
   });
 });
+
+describe('claims asked for one by one, and not by their scope', () => {
+  const CLAIMS = ['userinfo', 'id_token'].map((place) => ({
+    scope: 'openid',
+    claims: JSON.stringify({ [place]: { birthdate: null } }),
+  }));
+  let strict: OidcWorld;
+  let passive: Browser;
+  beforeAll(async () => {
+    const nameless = { ...CLIENTS[0], client_id: 'nameless', scope: 'openid email' };
+    strict = await startOidcWorld({ clients: [...CLIENTS, nameless], policy: { scopes: { profile: ACTIVE } } });
+    passive = (await strict.signIn({ who: 'bob' })).browser;
+  });
+  afterAll(() => strict.close());
+  const refusalOf = async (client: string, params: Params) => {
+    const answer = strict.answerOf(await strict.go(copyOf(passive), strict.ask(client, params)));
+    return [answer.get('error'), answer.get('error_description')];
+  };
+
+  test.each(CLAIMS)('T16: $claims needs the strength of the scope that it belongs to', async (params) => {
+    expect((await refusalOf('app', { ...params, prompt: 'none' }))[0]).toBe('login_required');
+    const { tokens, faces } = await strict.signIn({ browser: copyOf(passive), params });
+    expect([faces, tokens.claims.acr]).toEqual([1, ACTIVE]);
+  });
+
+  test.each(CLAIMS)('$claims is refused to a client that may not ask for that scope', async (params) => {
+    const description = 'claims of the scope profile are asked for, which the client may not ask for';
+    expect(await refusalOf('nameless', params)).toEqual(['invalid_request', description]);
+    const mail = {
+      scope: 'openid',
+      claims: JSON.stringify({ userinfo: { email: null }, id_token: { auth_time: null } }),
+    };
+    expect((await refusalOf('nameless', { ...mail, prompt: 'none' }))[0]).toBeNull();
+  });
+});

@@ -87,7 +87,7 @@ export const CLIENT_KEYS: Readonly<Record<string, ClientKey>> = {
       return twice === undefined ? good(value) : bad(`holds ${quote(twice)} twice`, 'write each one once');
     },
     about:
-      'Scopes the client may ask for, with spaces between: `openid`, `profile`, `email`, `offline_access`, and those that the policy file has under `scopes`; all by default.',
+      'Scopes the client may ask for, with spaces between: `openid`, `profile`, `email`, `offline_access`, and those that the policy file has under `scopes`; all by default. Of one that is not here no claim is had one by one either.',
   },
   token_endpoint_auth_method: {
     read: word(AUTH_METHODS),

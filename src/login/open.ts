@@ -179,9 +179,21 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
         result,
       } as const;
       const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
-      return step?.kind === 'moved' ? openAlone(step.attempt, { isNew: false, phone }) : { kind: 'over' };
+      // nothing comes of it from here on, nor of its link (T12)
+      await ending.remove(current.id);
+      const begun: BeginOutcome =
+        step?.kind === 'moved' ? await openAlone(step.attempt, { isNew: false, phone }) : { kind: 'over' };
+      await dropUnlessUsed(attempt.uid, opened.verificationId);
+      return begun;
     }
     return atVendor.renew(attempt, current.id, opened.url, { returnToken, phone });
+  }
+
+  /** A vendor that hands out a session of its own each time has left one open that nobody will be led to. */
+  async function dropUnlessUsed(uid: string, verificationId: string): Promise<void> {
+    const attempt = await attempts.find(uid);
+    const isUsed = attempt?.verifications.some(({ id }) => id === verificationId) ?? false;
+    if (!isUsed) await ending.scheduleDelete(verificationId);
   }
 
   return {

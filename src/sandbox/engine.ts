@@ -71,6 +71,7 @@ function defaultSettings(webhookUrl: string | null, webhookSecret: string): Sett
     redirectOrder: 'webhook_first',
     callbackJoin: 'merge',
     callbackSpace: 'percent',
+    reuseUnfinished: true,
     autoOutcome: null,
     flipAfterMs: 5000,
   };

@@ -52,7 +52,8 @@ export function createSessions(parts: { settings: Settings; now: () => number; b
   /** The unfinished session of this user and workflow, with callback and metadata overwritten, or a new one. */
   function create(request: CreateRequest, application: Application): StoredSession {
     const { workflowId, vendorData } = request;
-    const reused = vendorData === null ? undefined : findUnfinished(application, workflowId, vendorData);
+    const mayReuse = vendorData !== null && settings.reuseUnfinished;
+    const reused = mayReuse ? findUnfinished(application, workflowId, vendorData) : undefined;
     if (reused !== undefined) {
       reused.callback = request.callback;
       reused.metadata = request.metadata;

@@ -82,6 +82,8 @@ export interface Settings {
   metadataShape: 'as_sent' | 'string';
   /** No portrait and no stored face: refuse (newest rule), or run liveness alone (older rule). */
   missingPortrait: 'refuse' | 'liveness_only';
+  /** Off: as if the workflow were changed all the time; sessions of an older version are never handed out again. */
+  reuseUnfinished: boolean;
   portraitMaxBytes: number;
   portraitFormats: readonly string[];
   /** Off by default, since whether unknown keys are refused is not documented. */

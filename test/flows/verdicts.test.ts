@@ -383,6 +383,29 @@ describe('every row of the outcome table (design section 4)', () => {
     expect((await world.finish(begun)).id_token).toBeDefined();
   });
 
+  test('T12: Resubmitted, and the vendor hands out new sessions each time: one is gone on with, the others are deleted', async () => {
+    const { name } = await somebody();
+    const begun = await loginOf(name);
+    await showFace(world, begun, { scenario: 'resubmit' });
+    const page = await awaitPage(world, begun, 'the step', (seen) => /data-state="resubmitted"/.test(seen.text));
+    const before = world.sandbox.sessions().length;
+    world.sandbox.configure({ reuseUnfinished: false });
+    const back = await pressOn(world, begun.browser, page, { name: 'begin', value: 'here' });
+    world.sandbox.configure({ reuseUnfinished: true });
+    const isOfOthers = () => {
+      const opened = [world.sandbox.session(begun.sessionId), ...world.sandbox.sessions().slice(before)];
+      return opened.filter(({ url, deleted }) => !deleted && url !== back.headers.get('location'));
+    };
+    await until('the others are deleted', () => isOfOthers().length === 0);
+    const [goneOnWith] = world.sandbox
+      .sessions()
+      .slice(before)
+      .filter(({ deleted }) => !deleted);
+    const next = { ...begun, sessionId: String(goneOnWith?.id) };
+    await showFace(world, next);
+    expect((await world.finish(next)).id_token).toBeDefined();
+  });
+
   test('In Review holds, and goes on when it turns Approved in time, beyond the life of other attempts', async () => {
     const { name } = await somebody();
     const begun = await loginOf(name);

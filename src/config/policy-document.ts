@@ -56,7 +56,7 @@ passive selfie instead, and the start says so.
 ### Scopes
 
 A scope that requires a strength: a client that asks for it gets a login that strong, or none. Clients may then ask for
-it beside the four that everybody knows. \`profile\` and \`email\` may stand here, too.
+it beside the four that everybody knows. \`profile\` and \`email\` may stand here, too: their claims need the same where a client asks for them one by one (\`claims\`).
 
 \`\`\`yaml
 scopes:

@@ -131,6 +131,13 @@ export const MUTATIONS: readonly Mutation[] = [
     tests: ['test/core/attempt.test.ts'],
   },
   {
+    name: 'attempt: a Resubmitted, of whose capture nothing was heard, leaves it tied to its browser (T2)',
+    file: 'src/core/advance.ts',
+    find: "if (verification.status !== 'resubmitted') return true;",
+    replace: "if (verification.status !== 'resubmitted') return isBack(verification);",
+    tests: ['test/core/attempt.test.ts'],
+  },
+  {
     name: 'attempt: an older status overwrites a newer one (T8)',
     file: 'src/core/advance.ts',
     find: 'if (isOlder(event, verification)) {',

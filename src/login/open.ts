@@ -179,10 +179,12 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
         result,
       } as const;
       const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
-      // nothing comes of it from here on, nor of its link (T12)
-      await ending.remove(current.id);
-      const begun: BeginOutcome =
-        step?.kind === 'moved' ? await openAlone(step.attempt, { isNew: false, phone }) : { kind: 'over' };
+      let begun: BeginOutcome = { kind: 'over' };
+      if (step?.kind === 'moved') {
+        // nothing comes of it from here on, nor of its link (T12); one that was approved meanwhile stays
+        await ending.remove(current.id);
+        begun = await openAlone(step.attempt, { isNew: false, phone });
+      }
       await dropUnlessUsed(attempt.uid, opened.verificationId);
       return begun;
     }

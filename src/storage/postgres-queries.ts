@@ -50,6 +50,7 @@ export function createPostgresQueries(options: {
   // Without a listener the first idle connection that breaks would end the process (R7). A broken one has left the pool already.
   pool.on('error', (error) => log?.warn({ err: error }, `${place.description}: an idle connection is lost`));
 
+  // Taking leave of a connection that carries nothing any more would keep its socket for as long as the network does.
   const opened = new Set<PoolClient>();
   pool.on('connect', (client) => void opened.add(client));
   pool.on('remove', (client) => void opened.delete(client as PoolClient));

@@ -39,8 +39,7 @@ interface PostgresOptions {
  */
 export async function openPostgres({ url, clock, deadlineMs, log }: PostgresOptions): Promise<Backend> {
   const place = readPostgresUrl(url);
-  await prepare(place, deadlineMs);
-  await withClient(place, { deadlineMs }, (client) => warnOfForgetting(client, log));
+  await prepare(place, deadlineMs, (client) => warnOfForgetting(client, log));
   const { schema } = place;
   const queries = createPostgresQueries({ place, deadlineMs, log });
   const channel = `${schema}_bus`;
@@ -85,13 +84,19 @@ export async function migratePostgres({
   return { ...migration, description: place.description };
 }
 
-function look(place: PostgresPlace, deadlineMs: number): Promise<Migration> {
-  return withClient(place, { deadlineMs }, (client) => readMigration(client, place.schema));
+type Also = (client: pg.Client) => Promise<void>;
+
+/** @param also what else is looked at over the same connection */
+function look(place: PostgresPlace, deadlineMs: number, also?: Also): Promise<Migration> {
+  return withClient(place, { deadlineMs }, async (client) => {
+    await also?.(client);
+    return readMigration(client, place.schema);
+  });
 }
 
 /** Only where there is something to be made is the server given long. */
-async function prepare(place: PostgresPlace, deadlineMs: number): Promise<Migration> {
-  const found = await look(place, deadlineMs);
+async function prepare(place: PostgresPlace, deadlineMs: number, also?: Also): Promise<Migration> {
+  const found = await look(place, deadlineMs, also);
   if (found.from === found.to) return found;
   const answerMs = MIGRATION_TIMEOUT_MS;
   return withClient(place, { deadlineMs, answerMs }, (client) => prepareSchema(client, place.schema));

@@ -38,6 +38,7 @@ import { createGuardedFetch } from './oidc/outgoing.ts';
 import { type Reload, serveProvider } from './provider-app.ts';
 import { createMarks } from './storage/archive/marks.ts';
 import { createOidcAdapter } from './storage/oidc-adapter.ts';
+import { inRequest } from './storage/request-patience.ts';
 import { createResealing, RESEAL } from './storage/resealing.ts';
 import { createSweeper } from './storage/sweeper.ts';
 import { redactPath } from './telemetry/log.ts';
@@ -178,7 +179,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     jobs,
     nowMs,
   });
-  const server = createServer((req, res) => served.current.callback(req, res));
+  const server = createServer((req, res) => inRequest(res, () => served.current.callback(req, res)));
   server.requestTimeout = 30_000;
   server.headersTimeout = 15_000;
   const sweeper = createSweeper({ backend, store, log: quietLog });

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SingleChild } from '../../bench/children.ts';
-import { startProxy } from '../../test/storage/fixtures/proxy.ts';
+import { type Proxy, startProxy } from '../../test/storage/fixtures/proxy.ts';
 import { type Engine, ownPostgres, ownRedis } from '../../test/support/servers.ts';
 import { tellAndWait } from '../told.ts';
 
@@ -14,8 +14,8 @@ export interface Illness {
   readonly name: string;
   /** reads go on while it lasts, so an answer that only reads is right */
   readonly readsGoOn: boolean;
-  /** full, but for what fits into room that is left on a page */
-  readonly hasRoomForLittle?: boolean;
+  /** some is done all the same: what fits into room that is left on a page, or can be asked in time */
+  readonly letsSomeThrough?: boolean;
   begin(provider: SingleChild): Promise<void> | void;
   end(provider: SingleChild): Promise<void> | void;
 }
@@ -28,6 +28,8 @@ export interface Ward {
 
 /** Longer than an operation may take. */
 const SLOW_MS = 4_000;
+/** Each way: a question is answered in time, and three of them together are not. */
+const LATE_MS = 350;
 const HOLDER = join(import.meta.dirname, '../../test/storage/fixtures/store-process.ts');
 
 export function openWard(engine: Engine): Promise<Ward> {
@@ -69,7 +71,7 @@ async function sqliteWard(): Promise<Ward> {
       { name: 'read-only', ...said('PRAGMA query_only = 1', 'PRAGMA query_only = 0') },
       {
         name: 'full',
-        hasRoomForLittle: true,
+        letsSomeThrough: true,
         ...said('PRAGMA max_page_count = 1', 'PRAGMA max_page_count = 1000000'),
       },
     ],
@@ -78,6 +80,10 @@ async function sqliteWard(): Promise<Ward> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function late(proxy: Proxy): Omit<Illness, 'name'> {
+  return { readsGoOn: true, letsSomeThrough: true, begin: () => proxy.slow(LATE_MS), end: () => proxy.slow(0) };
 }
 
 async function redisWard(): Promise<Ward> {
@@ -97,6 +103,7 @@ async function redisWard(): Promise<Ward> {
       },
       { name: 'full', readsGoOn: true, begin: set('maxmemory', '1'), end: set('maxmemory', '0') },
       { name: 'slow', readsGoOn: false, begin: () => proxy.slow(SLOW_MS), end: () => proxy.slow(0) },
+      { name: 'late', ...late(proxy) },
     ],
     async close() {
       proxy.close();
@@ -132,6 +139,7 @@ async function postgresWard(): Promise<Ward> {
         end: () => void server.tell('DROP FUNCTION full_disk CASCADE'),
       },
       { name: 'slow', readsGoOn: false, begin: () => proxy.slow(SLOW_MS), end: () => proxy.slow(0) },
+      { name: 'late', ...late(proxy) },
     ],
     async close() {
       proxy.close();

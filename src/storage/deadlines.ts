@@ -3,6 +3,7 @@
 
 import { StorageUnavailable } from '../core/errors.ts';
 import { createPatience } from './patience.ts';
+import { takeShare } from './request-patience.ts';
 
 /** One operation's time. */
 export interface Turn {
@@ -28,7 +29,12 @@ export function createDeadlines({ engine, deadlineMs }: { engine: string; deadli
   let closed = false;
 
   function limit<T>(operation: (turn: Turn) => Promise<T>): Promise<T> {
-    const ms = patience.take();
+    const share = takeShare();
+    if (share.leftMs === 0) {
+      share.end();
+      return Promise.reject(new StorageUnavailable(`${engine}: this request has waited long enough`));
+    }
+    const ms = Math.min(patience.take(), share.leftMs);
     const turn: Turn = { giveUpAtMs: performance.now() + ms, unanswered: new Map() };
     const running = operation(turn);
     const abandonUnanswered = () => {
@@ -41,10 +47,17 @@ export function createDeadlines({ engine, deadlineMs }: { engine: string; deadli
     };
     return new Promise<T>((resolve, reject) => {
       let over = false;
+      const end = () => {
+        if (over) return;
+        over = true;
+        clearTimeout(timer);
+        share.end();
+      };
       const timer = setTimeout(() => {
         // One more look at the network: after a stall of this process the answer may have been waiting to be read.
         setImmediate(() => {
           if (over) return;
+          end();
           // a timer may be a moment early: what was refused is not sent in that moment, nor on a connection that nobody abandons any more
           turn.giveUpAtMs = 0;
           reject(new StorageUnavailable(`${engine} did not answer within ${ms} ms`));
@@ -52,10 +65,6 @@ export function createDeadlines({ engine, deadlineMs }: { engine: string; deadli
           abandonUnanswered();
         });
       }, ms);
-      const end = () => {
-        over = true;
-        clearTimeout(timer);
-      };
       running.then(
         (value) => {
           end();

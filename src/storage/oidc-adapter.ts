@@ -9,6 +9,7 @@ import Provider, { type Adapter, type AdapterPayload, errors } from 'oidc-provid
 import type { Clock, Sealer, Store } from '../login/ports.ts';
 import { hashToken } from '../login/tokens.ts';
 import { createSessionAdapter } from './oidc-sessions.ts';
+import { seeThrough } from './request-patience.ts';
 
 export interface OidcAdapterOptions {
   readonly store: Store;
@@ -170,7 +171,7 @@ function createModelAdapter(
         const ttlSeconds = lifeOf(stored.exp === undefined ? undefined : stored.exp - now, longest);
         return { kind: 'write', value: { ...stored, consumed: now }, ttlSeconds, result: { won: true } };
       });
-      if (outcome.won) return;
+      if (outcome.won) return seeThrough();
       if (outcome.grantId !== undefined) await revoke(outcome.grantId);
       if (model === 'PushedAuthorizationRequest') {
         throw new errors.InvalidRequestUri('request_uri is invalid, expired, or was already used');
@@ -185,6 +186,7 @@ function createModelAdapter(
       // two codes (T13). The other hears what it would have heard a moment later.
       if ((await store.take(keyOf(id))) === undefined)
         throw new errors.SessionNotFound('interaction session not found');
+      seeThrough();
     },
     async findByUserCode(userCode) {
       if (!POSSIBLE_ID.test(userCode)) return undefined;

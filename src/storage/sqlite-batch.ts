@@ -6,6 +6,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { StorageUnavailable } from '../core/errors.ts';
 import { createPatience } from './patience.ts';
+import { type Share, takeShare } from './request-patience.ts';
 
 /** SQLite's result codes (https://www.sqlite.org/rescode.html), primary part. */
 const BUSY = 5;
@@ -23,6 +24,7 @@ interface Waiting {
   readonly reject: (reason: unknown) => void;
   readonly sinceMs: number;
   readonly patienceMs: number;
+  readonly share: Share;
 }
 
 type Outcome = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly reason: unknown };
@@ -54,9 +56,11 @@ export function createSqliteBatch(options: {
   function enqueue<T>(key: string | undefined, run: () => T): Promise<T> {
     if (closed) return Promise.reject(new StorageUnavailable('the storage is closed'));
     return new Promise<T>((resolve, reject) => {
-      const patienceMs = patience.take();
+      const share = takeShare();
+      // without time for another try there is still the first one
+      const patienceMs = Math.min(patience.take(), share.leftMs);
       const sinceMs = performance.now();
-      waiting.push({ run, resolve: resolve as (value: unknown) => void, reject, sinceMs, patienceMs });
+      waiting.push({ run, resolve: resolve as (value: unknown) => void, reject, sinceMs, patienceMs, share });
       if (key !== undefined) pendingKeys.add(key);
       if (flushing) return;
       flushing = true;
@@ -86,8 +90,9 @@ export function createSqliteBatch(options: {
     }
     patience.regain();
     onCommit?.();
-    for (const [index, { resolve, reject }] of batch.entries()) {
+    for (const [index, { resolve, reject, share }] of batch.entries()) {
       const outcome = outcomes[index] as Outcome;
+      share.end();
       if (outcome.ok) resolve(outcome.value);
       else reject(outcome.reason);
     }
@@ -155,7 +160,10 @@ function runAlone({ run }: Waiting): Outcome {
 }
 
 function refuse(batch: readonly Waiting[], cause: unknown): void {
-  for (const { reject } of batch) reject(asStorageError(cause));
+  for (const { reject, share } of batch) {
+    share.end();
+    reject(asStorageError(cause));
+  }
 }
 
 /** @returns the failure as callers of the port know it, with SQLite's own as `cause` */

@@ -2,12 +2,14 @@
 // is never "not found". The clock is moved; the library's own request context is played where it decides something.
 
 import { randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import Provider, { type Adapter, type AdapterPayload } from 'oidc-provider';
 import { StorageUnavailable } from '../../src/core/errors.ts';
 import type { Store } from '../../src/login/ports.ts';
 import { openBackend } from '../../src/storage/backends.ts';
 import { createOidcAdapter } from '../../src/storage/oidc-adapter.ts';
+import { inRequest, takeShare } from '../../src/storage/request-patience.ts';
 import { createSealer } from '../../src/storage/sealer.ts';
 import { movableClock } from '../contract/store.ts';
 
@@ -48,6 +50,20 @@ describe('consume', () => {
     await expect(codes.consume('c')).rejects.toMatchObject({ error: 'invalid_grant', statusCode: 400 });
     expect(await adapter('AccessToken').find('a')).toBeUndefined();
     await expect(codes.consume('never')).rejects.toMatchObject({ error: 'invalid_grant' });
+  });
+
+  test('R7: the request that uses it up is seen through, and so is the one that ends an interaction', async () => {
+    const codes = adapter('AuthorizationCode');
+    const interactions = adapter('Interaction');
+    await codes.upsert('c', token(), 60);
+    await interactions.upsert('i', { exp: clock.now() + 60 }, 60);
+    for (const use of [() => codes.consume('c'), () => interactions.destroy('i')]) {
+      await inRequest(Object.assign(new EventEmitter(), { headersSent: false }), async () => {
+        expect(takeShare().leftMs).toBeLessThan(2_000);
+        await use();
+        expect(takeShare().leftMs).toBe(Number.POSITIVE_INFINITY);
+      });
+    }
   });
 
   test('a pushed request used twice is invalid_request_uri', async () => {

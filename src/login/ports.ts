@@ -145,8 +145,16 @@ export interface Store {
   delete(key: string): Promise<void>;
   /** @returns true for exactly one of any number of callers */
   putIfAbsent<T>(key: string, value: T, ttlSeconds: number): Promise<boolean>;
-  /** Reads, changes and writes as one step. `change` is pure: it may run more than once. */
-  update<T, R>(key: string, change: (current: T | undefined) => Change<T, R>): Promise<R>;
+  /**
+   * Reads, changes and writes as one step. `change` is pure: it may run more than once.
+   *
+   * @param hint.isNew there is probably none: an engine across a network then need not look first. It decides nothing
+   */
+  update<T, R>(
+    key: string,
+    change: (current: T | undefined) => Change<T, R>,
+    hint?: { readonly isNew: boolean },
+  ): Promise<R>;
   /** Reads and removes as one step: exactly one caller gets the value. */
   take<T>(key: string): Promise<T | undefined>;
   /** Counts within a fixed window that begins with the first count. @returns the count after this one */

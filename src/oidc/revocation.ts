@@ -176,12 +176,16 @@ export function createRevocation(parts: {
         const made = login.proofIds;
         const ids = [...made, accountProof(oidc.session.accountId)];
         await Promise.all([
-          store.update<readonly string[], void>(proofKey(sessionUid), (proofs = []) => ({
-            kind: 'write',
-            value: [...new Set([...proofs, ...made])].slice(-MOST_PROOFS),
-            ttlSeconds: ALLOWED_SECONDS,
-            result: undefined,
-          })),
+          store.update<readonly string[], void>(
+            proofKey(sessionUid),
+            (proofs = []) => ({
+              kind: 'write',
+              value: [...new Set([...proofs, ...made])].slice(-MOST_PROOFS),
+              ttlSeconds: ALLOWED_SECONDS,
+              result: undefined,
+            }),
+            { isNew: true },
+          ),
           ...ids.map((proof) => note(proof, { sessionUid, grantId: code?.grantId ?? '' }, { isNew: true })),
         ]);
         const [account] = await Promise.all([accounts.find(oidc.session.accountId), ...made.map(revokeIfRefused)]);

@@ -37,11 +37,15 @@ export function createAttemptStore(parts: { store: Store; clock: Clock }): Attem
       }),
 
     claim: (key, challenger, contestedAfterSeconds) =>
-      store.update<Claim, Contest>(claimKey(key), (holder): Change<Claim, Contest> => {
-        const result = contest(holder, challenger, clock.now(), contestedAfterSeconds);
-        if (result.kind === 'held' || result.kind === 'own') return { kind: 'keep', result };
-        return { kind: 'write', value: challenger, ttlSeconds: Math.max(1, challenger.until - clock.now()), result };
-      }),
+      store.update<Claim, Contest>(
+        claimKey(key),
+        (holder): Change<Claim, Contest> => {
+          const result = contest(holder, challenger, clock.now(), contestedAfterSeconds);
+          if (result.kind === 'held' || result.kind === 'own') return { kind: 'keep', result };
+          return { kind: 'write', value: challenger, ttlSeconds: Math.max(1, challenger.until - clock.now()), result };
+        },
+        { isNew: true },
+      ),
 
     release: (key, uid, backTo) =>
       store.update<Claim, void>(claimKey(key), (holder) => {
@@ -51,13 +55,17 @@ export function createAttemptStore(parts: { store: Store; clock: Clock }): Attem
       }),
 
     own: (verificationId, uid) =>
-      store.update<Owner, Ownership>(ownerKey(verificationId), (owner) => {
-        if (!owner) return { kind: 'write', value: { uid }, ttlSeconds: FOREVER, result: { isOurs: true } };
-        if (owner.uid === uid) return { kind: 'keep', result: { isOurs: !owner.burnt } };
-        if (owner.burnt) return { kind: 'keep', result: { isOurs: false } };
-        const result = { isOurs: false, taken: owner.uid };
-        return { kind: 'write', value: { ...owner, burnt: true }, ttlSeconds: FOREVER, result };
-      }),
+      store.update<Owner, Ownership>(
+        ownerKey(verificationId),
+        (owner) => {
+          if (!owner) return { kind: 'write', value: { uid }, ttlSeconds: FOREVER, result: { isOurs: true } };
+          if (owner.uid === uid) return { kind: 'keep', result: { isOurs: !owner.burnt } };
+          if (owner.burnt) return { kind: 'keep', result: { isOurs: false } };
+          const result = { isOurs: false, taken: owner.uid };
+          return { kind: 'write', value: { ...owner, burnt: true }, ttlSeconds: FOREVER, result };
+        },
+        { isNew: true },
+      ),
 
     async ownerOf(verificationId) {
       const owner = await store.get<Owner>(ownerKey(verificationId));

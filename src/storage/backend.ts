@@ -34,6 +34,11 @@ export type RowChange<R> =
 /** @param expiresAt the end of the row that has this text; 0 where there is none */
 export type Decide<R> = (text: string | undefined, expiresAt: number) => RowChange<R>;
 
+/** `isNew`: there is probably no row, so one may be made before anybody has looked. */
+export interface ChangeHint {
+  readonly isNew: boolean;
+}
+
 /**
  * Texts by key, each with an end. A row is there while `expiresAt > now`, whatever the engine has removed so far: `now`
  * comes from the caller's clock with every call, so that no engine's own clock decides whether a code is still good.
@@ -47,7 +52,7 @@ export interface Rows {
   /** @returns true for exactly one of any number of callers */
   insert(key: string, text: string, expiresAt: number, now: number): Promise<boolean>;
   /** `decide` is pure and may run more than once; what it throws reaches the caller and changes nothing */
-  change<R>(key: string, now: number, decide: Decide<R>): Promise<R>;
+  change<R>(key: string, now: number, decide: Decide<R>, hint?: ChangeHint): Promise<R>;
   take(key: string, now: number): Promise<string | undefined>;
   /** Adds to a number; a missing or expired one begins at 0 and ends at `expiresAt`. @returns the sum */
   add(key: string, by: number, expiresAt: number, now: number): Promise<number>;

@@ -29,6 +29,8 @@ const RETIRED_SECONDS = 60;
 /** How long an ended session is remembered, so that no request under way writes it anew. */
 const ENDED_SECONDS = 86_400;
 const LONGEST_LIFE_SECONDS = 31 * 86_400;
+/** One that is not new was read by the request that saves it, and is known to the engine by that. */
+const ASSUMED_NEW = { isNew: true };
 
 /** @returns the adapter of the library's Session model */
 export function createSessionAdapter({ store, clock }: { store: Store; clock: Clock }): Adapter {
@@ -99,18 +101,26 @@ export function createSessionAdapter({ store, clock }: { store: Store; clock: Cl
       const ttlSeconds = lifeOf(expiresIn ?? LONGEST_LIFE_SECONDS);
       // Asked in one turn, so both are in one commit where the engine groups; a lone id would only be an id of nothing.
       await Promise.all([
-        store.update<SessionUid, void>(uidKeyOf(uidOf(facts)), (stored) => {
-          const value = mergeSession({ stored, facts, mine, before });
-          if (value === undefined) return { kind: 'keep', result: undefined };
-          const restSeconds = (value.latest.exp ?? 0) - clock.now();
-          return { kind: 'write', value, ttlSeconds: Math.max(ttlSeconds, restSeconds), result: undefined };
-        }),
-        store.update<SessionId, void>(idKeyOf(id), (cookie) => {
-          const untouched = facts.state === undefined || readStates.has(facts.state);
-          // Else a sign-in in another tab would wipe the secret of the logout form that is on the screen.
-          const state = untouched ? (cookie?.facts.state ?? facts.state) : facts.state;
-          return { kind: 'write', value: { facts: { ...facts, state } }, ttlSeconds, result: undefined };
-        }),
+        store.update<SessionUid, void>(
+          uidKeyOf(uidOf(facts)),
+          (stored) => {
+            const value = mergeSession({ stored, facts, mine, before });
+            if (value === undefined) return { kind: 'keep', result: undefined };
+            const restSeconds = (value.latest.exp ?? 0) - clock.now();
+            return { kind: 'write', value, ttlSeconds: Math.max(ttlSeconds, restSeconds), result: undefined };
+          },
+          ASSUMED_NEW,
+        ),
+        store.update<SessionId, void>(
+          idKeyOf(id),
+          (cookie) => {
+            const untouched = facts.state === undefined || readStates.has(facts.state);
+            // Else a sign-in in another tab would wipe the secret of the logout form that is on the screen.
+            const state = untouched ? (cookie?.facts.state ?? facts.state) : facts.state;
+            return { kind: 'write', value: { facts: { ...facts, state } }, ttlSeconds, result: undefined };
+          },
+          ASSUMED_NEW,
+        ),
       ]);
     },
     async destroy(id) {

@@ -117,7 +117,7 @@ export function createPostgresRows({ queries, schema }: { queries: PostgresQueri
         seenRows.forget(key);
         return Number(row?.value);
       }),
-    change: (key, now, decide) =>
+    change: (key, now, decide, hint) =>
       queries.run((turn) =>
         order.alone(key, () =>
           changeBySwap({
@@ -126,6 +126,7 @@ export function createPostgresRows({ queries, schema }: { queries: PostgresQueri
             key,
             now,
             decide,
+            isNew: hint?.isNew === true,
             seenRows,
             see: () => see(turn, key),
             async swap(seen, change) {

@@ -63,7 +63,7 @@ export function createRedisRows({ commands, layout }: { commands: RedisCommands;
         seenRows.forget(key);
         return Number(reply);
       }),
-    change(key, now, decide) {
+    change(key, now, decide, hint) {
       const { row, ends, names } = shardOf(key);
       return commands.run((turn) =>
         order.alone(key, () =>
@@ -73,6 +73,7 @@ export function createRedisRows({ commands, layout }: { commands: RedisCommands;
             key,
             now,
             decide,
+            isNew: hint?.isNew === true,
             seenRows,
             see: () => see(turn, key),
             async swap(seen, change) {

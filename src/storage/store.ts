@@ -3,7 +3,7 @@
 // order would reach the rows in another.
 
 import type { Change, Clock, Store } from '../login/ports.ts';
-import type { RowChange, Rows } from './backend.ts';
+import type { ChangeHint, RowChange, Rows } from './backend.ts';
 import { toJson } from './keyv-face.ts';
 
 /** Longer keys do not fit every engine's index, and no key of ours comes near. */
@@ -26,11 +26,11 @@ export function createStore({ rows, clock }: { rows: Rows; clock: Clock }): Stor
       const now = clock.now();
       return rows.insert(checkedKey(key), toJson(value), now + checkedTtl(ttlSeconds), now);
     },
-    async update<T, R>(key: string, change: (current: T | undefined) => Change<T, R>) {
+    async update<T, R>(key: string, change: (current: T | undefined) => Change<T, R>, hint?: ChangeHint) {
       const now = clock.now();
-      return rows.change(checkedKey(key), now, (text, expiresAt) =>
-        toRowChange(change(fromText<T>(text)), now, text === undefined ? undefined : expiresAt),
-      );
+      const decide = (text: string | undefined, expiresAt: number) =>
+        toRowChange(change(fromText<T>(text)), now, text === undefined ? undefined : expiresAt);
+      return rows.change(checkedKey(key), now, decide, hint);
     },
     async take<T>(key: string) {
       return fromText<T>(await rows.take(checkedKey(key), clock.now()));

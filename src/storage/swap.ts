@@ -12,7 +12,7 @@ const LONGEST_PAUSE_MS = 3;
 type Swap<R> = Exclude<RowChange<R>, { kind: 'keep' }>;
 
 /**
- * Begins with the row as it was seen last, where it is known, and looks at it only if it is another one by now, or is to stay as it is.
+ * Begins with the row as it was seen last, where it is known, or with none, where it is new, and looks at it only if it is another one by now, or is to stay as it is.
  * Repeats until nobody was faster: one of those who collide always gets through, and within a process changes of one key come one
  * after the other (`key-order.ts`), so the repeats are bounded by the number of processes, and by the deadline.
  *
@@ -26,11 +26,13 @@ export async function changeBySwap<R>(options: {
   readonly key: string;
   readonly now: number;
   readonly decide: Decide<R>;
+  /** there is probably no row: one is made before anybody has looked, where none was seen */
+  readonly isNew: boolean;
   readonly seenRows: SeenRows;
   readonly see: () => Promise<Row | undefined>;
   readonly swap: (seen: Row | undefined, change: Swap<R>) => Promise<boolean>;
 }): Promise<R> {
-  const { engine, turn, key, now, decide, seenRows, see, swap } = options;
+  const { engine, turn, key, now, decide, isNew, seenRows, see, swap } = options;
   const decideOn = (row: Row | undefined) =>
     row !== undefined && row.expiresAt > now ? decide(row.text, row.expiresAt) : decide(undefined, 0);
 
@@ -48,6 +50,9 @@ export async function changeBySwap<R>(options: {
       if (await swapAndNote(recalled, change)) return change.result;
       seenRows.distrust(key);
     }
+  } else if (isNew) {
+    const change = attempt(() => decideOn(undefined));
+    if (change?.kind === 'write' && (await swapAndNote(undefined, change))) return change.result;
   }
   for (;;) {
     const seen = await see();

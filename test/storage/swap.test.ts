@@ -17,12 +17,13 @@ function engine(stored: Row | undefined) {
     held.row = change.kind === 'write' ? { text: change.text, expiresAt: change.expiresAt } : undefined;
     return true;
   });
-  const append = (mark: string) =>
+  const append = (mark: string, isNew = false) =>
     changeBySwap({
       engine: 'test',
       turn,
       key: 'k',
       now: NOW,
+      isNew,
       seenRows,
       see,
       swap,
@@ -38,6 +39,18 @@ test('what was written here is not looked at again', async () => {
   expect(await append('c')).toBe('ab');
   expect(see).toHaveBeenCalledTimes(1);
   expect(held.row?.text).toBe('abc');
+});
+
+test('what is new is made before anybody looks; where it is not, what is there counts', async () => {
+  const fresh = engine(undefined);
+  expect(await fresh.append('a', true)).toBe('');
+  expect(fresh.see).not.toHaveBeenCalled();
+  const known = engine({ text: 'a', expiresAt: NOW + 60 });
+  expect(await known.append('b', true)).toBe('a');
+  expect(known.held.row?.text).toBe('ab');
+  // a wrong guess says nothing of who else changes it
+  expect(await known.append('c', true)).toBe('ab');
+  expect(known.see).toHaveBeenCalledTimes(1);
 });
 
 test('what others change too is looked at first from then on', async () => {

@@ -43,6 +43,8 @@ export interface LoginRequest {
 
 export interface BeginInput {
   readonly request: LoginRequest;
+  /** as read with this request; undefined: none was begun by then */
+  readonly attempt: LoginAttempt | undefined;
   /** what was typed; undefined when the page knew who it is */
   readonly typed?: string;
   /** who the page showed: from id_token_hint, session or device cookie; as read with this request */
@@ -98,8 +100,7 @@ export function createBeginning(
   const { openNext, reopen } = createOpening(parts);
 
   async function begin(input: BeginInput): Promise<BeginOutcome> {
-    const stored = await attempts.find(input.request.uid);
-    if (stored) return resume(stored, input);
+    if (input.attempt) return resume(input.attempt, input);
     const prepared = await newAttempt(input);
     if ('kind' in prepared) return prepared;
     if (prepared.state === 'settled') return skip(prepared);

@@ -50,6 +50,8 @@ export type FinishOutcome =
 
 export interface FinishInput {
   readonly request: LoginRequest;
+  /** as read with this request */
+  readonly attempt: LoginAttempt | undefined;
   /** hash of the device cookie */
   readonly device?: string;
   /** the person goes on without the key that the client would like */
@@ -76,7 +78,7 @@ export function createFinishing(
   const deviceMemory = createDeviceMemory(parts);
 
   async function finish(input: FinishInput): Promise<FinishOutcome> {
-    const attempt = await attempts.find(input.request.uid);
+    const { attempt } = input;
     if (!attempt) return { kind: 'over' };
     // the answer to the first finish was lost: the same browser, the same interaction, the same answer (R6)
     if (attempt.state === 'spent') return answer(attempt, await deviceMemory.find(attempt));
@@ -157,12 +159,16 @@ export function createFinishing(
         : undefined,
     ]);
     const event = { kind: 'finished', accountId: account.id, signOuts: account.signOuts ?? 0 } as const;
-    const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
+    const { device } = input;
+    const [step, knownHere] = await Promise.all([
+      attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now())),
+      device === undefined ? [] : parts.devices.accountsOf(device),
+    ]);
     if (!step || step.kind === 'refused') return { kind: 'over' };
     if (step.kind !== 'moved') return answer(step.attempt, await deviceMemory.find(step.attempt));
     if (proof && face) await replaceFace(account, step.attempt, proof, face);
     const [deviceToken] = await Promise.all([
-      deviceMemory.remember(step.attempt, account.id, input.device),
+      deviceMemory.remember(step.attempt, account.id, device, knownHere),
       followUp.follow(step.attempt, account, strength, tellBinding),
     ]);
     const settledAt = currentVerification(step.attempt)?.statusAt;

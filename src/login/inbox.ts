@@ -75,14 +75,19 @@ export function createInbox(parts: JourneyParts & { settlement: Settlement; poke
       }
       if (reading.event.kind === 'other') return { status: 202, result: 'ignored' };
       const key = reading.eventKey;
-      if ((await store.get(recordKey(key))) !== undefined) return { status: 202, result: 'replay' };
-      const effect = takeEffect(reading.event);
+      const { event } = reading;
+      const [had, owner] = await Promise.all([
+        store.get(recordKey(key)),
+        event.kind === 'verification' ? attempts.ownerOf(event.verdict.verificationId) : undefined,
+      ]);
+      if (had !== undefined) return { status: 202, result: 'replay' };
+      const effect = takeEffect(event, owner);
       const settled = await within(AT_ONCE_MS, effect);
       if (settled) {
-        await note(key, reading.event, settled);
+        await note(key, event, settled);
         return { status: 202, result: 'accepted' };
       }
-      const payload: DeliveryPayload = { sealed: sealer.seal(JSON.stringify(reading.event), recordKey(key)) };
+      const payload: DeliveryPayload = { sealed: sealer.seal(JSON.stringify(event), recordKey(key)) };
       // of two at once the second takes the first one's place: one job an event
       const stored = jobs.schedule({ kind: DELIVERY, id: key, dueAtMs: nowMs(), payload });
       // an effect that still goes on may end first, or be the first to hear that the storage is away (R7)
@@ -112,11 +117,11 @@ export function createInbox(parts: JourneyParts & { settlement: Settlement; poke
   }
 
   /** @returns what came of it, when all that follows is stored; else it is to wait as a job. @throws StorageUnavailable it has to be sent again */
-  async function takeEffect(event: VendorEvent): Promise<Settled | undefined> {
+  async function takeEffect(event: VendorEvent, owner: string | undefined): Promise<Settled | undefined> {
     if (event.kind !== 'verification' || underWay >= MOST_AT_ONCE) return undefined;
     underWay += 1;
     try {
-      const settled = await settlement.settleAtOnce(event.verdict);
+      const settled = await settlement.settleAtOnce(event.verdict, owner);
       // it may have planned a look at the decision
       if (settled.kind === 'unchanged') parts.poke();
       return settled.kind === 'left' || settled.kind === 'unowned' ? undefined : settled;

@@ -21,11 +21,22 @@ export interface Opened {
 }
 
 export interface VendorOpening {
-  open(attempt: LoginAttempt, how: { workflowId: string; claim: string; phone: boolean }): Promise<Opened>;
+  /** @param how.portrait of `portraitOf` */
+  open(
+    attempt: LoginAttempt,
+    how: { workflowId: string; claim: string; phone: boolean; portrait: Uint8Array | undefined },
+  ): Promise<Opened>;
+  /** The face that the vendor is to compare with, where it is kept here. */
+  portraitOf(attempt: LoginAttempt, purpose: VerificationPurpose): Promise<Uint8Array | undefined>;
   /** @throws as the vendor does: see `explain` */
   ask(
     attempt: LoginAttempt,
-    what: { workflowId: string; purpose: VerificationPurpose; returnToken: string },
+    what: {
+      workflowId: string;
+      purpose: VerificationPurpose;
+      returnToken: string;
+      portrait: Uint8Array | undefined;
+    },
   ): Promise<OpenedVerification>;
   /** What the vendor failed with, for whoever waits. @throws what is no failure of the vendor's */
   explain(error: unknown, attempt: LoginAttempt): Promise<Opened>;
@@ -45,12 +56,12 @@ export function createVendorOpening(parts: JourneyParts & { ending: Ending }): V
 
   async function open(
     attempt: LoginAttempt,
-    { workflowId, claim, phone }: { workflowId: string; claim: string; phone: boolean },
+    { workflowId, claim, phone, portrait }: Parameters<VendorOpening['open']>[1],
   ): Promise<Opened> {
     const returnToken = newToken();
     let opened: OpenedVerification;
     try {
-      opened = await ask(attempt, { workflowId, purpose: attempt.next, returnToken });
+      opened = await ask(attempt, { workflowId, purpose: attempt.next, returnToken, portrait });
     } catch (error) {
       return explain(error, attempt);
     }
@@ -60,11 +71,8 @@ export function createVendorOpening(parts: JourneyParts & { ending: Ending }): V
     return { begin: await record(attempt, opened, { workflowId, claim, returnToken, phone }), refund: false };
   }
 
-  async function ask(
-    attempt: LoginAttempt,
-    what: { workflowId: string; purpose: VerificationPurpose; returnToken: string },
-  ): Promise<OpenedVerification> {
-    const portrait = what.purpose === 'login' ? await pinnedPortrait(attempt) : undefined;
+  async function ask(attempt: LoginAttempt, what: Parameters<VendorOpening['ask']>[1]): Promise<OpenedVerification> {
+    const { portrait } = what;
     return vendor.openVerification({
       workflowId: what.workflowId,
       subject: attempt.subject,
@@ -163,8 +171,8 @@ export function createVendorOpening(parts: JourneyParts & { ending: Ending }): V
     return made.phone ? { kind: 'to-waiting' } : { kind: 'to-vendor', url: opened.url };
   }
 
-  async function pinnedPortrait(attempt: LoginAttempt): Promise<Uint8Array | undefined> {
-    if (attempt.claimant.kind !== 'account') return undefined;
+  async function portraitOf(attempt: LoginAttempt, purpose: VerificationPurpose): Promise<Uint8Array | undefined> {
+    if (purpose !== 'login' || attempt.claimant.kind !== 'account') return undefined;
     const account = await accounts.find(attempt.claimant.accountId);
     if (account?.portrait.kind !== 'local') return undefined;
     const jpeg = await accounts.loadPortrait(account.portrait.ref, account.portrait.sha256);
@@ -198,7 +206,7 @@ export function createVendorOpening(parts: JourneyParts & { ending: Ending }): V
     return { begin: { kind: 'vendor-down', retryAfterSeconds }, refund: error instanceof VendorRefused };
   }
 
-  return { open, ask, explain, renew, burn };
+  return { open, portraitOf, ask, explain, renew, burn };
 }
 
 function newSecrets(hostedUrl: string, phoneToken: string | undefined): VerificationSecrets {

@@ -110,24 +110,32 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
       await allowed.refund();
       return { kind: 'to-waiting' };
     }
+    // read beside what comes before the vendor is asked
+    const reading = atVendor.portraitOf(attempt, attempt.next);
+    reading.catch(() => {});
     if (isNew && !(await attempts.create(attempt))) {
       // a second press of the button came in between: the first one made the attempt
       await allowed.refund();
       return { kind: 'to-waiting' };
     }
-    if (isNew && (await parts.store.get(preemptedKey(attempt.uid)))) {
-      // pre-empted between the claim and this: there was nothing to end then
-      await ending.end(attempt.uid, 'preempted', { keepClaim: claim });
-      await allowed.refund();
-      return { kind: 'over' };
-    }
     if (isNew) {
       const begun = { event: 'login.begun', attempt: attempt.uid, client: attempt.clientId, purpose: attempt.next };
-      await Promise.all([ending.scheduleLapse(attempt), journal.record(begun)]);
+      const [isPreempted] = await Promise.all([
+        parts.store.get(preemptedKey(attempt.uid)),
+        ending.scheduleLapse(attempt),
+        journal.record(begun),
+      ]);
+      if (isPreempted) {
+        // between the claim and this: there was nothing to end then
+        await ending.end(attempt.uid, 'preempted', { keepClaim: claim });
+        await allowed.refund();
+        return { kind: 'over' };
+      }
     }
     // whoever stored the attempt may have died before its end was planned: nothing is opened that nobody would clean up (R6)
     if (!isNew && attempt.verifications.length === 0) await ending.scheduleLapse(attempt);
-    const outcome = await atVendor.open(attempt, { workflowId, claim, phone });
+    const portrait = await reading;
+    const outcome = await atVendor.open(attempt, { workflowId, claim, phone, portrait });
     if (outcome.refund) await allowed.refund();
     // nothing was opened: whoever comes next need not wait for this attempt
     const isOpened = outcome.begin.kind === 'to-vendor' || outcome.begin.kind === 'to-waiting';
@@ -162,7 +170,9 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     const returnToken = newToken();
     let opened: OpenedVerification;
     try {
-      opened = await atVendor.ask(attempt, { workflowId: current.workflowId, purpose: current.purpose, returnToken });
+      const { workflowId, purpose } = current;
+      const portrait = await atVendor.portraitOf(attempt, purpose);
+      opened = await atVendor.ask(attempt, { workflowId, purpose, returnToken, portrait });
     } catch (error) {
       return (await atVendor.explain(error, attempt)).begin;
     }

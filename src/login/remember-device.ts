@@ -17,9 +17,15 @@ export interface DeviceMemory {
    * hold a known device (T23).
    *
    * @param device hash of the cookie that came along
+   * @param known the accounts that it is known for, as read just now
    * @returns a new cookie, when this browser needs one
    */
-  remember(attempt: LoginAttempt, accountId: string, device: string | undefined): Promise<string | undefined>;
+  remember(
+    attempt: LoginAttempt,
+    accountId: string,
+    device: string | undefined,
+    known: readonly string[],
+  ): Promise<string | undefined>;
   /** The cookie of a login that is told again, unless it was taken back since: nothing becomes known by asking twice. */
   find(attempt: LoginAttempt): Promise<string | undefined>;
 }
@@ -31,6 +37,7 @@ export function createDeviceMemory(parts: JourneyParts & { late: LateVerdicts })
     attempt: LoginAttempt,
     accountId: string,
     device: string | undefined,
+    known: readonly string[],
   ): Promise<string | undefined> {
     const proof = bestProof(attempt);
     if (!proof && !attempt.factors.some(({ factor }) => factor === 'passkey' || factor === 'device')) return undefined;
@@ -45,7 +52,6 @@ export function createDeviceMemory(parts: JourneyParts & { late: LateVerdicts })
         ? { selfie: { at: Math.min(proof.authTime, clock.now()), verificationIds, login: loginProof(uid) } }
         : {}),
     };
-    const known = device ? await devices.accountsOf(device) : [];
     // a skip proves nothing new, so there is nothing to be promoted: the cookie stays, for other tabs and people as well
     const staysKnown = device && (known[0] === accountId || (isSkipped(attempt) && known.includes(accountId)));
     const token = deviceTokenOf(attempt);

@@ -46,8 +46,10 @@ export interface Settlement extends Pick<Outcomes, 'followUp'> {
   /**
    * The same, while somebody waits for an answer: only what a few steps of the storage can do. What has a picture fetched, or may take
    * many things back, changes nothing and is `left` for `settle`.
+   *
+   * @param owner the attempt that owns it, as read just now
    */
-  settleAtOnce(verdict: Verdict): Promise<Settled | { readonly kind: 'left' }>;
+  settleAtOnce(verdict: Verdict, owner: string | undefined): Promise<Settled | { readonly kind: 'left' }>;
   /** A look that brought no word of the vendor's on it. @returns the verification as it is now; undefined: nothing changed */
   missLook(uid: string, verificationId: string, why: WhyMissed): Promise<Verification | undefined>;
 }
@@ -60,8 +62,7 @@ export function createSettlement(
   const outcomes = createOutcomes(parts);
 
   /** What a verdict is about. */
-  async function lookUp(verdict: Verdict) {
-    const uid = await attempts.ownerOf(verdict.verificationId);
+  async function lookUp(verdict: Verdict, uid: string | undefined) {
     if (uid === undefined) return undefined;
     const attempt = await attempts.find(uid);
     const verification = attempt?.verifications.find((each) => each.id === verdict.verificationId);
@@ -70,7 +71,7 @@ export function createSettlement(
   }
 
   async function settle(verdict: Verdict): Promise<Settled> {
-    const found = await lookUp(verdict);
+    const found = await lookUp(verdict, await attempts.ownerOf(verdict.verificationId));
     if (found === undefined) return { kind: 'unowned' };
     if (!found.attempt) return settleLate(verdict, found.uid);
     const { uid, attempt, verification, isTimely } = found;
@@ -102,8 +103,11 @@ export function createSettlement(
     return conclusion.kind === 'accepted' ? [] : conclusion.failed.filter((check) => !SET_HERE.has(check));
   }
 
-  async function settleAtOnce(verdict: Verdict): Promise<Settled | { readonly kind: 'left' }> {
-    const found = await lookUp(verdict);
+  async function settleAtOnce(
+    verdict: Verdict,
+    owner: string | undefined,
+  ): Promise<Settled | { readonly kind: 'left' }> {
+    const found = await lookUp(verdict, owner);
     if (found === undefined) return { kind: 'unowned' };
     const { attempt, verification, isTimely } = found;
     // a second word on what is concluded may take back what the first one allowed

@@ -29,13 +29,14 @@ beforeEach(() => {
   inbox = createInbox({
     sealer: createSealer([new Uint8Array(32)]),
     vendor: { readDelivery: () => ({ kind: 'believed', eventKey: `e${eventKeys.next().value}`, event }) },
+    attempts: { ownerOf: async () => undefined },
     store: { get: async () => undefined, set: async (key: string) => void noted.push(key) },
     jobs: {
       schedule: (job: Job) => schedule(job),
       cancel: async (kind: string, id: string) => void cancelled.push(`${kind} ${id}`),
     },
     settlement: {
-      settleAtOnce: (verdict: Parameters<Settlement['settleAtOnce']>[0]) => settleAtOnce(verdict),
+      settleAtOnce: (...asked: Parameters<Settlement['settleAtOnce']>) => settleAtOnce(...asked),
       settle: async () => ({ kind: 'moved' }),
     },
     log: silent,

@@ -131,7 +131,7 @@ describe('an approval of a login that is over', () => {
 
 test('T8: a refusal that was overtaken by the end of its login takes back what that allowed', async () => {
   await begin({ state: 'spent', verifications: [accepted], accountId: 'a' });
-  expect(await settlement.settleAtOnce(refusal)).toEqual({ kind: 'left' });
+  expect(await settlement.settleAtOnce(refusal, 'u')).toEqual({ kind: 'left' });
   expect(late).toEqual([]);
   expect(await settlement.settle(refusal)).toEqual({ kind: 'late' });
   expect(late).toEqual(['v declined']);
@@ -193,7 +193,7 @@ describe('R6: a verification that the vendor does not know', () => {
     const gone = { ...underWay, status: 'expired', conclusion: 'refused', presumedGone: true, unknownLooks };
     const attempt = { ...waiting, verifications: [gone] } as unknown as LoginAttempt;
     await begin(attempt, attempt);
-    expect(await settlement.settleAtOnce({ ...inReview, toldAt: NOW - 1 })).toEqual({ kind: 'moved' });
+    expect(await settlement.settleAtOnce({ ...inReview, toldAt: NOW - 1 }, 'u')).toEqual({ kind: 'moved' });
     expect([planned, times('held')]).toEqual([['look v'], 1]);
   });
 });
@@ -214,7 +214,9 @@ describe('R9, R10: a delivery that is dated before we have read something else',
 
   test('counts, and the decision itself is asked as well', async () => {
     await begin(looked, looked);
-    expect(await settlement.settleAtOnce({ ...resubmitted, resubmitSteps: ['LIVENESS'] })).toEqual({ kind: 'moved' });
+    expect(await settlement.settleAtOnce({ ...resubmitted, resubmitSteps: ['LIVENESS'] }, 'u')).toEqual({
+      kind: 'moved',
+    });
     const found = await createAttemptStore({ store: backend.store, clock }).find('u');
     expect(found?.verifications).toMatchObject([{ status: 'resubmitted', resubmitSteps: ['LIVENESS'] }]);
     expect(planned).toEqual(['single-look v']);
@@ -225,7 +227,7 @@ describe('R9, R10: a delivery that is dated before we have read something else',
     ['says the same', { ...resubmitted, status: 'in-progress' } as const],
   ])('is in no doubt where it %s', async (_how, verdict) => {
     await begin(looked, looked);
-    expect(await settlement.settleAtOnce(verdict)).toEqual({ kind: 'moved' });
+    expect(await settlement.settleAtOnce(verdict, 'u')).toEqual({ kind: 'moved' });
     expect(planned).toEqual([]);
   });
 });

@@ -54,6 +54,18 @@ export function createAccess(parts: InteractionRouteParts) {
     return interaction;
   }
 
+  /** The same with the attempt as it is now, if there is one: both are read at once. */
+  async function openWithAttempt(
+    ctx: Context,
+    uid: string,
+  ): Promise<{ interaction: OpenInteraction; attempt: LoginAttempt | undefined } | undefined> {
+    if (!interactions.wasBegunHere(ctx, uid)) return void (await explainAbsence(ctx, uid));
+    const [interaction, attempt] = await Promise.all([interactions.find(ctx, uid), attempts.find(uid)]);
+    if (interaction) return { interaction, attempt };
+    await explainAbsence(ctx, uid);
+    return undefined;
+  }
+
   /** T3, T24: another browser, a lost cookie, or a login that is over. */
   async function explainAbsence(ctx: Context, uid: string): Promise<void> {
     const attempt = await attempts.find(uid);
@@ -125,6 +137,7 @@ export function createAccess(parts: InteractionRouteParts) {
 
   return {
     open,
+    openWithAttempt,
     explainAbsence,
     readPost,
     readFields,

@@ -7,7 +7,7 @@ export type Ends = ReturnType<typeof createEnds>;
 
 export function createEnds(parts: InteractionRouteParts, access: Access) {
   const { journey, interactions, attempts, reply, cookies } = parts;
-  const { open, readPost, showEnded, refuse } = access;
+  const { open, openWithAttempt, readPost, showEnded, refuse } = access;
 
   const finish = (ctx: Context, uid: string) =>
     finishUnlessKey(ctx, uid, {}, () => reply.onTo(ctx, `/interaction/${uid}/passkey`));
@@ -19,12 +19,14 @@ export function createEnds(parts: InteractionRouteParts, access: Access) {
     wish: { readonly withoutKey?: boolean },
     owesKey: () => void | Promise<void>,
   ): Promise<void> {
-    const interaction = await open(ctx, uid);
-    if (!interaction) return;
+    const opened = await openWithAttempt(ctx, uid);
+    if (!opened) return;
+    const { interaction, attempt } = opened;
     const requirement = await interactions.requirement(interaction);
     if (interaction.kind !== 'login' || requirement.kind === 'unmet') return reply.onTo(ctx, `/interaction/${uid}`);
     const device = cookies.device(ctx);
     const outcome = await journey.finish({
+      attempt,
       request: interactions.loginRequest(interaction, requirement),
       ...(device === undefined ? {} : { device }),
       ...wish,
@@ -40,8 +42,8 @@ export function createEnds(parts: InteractionRouteParts, access: Access) {
       case 'not-yet':
         return reply.onTo(ctx, `/interaction/${uid}/waiting`);
       case 'over': {
-        const attempt = await attempts.find(uid);
-        return attempt ? showEnded(ctx, interaction, attempt) : reply.onTo(ctx, `/interaction/${uid}`);
+        const ended = await attempts.find(uid);
+        return ended ? showEnded(ctx, interaction, ended) : reply.onTo(ctx, `/interaction/${uid}`);
       }
     }
   }

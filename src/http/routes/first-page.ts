@@ -25,19 +25,19 @@ export function createFirstPage(
   others: Pick<ConsentRoutes, 'showConsent'> & Pick<WaitingRoutes, 'showRetry'>,
 ) {
   const { journey, interactions, attempts, reply, cookies, rules, sealer } = parts;
-  const { open, readPost, isOver, formOf, originOf, offersPhone, resumeIfMet, showEnded, refuse } = access;
+  const { openWithAttempt, readPost, isOver, formOf, originOf, offersPhone, resumeIfMet, showEnded, refuse } = access;
   const { showConsent, showRetry } = others;
 
   async function first(ctx: Context, uid: string): Promise<void> {
-    const interaction = await open(ctx, uid);
-    if (!interaction) return;
+    const [opened, remembered] = await Promise.all([openWithAttempt(ctx, uid), deviceAccounts(ctx)]);
+    if (!opened) return;
+    const { interaction, attempt } = opened;
     // made on the first page, so that all tabs of a browser begin as one browser
     cookies.browser(ctx);
     if (interaction.kind === 'consent') return showConsent(ctx, interaction);
     if (await resumeIfMet(ctx, interaction)) return;
-    const attempt = await attempts.find(uid);
     if (attempt) return showAttempt(ctx, interaction, attempt);
-    await showBegin(ctx, interaction, { isSwitching: ctx.query.switch !== undefined });
+    await showBegin(ctx, interaction, remembered, { isSwitching: ctx.query.switch !== undefined });
   }
 
   async function showAttempt(ctx: Context, interaction: OpenInteraction, attempt: LoginAttempt): Promise<void> {
@@ -71,6 +71,7 @@ export function createFirstPage(
   async function showBegin(
     ctx: Context,
     interaction: OpenInteraction,
+    remembered: readonly string[],
     options: {
       isSwitching?: boolean;
       typed?: string;
@@ -79,7 +80,7 @@ export function createFirstPage(
       status?: number;
     },
   ): Promise<void> {
-    const known = await interactions.knownPerson(ctx, interaction, await deviceAccounts(ctx));
+    const known = await interactions.knownPerson(ctx, interaction, remembered);
     const requirement = await interactions.requirement(interaction, accountIdOf(known));
     if (requirement.kind === 'unmet')
       return refuse(ctx, interaction, 'unmet_authentication_requirements', 'the requested strength cannot be had here');
@@ -148,12 +149,13 @@ export function createFirstPage(
   }
 
   async function begin(ctx: Context, uid: string): Promise<void> {
-    const interaction = await open(ctx, uid);
-    if (!interaction) return;
+    const [opened, remembered] = await Promise.all([openWithAttempt(ctx, uid), deviceAccounts(ctx)]);
+    if (!opened) return;
+    const { interaction, attempt } = opened;
     const fields = await readPost(ctx, uid);
     if (!fields) return;
     if (fields.switch_account !== undefined) return reply.onTo(ctx, `/interaction/${uid}?switch=1`);
-    const known = await interactions.knownPerson(ctx, interaction, await deviceAccounts(ctx));
+    const known = await interactions.knownPerson(ctx, interaction, remembered);
     const requirement = await interactions.requirement(interaction, accountIdOf(known));
     if (interaction.kind !== 'login' || requirement.kind === 'unmet') return reply.onTo(ctx, `/interaction/${uid}`);
     if (known.kind === 'nobody-known') return reply.onTo(ctx, `/interaction/${uid}`);
@@ -166,6 +168,7 @@ export function createFirstPage(
     const invitation = fields.invitation || cookies.invitation(ctx);
     const outcome = await journey.begin({
       ...inputOf(ctx, interactions.loginRequest(interaction, requirement)),
+      attempt,
       ...(typed === undefined ? {} : { typed }),
       ...(known.kind === 'ask' ? {} : { known: known.account }),
       ...(fields.biometric_consent ? { consentVersion: CONSENT.version } : {}),
@@ -181,7 +184,8 @@ export function createFirstPage(
     const requirement = await interactions.requirement(interaction);
     if (requirement.kind === 'unmet') return reply.onTo(ctx, `/interaction/${interaction.uid}`);
     const request = interactions.loginRequest(interaction, requirement);
-    const outcome = await journey.begin({ ...inputOf(ctx, request), phone: false });
+    const attempt = await attempts.find(interaction.uid);
+    const outcome = await journey.begin({ ...inputOf(ctx, request), attempt, phone: false });
     await showBegun(ctx, interaction, outcome, {}, offersOtherWays(interaction, requirement));
   }
 
@@ -231,7 +235,7 @@ export function createFirstPage(
         const { field, message } = outcome;
         if (await attempts.find(uid)) return reply.onTo(ctx, `/interaction/${uid}/other?consent=missing`);
         const { identifier, invitation } = fields;
-        return showBegin(ctx, interaction, {
+        return showBegin(ctx, interaction, await deviceAccounts(ctx), {
           status: 422,
           fault: { field, message },
           ...(identifier === undefined ? {} : { typed: identifier }),

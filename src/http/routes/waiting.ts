@@ -30,21 +30,20 @@ export type WaitingRoutes = ReturnType<typeof createWaiting>;
 
 export function createWaiting(parts: InteractionRouteParts, access: Access) {
   const { journey, attempts, reply, clock, rules, sealer } = parts;
-  const { open, readPost, isOver, formOf, offersPhone, showEnded } = access;
+  const { open, openWithAttempt, readPost, isOver, formOf, offersPhone, showEnded } = access;
 
   async function waiting(ctx: Context, uid: string): Promise<void> {
-    const interaction = await open(ctx, uid);
-    if (!interaction) return;
-    await showWaiting(ctx, interaction, {});
+    const opened = await openWithAttempt(ctx, uid);
+    if (opened) await showWaiting(ctx, opened.interaction, opened.attempt, {});
   }
 
   async function showWaiting(
     ctx: Context,
     interaction: OpenInteraction,
+    attempt: LoginAttempt | undefined,
     shown: { fault?: 'wrong' | 'expired'; status?: number },
   ): Promise<void> {
     const { uid } = interaction;
-    const attempt = await attempts.find(uid);
     if (!attempt) return reply.onTo(ctx, `/interaction/${uid}`);
     if (isOver(attempt)) return showEnded(ctx, interaction, attempt);
     if (isSettledByFactor(attempt)) return reply.onTo(ctx, `/interaction/${uid}/finish`);
@@ -131,7 +130,7 @@ export function createWaiting(parts: InteractionRouteParts, access: Access) {
         return reply.onTo(ctx, `/interaction/${uid}/waiting`);
       case 'wrong':
       case 'expired':
-        return showWaiting(ctx, interaction, { fault: outcome.kind, status: 422 });
+        return showWaiting(ctx, interaction, await attempts.find(uid), { fault: outcome.kind, status: 422 });
       case 'over': {
         const attempt = await attempts.find(uid);
         return attempt ? showEnded(ctx, interaction, attempt) : reply.onTo(ctx, `/interaction/${uid}`);

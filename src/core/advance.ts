@@ -104,7 +104,8 @@ function reopen(attempt: LoginAttempt, event: AttemptEvent & { kind: 'reopened' 
   const step = changeCurrent(attempt, (current) => {
     if (current.id !== event.verificationId || current.conclusion === 'refused') return 'not the current verification';
     return {
-      ...current,
+      // a new return token comes with a new number: nobody has typed that one yet (T2)
+      ...(event.returnToken ? omit(current, 'confirmedAt') : current),
       returnTokens: event.returnToken ? [...current.returnTokens, event.returnToken] : current.returnTokens,
       ...(event.phoneToken ? { phoneToken: event.phoneToken } : {}),
     };
@@ -271,8 +272,7 @@ function discard(attempt: LoginAttempt, failed: readonly FailedCheck[]): Step {
 
 function countNumber(attempt: LoginAttempt, event: AttemptEvent & { kind: 'number' }, now: number): Step {
   const current = currentVerification(attempt);
-  // the number of an earlier try, shown where that one was captured, says nothing about this one (T2)
-  if (current?.id !== event.verificationId) return refused(attempt, 'not the number of the current verification');
+  if (!current) return refused(attempt, 'no verification yet');
   if (current.confirmedAt !== undefined) return unchanged(attempt);
   if (event.right) return moved(replaceVerification(attempt, { ...current, confirmedAt: now }));
   const wrongNumbers = attempt.wrongNumbers + 1;

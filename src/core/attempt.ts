@@ -162,7 +162,8 @@ export type AttemptEvent =
     }
   /** an accepted face is given up, because it cannot be tied to this browser */
   | { readonly kind: 'discarded'; readonly failed: readonly FailedCheck[] }
-  | { readonly kind: 'number'; readonly verificationId: string; readonly right: boolean }
+  /** typed in the starting browser; judged by the record that it is to change */
+  | { readonly kind: 'number'; readonly right: boolean }
   | { readonly kind: 'enrolled'; readonly accountId: string; readonly subject: string }
   | { readonly kind: 're-enrol-asked' }
   /** the person wants to be enrolled anew */

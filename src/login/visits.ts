@@ -10,6 +10,7 @@ import {
   isUndecided,
   type LoginAttempt,
   NUMBER_LIFE_SECONDS,
+  type Step,
   type Verification,
 } from '../core/attempt.ts';
 import { bindingOf } from './bind.ts';
@@ -115,17 +116,24 @@ export function createVisits(parts: JourneyParts & { ending: Ending }): Visits {
     },
 
     async confirm(uid, typed) {
-      const attempt = await findLive(uid);
-      const current = attempt && currentVerification(attempt);
-      const secrets = attempt && openVerificationSecrets(sealer, attempt);
-      if (!current || !secrets) return { kind: 'over' };
-      const shownAt = current.returnedElsewhereAt;
-      if (shownAt !== undefined && isTooOld(shownAt) && current.confirmedAt === undefined) return { kind: 'expired' };
-      // a number that no device has shown yet can only be a guess
-      const right = isSameNumber(typed.replace(/\s/g, ''), secrets.number) && shownAt !== undefined;
-      const event = { kind: 'number', verificationId: current.id, right } as const;
-      const step = await attempts.change(uid, (a) => advance(a, event, rules.attempt, clock.now()));
+      let right = false;
+      let wasConfirmed = false;
+      let isLate = false;
+      // judged by the very record that the answer goes into: what was right of one capture must not confirm the next (T2)
+      const step = await attempts.change(uid, (a): Step => {
+        const current = currentVerification(a);
+        const secrets = openVerificationSecrets(sealer, a);
+        if (!current || !secrets) return { kind: 'refused', attempt: a, reason: 'no number is waited for' };
+        const shownAt = current.returnedElsewhereAt;
+        wasConfirmed = current.confirmedAt !== undefined;
+        isLate = shownAt !== undefined && isTooOld(shownAt) && !wasConfirmed && isLive(a, clock.now());
+        if (isLate) return { kind: 'unchanged', attempt: a };
+        // a number that no device has shown yet can only be a guess
+        right = isSameNumber(typed.replace(/\s/g, ''), secrets.number) && shownAt !== undefined;
+        return advance(a, { kind: 'number', right }, rules.attempt, clock.now());
+      });
       if (!step || step.kind === 'refused') return { kind: 'over' };
+      if (isLate) return { kind: 'expired' };
       if (step.kind === 'moved') {
         await journal.record({ event: right ? 'number.confirmed' : 'number.wrong', attempt: uid });
         await bus.publish(uid);
@@ -135,7 +143,7 @@ export function createVisits(parts: JourneyParts & { ending: Ending }): Visits {
         await jobs.cancel(LAPSE, uid);
         return { kind: 'over' };
       }
-      return { kind: right || current.confirmedAt !== undefined ? 'right' : 'wrong' };
+      return { kind: right || wasConfirmed ? 'right' : 'wrong' };
     },
 
     async deny(uid, token) {

@@ -102,8 +102,8 @@ const EVENTS = {
   },
   declined: { kind: 'concluded', verificationId: 'v1', decidedAt: NOW, captures: [], result: refusedBy('declined') },
   discarded: { kind: 'discarded', failed: ['captured-elsewhere'] },
-  'right number': { kind: 'number', verificationId: 'v1', right: true },
-  'wrong number': { kind: 'number', verificationId: 'v1', right: false },
+  'right number': { kind: 'number', right: true },
+  'wrong number': { kind: 'number', right: false },
   enrolled: { kind: 'enrolled', accountId: 'a1', subject: 's1' },
   're-enrol-asked': { kind: 're-enrol-asked' },
   're-enrol-chosen': { kind: 're-enrol-chosen', renewal: 'waits' },
@@ -491,13 +491,17 @@ describe('return token and number (T2)', () => {
     const twice = moved(moved(STATES.waiting, EVENTS['wrong number']), EVENTS['wrong number']);
     expect(twice).toMatchObject({ state: 'open', wrongNumbers: 2 });
     const nextTry = moved({ ...twice, verifications: [lost] }, EVENTS.opened);
-    const third = moved(nextTry, { ...EVENTS['wrong number'], verificationId: 'v2' });
+    const third = moved(nextTry, EVENTS['wrong number']);
     expect(third).toMatchObject({ state: 'ended', endReason: 'wrong-numbers' });
   });
 
-  test('the number of an earlier try does not confirm a later one', () => {
-    const nextTry = moved(STATES.refused, EVENTS.opened);
-    expect(advance(nextTry, EVENTS['right number'], limits, NOW).kind).toBe('refused');
+  test('T2: a new number has been typed by nobody yet', () => {
+    const confirmed = moved(STATES.waiting, EVENTS['right number']);
+    const reopened = { kind: 'reopened', verificationId: 'v1', sealed: 'new', returnToken: 'new' } as const;
+    expect(moved(confirmed, reopened).verifications[0]).not.toHaveProperty('confirmedAt');
+    // the same number, on a phone
+    const { returnToken: _, ...onPhone } = { ...reopened, phoneToken: 'p' };
+    expect(moved(confirmed, onPhone).verifications[0]).toHaveProperty('confirmedAt');
   });
 
   test('after the right one nothing counts as wrong', () => {

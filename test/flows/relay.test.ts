@@ -80,6 +80,27 @@ describe('cross_device: confirm', () => {
     expect(number).toMatch(/^\d{6}$/);
   });
 
+  test('T2: a number that was right of one capture is not right of the next, at whatever moment it is typed', async () => {
+    await showFace(world, begun, { by: victim, scenario: 'in_review' });
+    const number = numberOn(await comeBack(world, begun, victim));
+    const waiting = await visit(world, begun, '/waiting');
+    const { store, attempts } = world.app.parts;
+    const { update } = store;
+    store.update = async (key, change, hint) => {
+      if (key !== `attempt:${begun.uid}`) return update(key, change, hint);
+      // the vendor asks for another capture while the answer is on its way into the record
+      store.update = update;
+      await world.sandbox.settle(begun.sessionId, 'resubmit');
+      await world.sandbox.idle();
+      return update(key, change, hint);
+    };
+    expect((await attacker.press(waiting, 'confirm', { number })).status).toBe(422);
+    expect(store.update).toBe(update);
+    const current = (await attempts.find(begun.uid))?.verifications.at(-1);
+    expect(current).toMatchObject({ status: 'resubmitted', isUntied: true });
+    expect(current).not.toHaveProperty('confirmedAt');
+  });
+
   test('T2, R9: the same where nothing was heard of the first capture, and its return is opened only afterwards', async () => {
     // `open` tells that somebody is there; nothing else of this capture is heard
     world.sandbox.configure({ webhookMode: 'lost' });

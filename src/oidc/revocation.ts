@@ -30,10 +30,16 @@ interface Allowed {
   readonly grantId: string;
 }
 
+interface Authorization {
+  readonly sid?: string;
+  readonly grantId?: string;
+  readonly persistsLogout?: boolean;
+}
+
 export interface LibrarySession {
   uid: string;
   accountId?: string;
-  authorizations?: Record<string, { sid?: string; grantId?: string; persistsLogout?: boolean }>;
+  authorizations?: Record<string, Authorization>;
   destroy(): Promise<void>;
 }
 
@@ -74,6 +80,10 @@ export function createRevocation(parts: {
 
   /** when, by key */
   const notedHere = new Map<string, number>();
+
+  const { adapter: sessionAdapter } = provider.Session as unknown as {
+    adapter: { endedWith(uid: string): Promise<LibrarySession['authorizations']> };
+  };
 
   async function revokeGrant(grantId: string): Promise<void> {
     // one tombstone stands for every token of the grant
@@ -205,18 +215,24 @@ export function createRevocation(parts: {
     },
 
     async endSession(session, options = {}) {
-      const entries = Object.entries(session.authorizations ?? {});
+      const { uid, accountId, authorizations = {} } = session;
       let revoked = 0;
-      for (const [clientId, { sid, grantId, persistsLogout }] of entries) {
+      const end = async (clientId: string, { sid, grantId, persistsLogout }: Authorization) => {
         const client = await provider.Client.find(clientId).catch(() => undefined);
-        if (client?.backchannelLogoutUri && session.accountId && sid)
-          await logout.schedule(clientId, session.accountId, sid);
+        if (client?.backchannelLogoutUri && accountId && sid) await logout.schedule(clientId, accountId, sid);
         if (grantId && (options.everything || !persistsLogout)) {
           await revokeGrant(grantId);
           revoked += 1;
         }
-      }
+      };
+      for (const [clientId, authorization] of Object.entries(authorizations)) await end(clientId, authorization);
       await session.destroy();
+      // a code that was made meanwhile was added before the end, and is in here; or after it, and finds that the session is over (R4)
+      const atTheEnd = (await sessionAdapter.endedWith(uid)) ?? {};
+      for (const [clientId, authorization] of Object.entries(atTheEnd)) {
+        const { sid, grantId } = authorizations[clientId] ?? {};
+        if (sid !== authorization.sid || grantId !== authorization.grantId) await end(clientId, authorization);
+      }
       return revoked;
     },
 

@@ -21,7 +21,8 @@ interface SessionId {
 }
 
 type SessionUid =
-  | { readonly ended: true }
+  /** what it was signed in to at that moment */
+  | { readonly ended: true; readonly authorizations?: Authorizations | undefined }
   | { readonly ended: false; readonly latest: AdapterPayload; readonly authorizations?: Authorizations | undefined };
 
 /** How long an id still works after a login replaced it: for requests that were on their way with the old cookie. */
@@ -32,8 +33,13 @@ const LONGEST_LIFE_SECONDS = 31 * 86_400;
 /** One that is not new was read by the request that saves it, and is known to the engine by that. */
 const ASSUMED_NEW = { isNew: true };
 
+export interface SessionAdapter extends Adapter {
+  /** What an ended session was signed in to when it was ended: no request under way has added anything since. */
+  endedWith(uid: string): Promise<Authorizations | undefined>;
+}
+
 /** @returns the adapter of the library's Session model */
-export function createSessionAdapter({ store, clock }: { store: Store; clock: Clock }): Adapter {
+export function createSessionAdapter({ store, clock }: { store: Store; clock: Clock }): SessionAdapter {
   const idKeyOf = (id: string) => `oidc:SessionId:${id}`;
   const uidKeyOf = (uid: string) => `oidc:SessionUid:${uid}`;
   /** What a request read, as JSON, by the very object the library got and hands back: what is gone from it was signed out. */
@@ -85,7 +91,12 @@ export function createSessionAdapter({ store, clock }: { store: Store; clock: Cl
   async function end(id: string): Promise<void> {
     const cookie = await store.get<SessionId>(idKeyOf(id));
     const uid = cookie?.facts.uid;
-    if (uid !== undefined) await store.set(uidKeyOf(uid), { ended: true } satisfies SessionUid, ENDED_SECONDS);
+    if (uid !== undefined) {
+      await store.update<SessionUid, void>(uidKeyOf(uid), (stored) => {
+        const value: SessionUid = { ended: true, authorizations: stored?.authorizations };
+        return { kind: 'write', value, ttlSeconds: ENDED_SECONDS, result: undefined };
+      });
+    }
     await store.delete(idKeyOf(id));
   }
 
@@ -126,6 +137,10 @@ export function createSessionAdapter({ store, clock }: { store: Store; clock: Cl
     async destroy(id) {
       if (!POSSIBLE_ID.test(id)) return;
       await (isReplaced(id) ? retire(id) : end(id));
+    },
+    async endedWith(uid) {
+      const shared = await store.get<SessionUid>(uidKeyOf(uid));
+      return shared?.ended ? shared.authorizations : undefined;
     },
     consume: async () => {},
     findByUserCode: async () => undefined,

@@ -139,6 +139,15 @@ async function signIn(
   return exchange(await world.client(clientId), begun.request, page.headers.get('location') ?? '');
 }
 
+/** What a client is given by a session that goes on, once it is allowed. */
+async function allow(browser: Browser, clientId: string): Promise<Tokens> {
+  const request = await world.authorize({ ...OFFLINE, prompt: 'consent' }, clientId);
+  const isClient = (location: string) => location.startsWith(world.redirectUri);
+  const page = await browser.press(await browser.get(request.url), { name: 'decision', value: 'allow' });
+  const end = await browser.follow(page, isClient);
+  return exchange(await world.client(clientId), request, end.headers.get('location') ?? '');
+}
+
 async function refresh(tokens: Tokens, clientId = 'app'): Promise<string> {
   try {
     await oidc.refreshTokenGrant(await world.client(clientId), tokens.refresh_token ?? '');
@@ -476,6 +485,29 @@ describe('its buttons', () => {
     await until('the client is told', () => told.length > before);
   });
 
+  test('R4: what another application is given while everything is signed out is good for nothing, and it is told', async () => {
+    const { browser } = await world.enrol('noe@example.org');
+    const phone = new Browser({ userAgent: PHONE_SAFARI });
+    await signIn(phone, 'noe@example.org');
+    const page = await openAccount(browser);
+    const { store } = world.app.parts;
+    const { update } = store;
+    let meanwhile: Tokens | undefined;
+    store.update = async (key, change, hint) => {
+      // at another process: after its grants were read, and just before it is ended
+      if (key.startsWith('oidc:SessionUid:') && !meanwhile) {
+        store.update = update;
+        meanwhile = await allow(phone, 'third');
+      }
+      return update(key, change, hint);
+    };
+    const before = told.length;
+    await act(browser, page, 'sign-out-everywhere');
+    if (!meanwhile) throw new Error('no session was ended');
+    expect(await refresh(meanwhile, 'third')).toBe('invalid_grant');
+    await until('the client is told', () => told.length > before);
+  });
+
   test('forget a browser: the next login there takes a selfie', async () => {
     const { browser } = await world.enrol('ola@example.org');
     const page = await openAccount(browser);
@@ -673,7 +705,7 @@ describe('deleting', () => {
     expect(browser.cookie('selfie_device')).toBeUndefined();
     const receipt = await receiptPage(pressed);
     expect(receipt.status).toBe(200);
-    expect(receipt.text).not.toContain('yva');
+    expect(receipt.text).not.toContain('yva@');
     await untilDone(pressed);
     expect(sandbox.users().some(({ vendorData }) => vendorData === subject)).toBe(false);
     expect(sandbox.sessions().filter((each) => each.vendorData === subject && !each.deleted)).toEqual([]);

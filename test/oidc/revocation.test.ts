@@ -14,6 +14,8 @@ let backend: Backend;
 let store: Store;
 let grants: Set<string>;
 let sessions: Map<string, { uid: string; accountId: string; authorizations: object; destroy(): Promise<void> }>;
+/** what sessions were signed in to when they were ended */
+let endedWith: Map<string, object>;
 /** of each account */
 let signOuts: Record<string, number>;
 let standing: 'good' | 'must-re-enrol';
@@ -27,6 +29,7 @@ beforeEach(async () => {
   store = backend.store;
   grants = new Set();
   sessions = new Map();
+  endedWith = new Map();
   signOuts = { a: 0, b: 0 };
   standing = 'good';
   failing = () => false;
@@ -38,7 +41,10 @@ beforeEach(async () => {
     AccessToken: { revokeByGrantId: end },
     Grant: { adapter: { destroy: end } },
     Client: { find: async () => undefined },
-    Session: { findByUid: async (uid: string) => sessions.get(uid) },
+    Session: {
+      findByUid: async (uid: string) => sessions.get(uid),
+      adapter: { endedWith: async (uid: string) => endedWith.get(uid) },
+    },
   };
   revocation = create();
 });
@@ -104,6 +110,16 @@ test('a code of a session that is ended while the code is made is good for nothi
   await authorize('a', 's', 'g3', undefined, () => revocation.revokeAccount('a'));
   await authorize('b', 's2', 'g4');
   expect([...grants]).toEqual(['g2', 'g4']);
+});
+
+test('R4: what was added to a session while it was being ended is ended with it, once each', async () => {
+  await authorize('a', 's', 'g1', ['v', 'login:1']);
+  for (const id of ['g2', 'g3']) grants.add(id);
+  const session = { uid: 's', accountId: 'a', destroy: async () => {} };
+  const before = { one: { sid: '1', grantId: 'g1' } };
+  endedWith.set('s', { ...before, other: { sid: '2', grantId: 'g2' } });
+  expect(await revocation.endSession({ ...session, authorizations: before }, { everything: true })).toBe(2);
+  expect([...grants]).toEqual(['g3']);
 });
 
 describe('a login that is followed to its end after everything was signed out', () => {

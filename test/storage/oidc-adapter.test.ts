@@ -221,17 +221,17 @@ describe('T18: what a thief of the database finds', () => {
       const payload = {
         jti: 'r',
         exp: clock.now() + 60,
-        params: { login_hint: 'anna' },
-        request: 'anna',
-        parJti: 'anna',
+        params: { login_hint: 'anna@home' },
+        request: 'anna@home',
+        parJti: 'anna@home',
       };
       await requests.upsert('r', payload, 60);
       await requests.upsert('other', { exp: clock.now() + 60 }, 60);
-      expect(await all()).not.toContain('anna');
+      expect(await all()).not.toContain('anna@');
       expect(await requests.find('r')).toEqual(payload);
-      await requests.upsert('r', { ...payload, result: { login: { accountId: 'anna' } } }, 60);
-      expect(await all()).not.toContain('anna');
-      expect(await requests.find('r')).toMatchObject({ result: { login: { accountId: 'anna' } } });
+      await requests.upsert('r', { ...payload, result: { login: { accountId: 'anna@home' } } }, 60);
+      expect(await all()).not.toContain('anna@');
+      expect(await requests.find('r')).toMatchObject({ result: { login: { accountId: 'anna@home' } } });
       const [one = '', two = ''] = await store.keys('oidc:');
       await store.set(one, await store.get(two), 60);
       const ids = ['r', 'other'].map((id) => requests.find(id));
@@ -359,7 +359,7 @@ describe('sessions', () => {
     expect(await sessions.findByUid('u')).toBeUndefined();
   });
 
-  test.each(['set', 'delete'] as const)(
+  test.each(['update', 'delete'] as const)(
     'R7: a logout that the storage was away for at its %s is made up for when it is tried again',
     async (step) => {
       await save(session('x'));

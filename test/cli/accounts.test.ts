@@ -439,7 +439,7 @@ test('a command that needs what is there says so of a storage that nobody has ma
     expect({ command, code, err }).toMatchObject({
       code: 1,
       err: expect.stringMatching(
-        /^\w+: sqlite \S+mistyped\/test\.sqlite: there is no storage here; see that STORAGE_URL/,
+        /^\w+: sqlite .+mistyped\/test\.sqlite: there is no storage here; see that STORAGE_URL/,
       ),
     });
   }

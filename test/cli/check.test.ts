@@ -123,7 +123,7 @@ test('what is wrong with the storage, the tables of networks and the mail templa
 
 test('a storage that nobody has made is told of, and stays unmade; all else is judged', async () => {
   const { code, out } = await here(['check', '--vendor'], elsewhere({ STORAGE_URL: storage('mistyped') }));
-  expect(out).toMatch(/^warning +storage +sqlite \S+mistyped\.sqlite: there is no storage here; see that STORAGE_URL/m);
+  expect(out).toMatch(/^warning +storage +sqlite .+mistyped\.sqlite: there is no storage here; see that STORAGE_URL/m);
   expect(out).toMatch(/^ok +clients +1 accepted/m);
   expect(out).toMatch(/^ok +webhook /m);
   expect(code).toBe(0);

@@ -221,7 +221,8 @@ describe('keys rotate', () => {
     for (const place of places) await mkdir(place);
     env = { ...env, STORAGE_URL: `sqlite:${join(places[1], 's.sqlite')}` };
     await beside(async () => undefined);
-    await writeFile(join(places[0], 'jwks.json'), JSON.stringify(jwks), { mode: 0o444 });
+    await writeFile(join(places[0], 'jwks.json'), JSON.stringify(jwks));
+    await chmod(join(places[0], 'jwks.json'), 0o444);
     const id = isRoot ? NOBODY : (process.getuid?.() ?? 0);
     if (isRoot) {
       await chown(places[1], id, id);

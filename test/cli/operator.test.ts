@@ -248,7 +248,9 @@ test('the journal is printed as it was hashed, tells no identifier, and shows wh
   expect(events.map(({ event }) => event)).toEqual(
     expect.arrayContaining(['invitation.made', 'account.enrolled', 'account.removed', 'login.begun']),
   );
-  expect(`${lines.out}${people.out}`).not.toMatch(/rosa|vera|hanna|lena|nina|gina|hugo/);
+  // ids and hashes are random letters, which may spell a name
+  const told = `${lines.out}${people.out}`.replace(/[\w-]{16,}/g, '');
+  expect(told).not.toMatch(/rosa|vera|hanna|lena|nina|gina|hugo/);
   expect(people.out).toMatch(/^\d{4}-\d\d-\d\dT[\d:]+Z  account\.removed +- +by-operator account=/m);
   expect(whole).toMatchObject({ code: 0, out: expect.stringMatching(/^whole: \d+ lines/) });
 

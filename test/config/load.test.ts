@@ -63,6 +63,7 @@ describe('files', () => {
     const env = { ...PRODUCTION, COOKIE_KEYS: undefined, COOKIE_KEYS_FILE: names.cookie, JWKS_FILE: names.jwks };
     const told = async (folderMode: number, fileMode: number) => {
       await chmod(cwd, folderMode);
+      await chmod(join(cwd, 'config'), 0o755);
       for (const name of Object.values(names)) await chmod(join(cwd, name), fileMode);
       const reading = await loadConfig(env, { cwd });
       if (!reading.ok) throw new Error(JSON.stringify(reading.faults));

@@ -258,6 +258,8 @@ describe('the soft edge of the day', () => {
     world = await startWorld({
       policy: { ...UNLIMITED, costs: { ...PRICES, pricePerEnrolment: 1, dailySoft: 3, dailyHard: 100 } },
     });
+    // a day is one of the calendar, in UTC: all that follows is to lie at the beginning of one
+    world.clock.move(DAY - (world.clock.now() % DAY));
   });
   afterAll(() => world.close());
 
@@ -309,6 +311,7 @@ describe('the hard edge of the day', () => {
         costs: { pricePerVerification: 0.1, pricePerEnrolment: 0.3, dailyHard: 3.6 },
       },
     });
+    world.clock.move(DAY - (world.clock.now() % DAY));
   });
   afterAll(() => world.close());
   afterEach(() => {

@@ -183,7 +183,7 @@ async function countOf(world: World, event: string, has = ''): Promise<number> {
 async function expectCleanJournal(world: World): Promise<void> {
   expect(await world.app.parts.journal.verify()).toMatchObject({ ok: true });
   const text = JSON.stringify(await journalOf(world));
-  for (const personal of ['person-', '@example.org', 'Zacharias', 'Quint', '127.0.0.1', 'OTHER-PAPER', 'http'])
+  for (const personal of ['person-', '@example.org', 'Zacharias', 'Quint', '127.0.0.1', 'OTHER-PAPER', '://'])
     expect(text).not.toContain(personal);
 }
 

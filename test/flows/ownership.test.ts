@@ -575,19 +575,38 @@ describe('who is claimed is fixed before the selfie (invariant 6)', () => {
 });
 
 describe('races', () => {
+  /** The vendor's answer to the next create is held back until it is let through. */
+  function holdCreate(): () => void {
+    const { vendor } = world.app.parts as {
+      vendor: { openVerification: typeof world.app.parts.vendor.openVerification };
+    };
+    const { openVerification } = vendor;
+    const held = Promise.withResolvers<void>();
+    vendor.openVerification = async (...asked) => {
+      vendor.openVerification = openVerification;
+      const opened = await openVerification(...asked);
+      await held.promise;
+      return opened;
+    };
+    return held.resolve;
+  }
+
   test('T1: a double press of the button opens one session', async () => {
     const { name } = await somebody();
     const browser = new Browser();
     const request = await world.authorize();
     const first = await browser.get(request.url);
     const before = creates(world);
-    const disarm = world.sandbox.fault('create', { slowMs: 100 });
-    const pressed = await Promise.all(
-      Array.from({ length: 5 }, () =>
-        browser.press(first, { name: 'begin', value: 'here' }, { identifier: name, biometric_consent: 'yes' }),
-      ),
+    const letThrough = holdCreate();
+    let answered = 0;
+    const pressing = Array.from({ length: 5 }, () =>
+      browser
+        .press(first, { name: 'begin', value: 'here' }, { identifier: name, biometric_consent: 'yes' })
+        .finally(() => (answered += 1)),
     );
-    disarm();
+    await until('all but the first to be answered', () => answered === 4);
+    letThrough();
+    const pressed = await Promise.all(pressing);
     expect(creates(world)).toBe(before + 1);
     expect(pressed.map((page) => page.status)).toEqual([303, 303, 303, 303, 303]);
     expect(pressed.filter((page) => page.headers.get('location')?.startsWith(world.sandbox.url))).toHaveLength(1);
@@ -608,7 +627,7 @@ describe('races', () => {
     const first = await browser.get((await world.authorize()).url);
     const uid = /\/interaction\/([^/?]+)/.exec(first.url)?.[1] ?? '';
     world.sandbox.clearCalls();
-    const disarm = world.sandbox.fault('create', { slowMs: 300 });
+    const letThrough = holdCreate();
     const pressing = browser.press(
       first,
       { name: 'begin', value: 'here' },
@@ -617,8 +636,8 @@ describe('races', () => {
     await until('the create', () => world.sandbox.calls().some(({ call }) => call === 'create'));
     const given = await pressOn(world, browser, first, 'abort');
     expect(answerOf(world, given).get('error')).toBe('access_denied');
+    letThrough();
     const begun = await pressing;
-    disarm();
     expect(begun.status).toBeGreaterThanOrEqual(400);
     const session = world.sandbox.sessions().at(-1);
     await until('the deletion', () => world.sandbox.session(String(session?.id)).deleted);
@@ -634,7 +653,7 @@ describe('races', () => {
     const first = await attacker.get((await world.authorize()).url);
     const uid = /\/interaction\/([^/?]+)/.exec(first.url)?.[1] ?? '';
     world.sandbox.clearCalls();
-    const disarm = world.sandbox.fault('create', { slowMs: 300 });
+    const letThrough = holdCreate();
     const pressing = attacker.press(
       first,
       { name: 'begin', value: 'here' },
@@ -642,8 +661,8 @@ describe('races', () => {
     );
     await until('the create', () => world.sandbox.calls().some(({ call }) => call === 'create'));
     let owner = await world.begin(device, undefined);
+    letThrough();
     const lost = await pressing;
-    disarm();
     expect(lost.headers.get('location') ?? '').not.toContain(world.sandbox.url);
     expect((await attacker.get(`${world.issuer}/interaction/${uid}/finish`)).status).toBe(410);
     // whichever answer of the vendor came first: the owner has a session, or a button that makes one

@@ -330,6 +330,6 @@ describe('whatever happens meanwhile', () => {
     expect(await world.app.parts.journal.verify()).toMatchObject({ ok: true });
     const lines: string[] = [];
     for await (const line of world.app.parts.journal.entries()) lines.push(JSON.stringify(line));
-    for (const personal of ['swept-', '127.0.0.1', 'http']) expect(lines.join('\n')).not.toContain(personal);
+    for (const personal of ['swept-', '127.0.0.1', '://']) expect(lines.join('\n')).not.toContain(personal);
   });
 });

@@ -167,7 +167,7 @@ describe.each(LOCAL_ENGINES)('%s', (engine) => {
     const keys = await store.keys('');
     expect(keys).toHaveLength(2);
     const lying = JSON.stringify(await Promise.all(keys.map((key) => store.get(key))));
-    for (const secret of ['11.0.1.5', 'Firefox', '52.52', 'app']) expect(lying).not.toContain(secret);
+    for (const secret of ['11.0.1.5', 'Firefox', '52.52', '"app']) expect(lying).not.toContain(secret);
   });
 
   test('T14: a record does not open in another account’s place', async () => {

@@ -47,14 +47,20 @@ function racesOn(engine: Engine): void {
   });
 
   afterAll(async () => {
-    await Promise.all([ours.stop(), textbook.stop()]);
-    for (const room of rooms) await room.remove();
+    await Promise.all([ours?.stop(), textbook?.stop()]);
+    for (const room of rooms ?? []) await room.remove();
   });
 
   async function rounds<T>(play: () => Promise<T>, count = times): Promise<T[]> {
     const results: T[] = [];
     for (let round = 0; round < count; round += 1) results.push(await play());
     return results;
+  }
+
+  /** A control fails by chance: it is played until it does. */
+  async function everFails<T>(play: () => Promise<T>, fails: (result: T) => boolean): Promise<boolean> {
+    for (let round = 0; round < 25; round += 1) if (fails(await play())) return true;
+    return false;
   }
 
   describe('R1: ten uses of one code at once', () => {
@@ -80,8 +86,12 @@ function racesOn(engine: Engine): void {
     });
 
     test('control: the textbook adapter gives more than one', async () => {
-      const results = await rounds(() => play(textbook));
-      expect(results.filter((replies) => successes(replies).length > 1).length).toBeGreaterThan(0);
+      expect(
+        await everFails(
+          () => play(textbook),
+          (replies) => successes(replies).length > 1,
+        ),
+      ).toBe(true);
     });
   });
 
@@ -107,8 +117,12 @@ function racesOn(engine: Engine): void {
     });
 
     test('control: the textbook adapter gives more than one', async () => {
-      const results = await rounds(() => play(textbook));
-      expect(results.filter(({ replies }) => successes(replies).length > 1).length).toBeGreaterThan(0);
+      expect(
+        await everFails(
+          () => play(textbook),
+          ({ replies }) => successes(replies).length > 1,
+        ),
+      ).toBe(true);
     });
   });
 
@@ -127,8 +141,12 @@ function racesOn(engine: Engine): void {
     });
 
     test('control: with the textbook adapter some codes are refused', async () => {
-      const results = await rounds(() => signInSixTimes(textbook), someTimes);
-      expect(results.filter(({ working }) => working.includes(false)).length).toBeGreaterThan(0);
+      expect(
+        await everFails(
+          () => signInSixTimes(textbook),
+          ({ working }) => working.includes(false),
+        ),
+      ).toBe(true);
     });
 
     test('after logout no tab is signed in, whatever cookie it still has', async () => {
@@ -206,8 +224,12 @@ function racesOn(engine: Engine): void {
     });
 
     test('control: with the textbook adapter something survives', async () => {
-      const results = await rounds(() => play(textbook), fewTimes);
-      expect(results.filter((usable) => usable.includes(true)).length).toBeGreaterThan(0);
+      expect(
+        await everFails(
+          () => play(textbook),
+          (usable) => usable.includes(true),
+        ),
+      ).toBe(true);
     });
 
     test('whoever signs in again after a revoked access token gets tokens that work', async () => {
@@ -228,8 +250,12 @@ function racesOn(engine: Engine): void {
     });
 
     test('control: the textbook adapter accepts more than one', async () => {
-      const results = await rounds(() => assertTenTimes(textbook));
-      expect(results.filter((replies) => successes(replies).length > 1).length).toBeGreaterThan(0);
+      expect(
+        await everFails(
+          () => assertTenTimes(textbook),
+          (replies) => successes(replies).length > 1,
+        ),
+      ).toBe(true);
     });
 
     test('one DPoP proof is accepted, the rest are invalid_grant', async () => {

@@ -148,9 +148,8 @@ describeWithOwn('redis', 'Redis Cluster', () => {
           // one that woke is a replica by now, and until it has caught up nothing is told as done
           expect(await patiently(() => backend.store.putIfAbsent(`once:${key}`, 2, 600))).toBe(false);
         }
-        const other = await openBackend(cluster.makeUrl().replace(/prefix=.*/, `prefix=${prefixOf(backend)}`), {
-          clock,
-        });
+        const url = cluster.makeUrl().replace(/prefix=.*/, `prefix=${prefixOf(backend)}`);
+        const other = await patiently(() => openBackend(url, { clock }));
         expect(await wakes(backend, other)).toBe(true);
         expect(await wakes(other, backend)).toBe(true);
         await other.close();

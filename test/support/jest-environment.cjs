@@ -27,6 +27,9 @@ function stateOfProcess() {
   return state;
 }
 
+/** Where `jest.setTimeout` leaves its word: Jest's runtime writes it to the global of its realm, and reads it from the process's. */
+const TEST_TIMEOUT = Symbol.for('TEST_TIMEOUT_SYMBOL');
+
 class ProcessEnvironment extends TestEnvironment {
   #before;
 
@@ -38,11 +41,16 @@ class ProcessEnvironment extends TestEnvironment {
 
   async setup() {
     await super.setup();
+    Object.defineProperty(this.global, TEST_TIMEOUT, {
+      configurable: true,
+      set: (ms) => void (globalThis[TEST_TIMEOUT] = ms),
+    });
     this.#before = stateOfProcess();
   }
 
   async teardown() {
     await super.teardown();
+    Reflect.deleteProperty(globalThis, TEST_TIMEOUT);
     const after = stateOfProcess();
     const names = new Set([...this.#before.keys(), ...after.keys()]);
     const changed = [...names].filter((name) => !Object.is(this.#before.get(name), after.get(name)));

@@ -5,7 +5,8 @@ import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-const [LOWEST, TOO_HIGH] = [10_000, 22_000];
+// 10080 is one that browsers and `fetch` do not go to
+const [LOWEST, TOO_HIGH] = [10_081, 22_000];
 
 /** A port that nobody else gets until it is let go of. */
 export async function reservePort(): Promise<{ readonly port: number; letGo(): Promise<void> }> {

@@ -5,6 +5,7 @@ import { bestProof, isSkipped, type LoginAttempt } from '../core/attempt.ts';
 import type { LateVerdicts } from './late.ts';
 import { isLoginProof, loginProof } from './login-proof.ts';
 import type { JourneyParts } from './rules.ts';
+import type { DeviceVisit } from './stores.ts';
 import { hashToken } from './tokens.ts';
 
 /** 132 bits of base64url, as long as the tokens that are random (`tokens.ts`). */
@@ -31,7 +32,7 @@ export interface DeviceMemory {
 }
 
 export function createDeviceMemory(parts: JourneyParts & { late: LateVerdicts }): DeviceMemory {
-  const { clock, devices, late, sealer } = parts;
+  const { clock, devices, late, revoker, sealer } = parts;
 
   async function remember(
     attempt: LoginAttempt,
@@ -52,17 +53,37 @@ export function createDeviceMemory(parts: JourneyParts & { late: LateVerdicts })
         ? { selfie: { at: Math.min(proof.authTime, clock.now()), verificationIds, login: loginProof(uid) } }
         : {}),
     };
-    // a skip proves nothing new, so there is nothing to be promoted: the cookie stays, for other tabs and people as well
-    const staysKnown = device && (known[0] === accountId || (isSkipped(attempt) && known.includes(accountId)));
+    if (isSkipped(attempt)) return revisit(attempt, accountId, device, visit);
+    const staysKnown = device && known[0] === accountId;
     const token = deviceTokenOf(attempt);
     const hash = staysKnown ? device : hashToken(token);
     await devices.remember(hash, accountId, visit, staysKnown ? undefined : device);
-    const restsOn = attempt.factors.flatMap(({ rests }) => rests).filter((id) => !isLoginProof(id));
-    const takenBack = await Promise.all([...verificationIds, ...restsOn].map(late.isTakenBack));
-    if (!takenBack.includes(true)) return staysKnown ? undefined : token;
+    if (!(await isTakenBack(attempt))) return staysKnown ? undefined : token;
     // a refusal since the attempt was spent found no device to forget (T8)
     await devices.drop(hash, accountId);
     return undefined;
+  }
+
+  /**
+   * A skip proves nothing new, so there is nothing to be promoted: the cookie stays, for other tabs and people as well. Where the device was
+   * forgotten since the button was pressed it stays forgotten, and what it let in is ended before it begins (T17).
+   */
+  async function revisit(
+    { uid, ...attempt }: LoginAttempt,
+    accountId: string,
+    device: string | undefined,
+    visit: DeviceVisit,
+  ): Promise<undefined> {
+    const isKnown = device !== undefined && (await devices.revisit(device, accountId, visit));
+    if (!isKnown) await revoker.revoke(loginProof(uid));
+    else if (await isTakenBack(attempt)) await devices.drop(device, accountId);
+    return undefined;
+  }
+
+  async function isTakenBack({ proofs, factors }: Pick<LoginAttempt, 'proofs' | 'factors'>): Promise<boolean> {
+    const restsOn = factors.flatMap(({ rests }) => rests).filter((id) => !isLoginProof(id));
+    const ids = [...proofs.map(({ verificationId }) => verificationId), ...restsOn];
+    return (await Promise.all(ids.map(late.isTakenBack))).includes(true);
   }
 
   async function find({ uid, accountId }: LoginAttempt): Promise<string | undefined> {

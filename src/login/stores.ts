@@ -103,6 +103,8 @@ export interface DeviceStore {
   find(deviceHash: string, accountId: string): Promise<DeviceUse | undefined>;
   /** @param from the device's earlier cookie: what it knew of other accounts moves along, and it is good no longer */
   remember(deviceHash: string, accountId: string, visit: DeviceVisit, from?: string): Promise<void>;
+  /** Notes the visit where the account is known there. @returns false where it is not, any more: nothing becomes known by it */
+  revisit(deviceHash: string, accountId: string, visit: DeviceVisit): Promise<boolean>;
   forget(deviceHash: string): Promise<void>;
   /** The device no longer counts as known to this account. */
   drop(deviceHash: string, accountId: string): Promise<void>;

@@ -105,28 +105,30 @@ export function createDeviceStore(parts: { store: Store; sealer: Sealer }): Kept
     find: async (hash, accountId) => (await read(hash)).find((use) => use.accountId === accountId),
 
     async remember(hash, accountId, visit, from) {
+      if (from === undefined && (await devices.revisit(hash, accountId, visit))) return;
       const earlier = from === undefined ? [] : await read(from);
       const others = earlier.flatMap((use) => (use.accountId === accountId ? [] : [use.accountId]));
-      let isListRenewed = false;
-      const noteIn = (uses: readonly DeviceUse[]) => {
-        const known = [...uses, ...earlier.filter((each) => !knows(uses, each.accountId))];
-        const before = known.find((use) => use.accountId === accountId);
-        isListRenewed = before !== undefined && renewalOf(before.lastUsedAt) === renewalOf(visit.at);
-        const rest = known.filter((use) => use.accountId !== accountId);
-        return [visited(accountId, before, visit), ...rest].slice(0, ACCOUNTS_PER_DEVICE);
-      };
-      const isNoted =
-        from === undefined && (await change(hash, (uses) => (knows(uses, accountId) ? noteIn(uses) : uses)));
-      if (!isNoted) {
-        // before it is known: known and in no list, it could not be taken back with the rest, and a finish may stop here (T8)
-        for (const id of [accountId, ...others]) await listFirst(id, hash, { besides: from });
-        await change(hash, noteIn);
-      }
-      // looked at again, as it may have been forgotten in between; once in a while written also where nothing changes: the list must
-      // not end before what it names
-      await listFirst(accountId, hash, { isRenewing: isNoted && !isListRenewed, besides: from });
-      for (const id of others) await listFirst(id, hash, { besides: from });
+      // before it is known: known and in no list, it could not be taken back with the rest, and a finish may stop here (T8)
+      for (const id of [accountId, ...others]) await listFirst(id, hash, { besides: from });
+      await change(hash, (uses) =>
+        withVisit([...uses, ...earlier.filter((each) => !knows(uses, each.accountId))], accountId, visit),
+      );
+      // looked at again, as it may have been forgotten in between
+      for (const id of [accountId, ...others]) await listFirst(id, hash, { besides: from });
       if (from !== undefined) await leave(from, hash, earlier, others);
+    },
+
+    async revisit(hash, accountId, visit) {
+      let isListRenewed = false;
+      const isNoted = await change(hash, (uses) => {
+        const before = uses.find((use) => use.accountId === accountId);
+        if (before === undefined) return uses;
+        isListRenewed = renewalOf(before.lastUsedAt) === renewalOf(visit.at);
+        return withVisit(uses, accountId, visit);
+      });
+      // once in a while written also where nothing changes: the list must not end before what it names
+      if (isNoted) await listFirst(accountId, hash, { isRenewing: !isListRenewed });
+      return isNoted;
     },
 
     async forget(hash) {
@@ -163,7 +165,13 @@ const knows = (uses: readonly DeviceUse[], accountId: string) => uses.some((use)
 
 const renewalOf = (at: number) => Math.floor(at / LIST_RENEWED_SECONDS);
 
-/** Pure, as the store may run it twice. */
+/** The latest first. Pure, as the store may run it twice. */
+function withVisit(uses: readonly DeviceUse[], accountId: string, visit: DeviceVisit): readonly DeviceUse[] {
+  const before = uses.find((use) => use.accountId === accountId);
+  const rest = uses.filter((use) => use.accountId !== accountId);
+  return [visited(accountId, before, visit), ...rest].slice(0, ACCOUNTS_PER_DEVICE);
+}
+
 function visited(accountId: string, before: DeviceUse | undefined, visit: DeviceVisit): DeviceUse {
   const networks = before?.networks ?? [];
   const selfie = visit.selfie ?? before?.selfie;

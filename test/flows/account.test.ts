@@ -518,13 +518,17 @@ describe('its buttons', () => {
     expect(idsOf(after, 'devices/forget', 'device')).toEqual([]);
   });
 
-  test('forget all of them', async () => {
+  test('forget all of them: each is signed out but this one', async () => {
     const { browser } = await world.enrol('pat@example.org');
-    await signIn(new Browser({ userAgent: PHONE_SAFARI }), 'pat@example.org');
+    const lost = new Browser({ userAgent: PHONE_SAFARI });
+    const lostTokens = await signIn(lost, 'pat@example.org', 'app', OFFLINE);
     const page = await openAccount(browser);
     expect(idsOf(page, 'devices/forget', 'device')).toHaveLength(3);
     const after = await act(browser, page, 'devices/forget', { device: 'all' });
     expect(idsOf(after, 'devices/forget', 'device')).toHaveLength(0);
+    expect((await lost.get(at('/account'))).url).toContain('/interaction/');
+    expect(await refresh(lostTokens)).toBe('invalid_grant');
+    expect((await browser.get(at('/account'))).url).toBe(at('/account'));
   });
 
   test('remove a passkey', async () => {

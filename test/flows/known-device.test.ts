@@ -4,6 +4,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import * as oidc from 'openid-client';
+import { hashToken } from '../../src/login/tokens.ts';
 import { Browser, buttonsOf, fieldsOf, wordsOf } from '../support/browser.ts';
 import { creates, isAtClient, until } from '../support/story.ts';
 import {
@@ -551,6 +552,24 @@ describe('T8: a selfie that is refused later, of a device that it made known', (
     await visits.complete(opened);
     expect(store.update).toBe(update);
     expect(await known(accountId)).toBe(1);
+  });
+
+  test('T17: what its person forgets while a skip is under way stays forgotten, and the skip lets nobody in', async () => {
+    const { accountId, browser } = await secondDevice();
+    const device = hashToken(browser.cookie('selfie_device') ?? '');
+    const opened = await visits.open(comeAgain(browser));
+    const { store, devices } = world.app.parts;
+    const { update } = store;
+    store.update = async (key, change, hint) => {
+      if (key !== `known-device:${device}`) return update(key, change, hint);
+      store.update = update;
+      await devices.drop(device, accountId);
+      return update(key, change, hint);
+    };
+    const entered = await visits.complete(opened);
+    expect(store.update).toBe(update);
+    expect(await known(accountId)).toBe(1);
+    await expect(visits.redeem(entered)).rejects.toMatchObject({ error: 'invalid_grant' });
   });
 });
 

@@ -3,8 +3,9 @@
 
 import type { Context } from 'koa';
 import type { Denials } from '../../login/denials.ts';
+import { loginProof } from '../../login/login-proof.ts';
 import type { Clock, Journal } from '../../login/ports.ts';
-import type { ActivityStore, DeviceStore, PasskeyStore } from '../../login/stores.ts';
+import type { ActivityStore, DeviceStore, DeviceUse, PasskeyStore } from '../../login/stores.ts';
 import type { Consents } from '../../oidc/consents.ts';
 import type { Revocation } from '../../oidc/revocation.ts';
 import type { Cookies } from '../cookies.ts';
@@ -20,7 +21,7 @@ export interface AccountActionParts {
   readonly passkeys: Pick<PasskeyStore, 'remove'>;
   readonly consents: Pick<Consents, 'withdraw'>;
   readonly denials: Pick<Denials, 'denySignIn' | 'callOffNewFace'>;
-  readonly revocation: Pick<Revocation, 'endSessionOf' | 'revokeAccount' | 'revokeClient'>;
+  readonly revocation: Pick<Revocation, 'endSessionOf' | 'revokeAccount' | 'revokeClient' | 'sessionsOf'>;
   readonly journal: Journal;
   readonly clock: Clock;
   readonly cookies: Pick<Cookies, 'device' | 'forgetDevice'>;
@@ -30,8 +31,8 @@ export interface AccountActionParts {
 /** What a redirect can say: a word in the address, the sentence here. */
 export const NOTICES = {
   'signed-out': 'That browser is signed out, and the applications it was signed in to are told.',
-  'device-forgotten': 'The browser is forgotten. Next time it is new to us.',
-  'devices-forgotten': 'All browsers are forgotten. Next time each is new to us.',
+  'device-forgotten': 'The browser is forgotten: it is signed out, unless it is this one, and new to us next time.',
+  'devices-forgotten': 'All browsers are forgotten: all but this one are signed out, and each is new to us next time.',
   'passkey-made': 'The passkey is made. It can be used from the next sign-in on.',
   'passkey-removed':
     'The passkey opens your account no longer. Your device may still list it; you can delete it there too.',
@@ -77,14 +78,28 @@ export function createAccountActions(parts: AccountActionParts) {
 
   const forgetDevices: Deed = async (ctx, session, { device: wanted = '' }) => {
     const { id } = session.account;
-    const known = (await devices.list(id)).map(({ device }) => device);
-    const gone = wanted === 'all' ? known : known.filter((device) => device === wanted);
-    for (const device of gone) await devices.drop(device, id);
+    const known = await devices.list(id);
+    const gone = wanted === 'all' ? known : known.filter(({ device }) => device === wanted);
     if (gone.length === 0) return undefined;
-    await forgetCookie(ctx, gone);
-    await note('devices.forgotten', session, { count: gone.length });
+    // before its sessions are ended: a login there that needs nothing but the device finds that it is known no longer
+    for (const { device } of gone) await devices.drop(device, id);
+    const sessions = await endSessionsOn(gone, session);
+    await forgetCookie(
+      ctx,
+      gone.map(({ device }) => device),
+    );
+    await note('devices.forgotten', session, { count: gone.length, sessions });
     return wanted === 'all' ? 'devices-forgotten' : 'device-forgotten';
   };
+
+  /** A lost device is to open nothing any more; here the person goes on. @returns how many sessions ended */
+  async function endSessionsOn(gone: readonly DeviceUse[], { account, sessionUid }: AccountSession): Promise<number> {
+    const logins = new Set(gone.flatMap((device) => device.logins.map(loginProof)));
+    const signedIn = await revocation.sessionsOf(account.id);
+    const there = signedIn.filter(({ uid, proofs }) => uid !== sessionUid && proofs.some((proof) => logins.has(proof)));
+    for (const { uid } of there) await revocation.endSessionOf(account.id, uid);
+    return there.length;
+  }
 
   /** A cookie that no account knows any more need not be kept; one that others use is theirs. */
   async function forgetCookie(ctx: Context, gone: readonly string[]): Promise<void> {

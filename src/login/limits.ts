@@ -3,7 +3,7 @@
 
 import { addressPrefix, household } from '../core/address.ts';
 import type { LoginAttempt } from '../core/attempt.ts';
-import type { Clock, Sealer, Store } from './ports.ts';
+import type { Clock, Counted, Sealer, Store } from './ports.ts';
 import type { JourneyRules } from './rules.ts';
 
 const HOUR = 3600;
@@ -105,16 +105,20 @@ export function createLimiter(parts: {
    *               later may have turned somebody else away meanwhile
    */
   async function spendAll(...stages: readonly (readonly Bucket[])[]): Promise<Allowed> {
-    const spent: Bucket[] = [];
+    const spent: { readonly bucket: Bucket; readonly counted: Counted }[] = [];
+    // in the window it was counted in: else many who are turned away at its end would make room in the next one (T17)
     const refund = async () => {
-      await Promise.all(spent.map(({ key, windowSeconds, by = 1 }) => store.increment(key, windowSeconds, -by)));
+      await Promise.all(spent.map(({ bucket: { key, by = 1 }, counted }) => store.countBack(key, by, counted)));
     };
     for (const stage of stages) {
       const counts = await Promise.all(
-        stage.map(({ key, windowSeconds, by = 1 }) => store.increment(key, windowSeconds, by)),
+        stage.map(async (bucket) => {
+          const { key, windowSeconds, by = 1 } = bucket;
+          return { bucket, counted: await store.countIn(key, windowSeconds, by) };
+        }),
       );
-      spent.push(...stage);
-      const full = stage.find((bucket, index) => (counts[index] ?? Number.POSITIVE_INFINITY) > bucket.limit);
+      spent.push(...counts);
+      const full = counts.find(({ bucket, counted }) => counted.count > bucket.limit)?.bucket;
       if (full === undefined) continue;
       await refund();
       const isNews = await store.putIfAbsent(`told:${full.key}`, true, full.windowSeconds);

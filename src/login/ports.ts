@@ -159,9 +159,21 @@ export interface Store {
   take<T>(key: string): Promise<T | undefined>;
   /** Counts within a fixed window that begins with the first count. @returns the count after this one */
   increment(key: string, windowSeconds: number, by?: number): Promise<number>;
+  /** The same for what may have to be taken back. */
+  countIn(key: string, windowSeconds: number, by: number): Promise<Counted>;
+  /** Takes back what was counted in, unless its window is over: what others count in the next one is theirs. */
+  countBack(key: string, by: number, counted: Counted): Promise<void>;
   /** Living keys that begin with `prefix`, in order, after `after`, at most `limit` (1000): for lists that somebody looks through or
    *  that are taken back, never a step of every login. */
   keys(prefix: string, options?: { readonly after?: string; readonly limit?: number }): Promise<readonly string[]>;
+}
+
+/** What `countIn` came to, and in which window. */
+export interface Counted {
+  /** after this one */
+  readonly count: number;
+  /** epoch seconds */
+  readonly windowEndsAt: number;
 }
 
 /** A ttl for what must not expire by itself, in seconds (a hundred years). */

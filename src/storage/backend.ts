@@ -34,6 +34,11 @@ export type RowChange<R> =
 /** @param expiresAt the end of the row that has this text; 0 where there is none */
 export type Decide<R> = (text: string | undefined, expiresAt: number) => RowChange<R>;
 
+export interface Sum {
+  readonly sum: number;
+  readonly expiresAt: number;
+}
+
 /** `isNew`: there is probably no row, so one may be made before anybody has looked. */
 export interface ChangeHint {
   readonly isNew: boolean;
@@ -54,8 +59,8 @@ export interface Rows {
   /** `decide` is pure and may run more than once; what it throws reaches the caller and changes nothing */
   change<R>(key: string, now: number, decide: Decide<R>, hint?: ChangeHint): Promise<R>;
   take(key: string, now: number): Promise<string | undefined>;
-  /** Adds to a number; a missing or expired one begins at 0 and ends at `expiresAt`. @returns the sum */
-  add(key: string, by: number, expiresAt: number, now: number): Promise<number>;
+  /** Adds to a number; a missing or expired one begins at 0 and ends at `expiresAt`. @returns the sum, and when it ends */
+  add(key: string, by: number, expiresAt: number, now: number): Promise<Sum>;
   /** @returns living keys that begin with `prefix`, in byte order, after `after`, at most `limit` */
   list(prefix: string, after: string, limit: number, now: number): Promise<readonly string[]>;
   /** @returns how many went, at most `limit` */

@@ -77,8 +77,9 @@ function createMemoryRows(gate: { open: boolean }, rows: Map<string, Row>): Rows
     async add(key, by, expiresAt, now) {
       const row = live(key, now);
       const sum = (row === undefined ? 0 : Number(row.text)) + by;
-      rows.set(key, { text: String(sum), expiresAt: row?.expiresAt ?? expiresAt });
-      return sum;
+      const end = row?.expiresAt ?? expiresAt;
+      rows.set(key, { text: String(sum), expiresAt: end });
+      return { sum, expiresAt: end };
     },
     async list(prefix, after, limit, now) {
       assertOpen(gate);

@@ -1,7 +1,7 @@
 // Rows in PostgreSQL: one table, one row a record, each operation one statement that commits by itself. Operations on one key go
 // over different connections, so their order within this process is kept here.
 
-import type { Rows } from './backend.ts';
+import type { Rows, Sum } from './backend.ts';
 import type { Turn } from './deadlines.ts';
 import { createKeyOrder } from './key-order.ts';
 import type { PostgresQueries, Statement } from './postgres-queries.ts';
@@ -29,7 +29,7 @@ function createStatements(schema: string) {
        ON CONFLICT (key) DO UPDATE SET
          value = CASE WHEN held.expires_at > $5 THEN (held.value::numeric + $3::bigint)::bigint::text ELSE excluded.value END,
          expires_at = CASE WHEN held.expires_at > $5 THEN held.expires_at ELSE excluded.expires_at END
-       RETURNING value, ${inTime}`,
+       RETURNING value, expires_at, ${inTime}`,
     ),
     swap: writing(
       'swap',
@@ -113,9 +113,9 @@ export function createPostgresRows({ queries, schema }: { queries: PostgresQueri
       }),
     take: (key, now) => takeAway(key, now, (text) => text),
     add: (key, by, expiresAt, now) =>
-      write<Held, number>(key, statements.add, [by, expiresAt, now], ([row]) => {
+      write<Held, Sum>(key, statements.add, [by, expiresAt, now], ([row]) => {
         seenRows.forget(key);
-        return Number(row?.value);
+        return { sum: Number(row?.value), expiresAt: Number(row?.expires_at) };
       }),
     change: (key, now, decide, hint) =>
       queries.run((turn) =>

@@ -61,7 +61,8 @@ export function createRedisRows({ commands, layout }: { commands: RedisCommands;
     add: (key, by, expiresAt, now) =>
       write(key, rowScripts.add, [String(expiresAt), String(by), String(now)], (reply) => {
         seenRows.forget(key);
-        return Number(reply);
+        const { text, expiresAt: end } = unpack(reply as string) as Row;
+        return { sum: Number(text), expiresAt: end };
       }),
     change(key, now, decide, hint) {
       const { row, ends, names } = shardOf(key);

@@ -53,9 +53,9 @@ if isLiving(raw, ARGV[5]) then
   expiresAt = string.sub(raw, 1, colon - 1)
   sum = sum + tonumber(string.sub(raw, colon + 1))
 end
-local text = string.format('%.0f', sum)
-put(expiresAt .. ':' .. text, ARGV[2], expiresAt)
-return text`,
+local row = expiresAt .. ':' .. string.format('%.0f', sum)
+put(row, ARGV[2], expiresAt)
+return row`,
 };
 
 /** KEYS: ends, names (of one shard). ARGV: deadline, then as named. */

@@ -109,7 +109,7 @@ function createSqliteRows(database: DatabaseSync, batch: SqliteBatch): Rows {
      ON CONFLICT (key) DO UPDATE SET
        value = CASE WHEN expires_at > :now THEN CAST(value AS INTEGER) ELSE 0 END + CAST(:by AS INTEGER),
        expires_at = CASE WHEN expires_at > :now THEN expires_at ELSE :end END
-     RETURNING value`,
+     RETURNING value, expires_at`,
   );
   const list = database.prepare(
     `SELECT key FROM records
@@ -147,7 +147,11 @@ function createSqliteRows(database: DatabaseSync, batch: SqliteBatch): Rows {
         return change.result;
       }),
     take: (key, now) => batch.write(key, () => removeNow(key, now)),
-    add: (key, by, end, now) => batch.write(key, () => Number(add.get({ key, by, end, now })?.value)),
+    add: (key, by, end, now) =>
+      batch.write(key, () => {
+        const row = add.get({ key, by, end, now }) as { value: string; expires_at: number };
+        return { sum: Number(row.value), expiresAt: row.expires_at };
+      }),
     list: (prefix, after, limit, now) =>
       batch.read(undefined, () => list.all({ prefix, after, limit, now }).map(({ key }) => key as string)),
     removeExpired: (now, limit) => batch.write('', () => Number(removeExpired.run(now, limit).changes)),

@@ -3,7 +3,7 @@
 // order would reach the rows in another.
 
 import type { Change, Clock, Store } from '../login/ports.ts';
-import type { ChangeHint, RowChange, Rows } from './backend.ts';
+import type { ChangeHint, RowChange, Rows, Sum } from './backend.ts';
 import { toJson } from './keyv-face.ts';
 
 /** Longer keys do not fit every engine's index, and no key of ours comes near. */
@@ -12,6 +12,12 @@ const LONGEST_LIST = 1000;
 
 /** @returns the port; lives are checked, so that 0 or NaN seconds is an error and never "for ever" */
 export function createStore({ rows, clock }: { rows: Rows; clock: Clock }): Store {
+  async function add(key: string, windowSeconds: number, by: number): Promise<Sum> {
+    const now = clock.now();
+    if (!Number.isSafeInteger(by)) throw new RangeError(`counting "${key}" by ${by}: a whole number is needed`);
+    return rows.add(checkedKey(key), by, now + checkedTtl(windowSeconds), now);
+  }
+
   return {
     async get<T>(key: string) {
       return fromText<T>(await rows.read(checkedKey(key), clock.now()));
@@ -35,11 +41,17 @@ export function createStore({ rows, clock }: { rows: Rows; clock: Clock }): Stor
     async take<T>(key: string) {
       return fromText<T>(await rows.take(checkedKey(key), clock.now()));
     },
-    async increment(key, windowSeconds, by = 1) {
-      const now = clock.now();
-      if (!Number.isSafeInteger(by)) throw new RangeError(`increment "${key}" by ${by}: a whole number is needed`);
-      return rows.add(checkedKey(key), by, now + checkedTtl(windowSeconds), now);
+    increment: async (key, windowSeconds, by = 1) => (await add(key, windowSeconds, by)).sum,
+    async countIn(key, windowSeconds, by) {
+      const { sum, expiresAt } = await add(key, windowSeconds, by);
+      return { count: sum, windowEndsAt: expiresAt };
     },
+    countBack: (key, by, { windowEndsAt }) =>
+      rows.change(checkedKey(key), clock.now(), (text, expiresAt) =>
+        text === undefined || expiresAt !== windowEndsAt
+          ? { kind: 'keep', result: undefined }
+          : { kind: 'write', text: String(Number(text) - by), expiresAt, result: undefined },
+      ),
     keys(prefix, { after = '', limit = LONGEST_LIST } = {}) {
       return rows.list(prefix, after, Math.min(limit, LONGEST_LIST), clock.now());
     },

@@ -200,6 +200,25 @@ export function storeContract(engine: string, { open }: Opening): void {
       expect(await store.increment(key, 10)).toBe(1);
     });
 
+    test('a count is taken back in its own window, and nowhere else', async () => {
+      const key = fresh();
+      const first = await store.countIn(key, 10, 1);
+      clock.advance(6);
+      const more = await store.countIn(key, 10, 4);
+      expect([first, more]).toEqual([
+        { count: 1, windowEndsAt: clock.now() + 4 },
+        { count: 5, windowEndsAt: clock.now() + 4 },
+      ]);
+      await store.countBack(key, 1, first);
+      expect((await store.countIn(key, 10, 0)).count).toBe(4);
+      clock.advance(4);
+      await store.countBack(key, 4, more);
+      expect(await store.get(key)).toBeUndefined();
+      await store.countIn(key, 10, 2);
+      await store.countBack(key, 4, more);
+      expect(await store.get(key)).toBe(2);
+    });
+
     test('keys lists the living by prefix, in order and in pages', async () => {
       const prefix = `list:${fresh()}:`;
       for (const name of ['b', 'a', 'c']) await store.set(`${prefix}${name}`, 1, 60);

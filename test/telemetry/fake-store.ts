@@ -57,9 +57,9 @@ export function createFakeStore(): FakeStore {
       texts.delete(key);
       return value;
     },
-    increment: async () => {
-      throw new Error('not used here');
-    },
+    increment: unused,
+    countIn: unused,
+    countBack: unused,
     async keys(prefix, { after = '', limit = 1000 } = {}) {
       return [...texts.keys()]
         .filter((key) => key.startsWith(prefix) && key > after)
@@ -68,4 +68,8 @@ export function createFakeStore(): FakeStore {
     },
   };
   return store;
+}
+
+async function unused(): Promise<never> {
+  throw new Error('not used here');
 }

@@ -15,6 +15,8 @@ interface LogoutPayload {
   readonly accountId: string;
   readonly sid: string;
   readonly tries: number;
+  /** how often it came to a process that knows no address */
+  readonly unknown?: number;
 }
 
 type LibraryClient = {
@@ -56,10 +58,15 @@ export function createLogoutDelivery(parts: {
     },
 
     async deliver(job) {
-      const { clientId, accountId, sid, tries } = job.payload as LogoutPayload;
+      const { clientId, accountId, sid, tries, unknown = 0 } = job.payload as LogoutPayload;
       const client = await provider.Client.find(clientId).catch(() => undefined);
-      // the entry was changed meanwhile: there is nobody to tell any more
-      if (!client?.backchannelLogoutUri) return giveUp(job, 'no-address');
+      if (!client?.backchannelLogoutUri) {
+        // the entry was changed meanwhile; or this process has not read it yet, and another one has
+        const seconds = RETRY_AFTER[unknown];
+        if (seconds === undefined) return giveUp(job, 'no-address');
+        const payload: LogoutPayload = { clientId, accountId, sid, tries, unknown: unknown + 1 };
+        return jobs.giveBack(job, { dueAtMs: nowMs() + seconds * 1000, payload });
+      }
       try {
         await send.call(client as unknown as LibraryClient, accountId, sid);
       } catch (error) {

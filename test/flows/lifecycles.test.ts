@@ -995,6 +995,26 @@ describe('a verdict that turns', () => {
     expect(peer.requests).toHaveLength(8);
   });
 
+  test('R12: where the entry names no address for a while, as another process has not read it yet, it is told later', async () => {
+    answers = [500];
+    const { begun } = await signedInAtTold();
+    const retried = await countOf(world, 'logout.retried');
+    await world.sandbox.review(begun.sessionId, 'Declined');
+    await until('the first try', async () => (await countOf(world, 'logout.retried')) === retried + 1);
+    const delivered = await countOf(world, 'logout.delivered');
+    const { clients } = world.config;
+    await world.restart({ clients: [CLIENT, { ...CLIENT, client_id: 'told' }] as never });
+    await move(world, 6);
+    await until('it to be put off', async () => {
+      for await (const jobs of world.app.parts.backend.bulk.jobs())
+        if (jobs.some(({ payloadText }) => payloadText.includes('"unknown":1'))) return true;
+      return false;
+    });
+    await world.restart({ clients });
+    await move(world, 60);
+    await until('the line', async () => (await countOf(world, 'logout.delivered')) === delivered + 1);
+  });
+
   test('R12: where the entry names no address any more, nobody is told, and the log says that', async () => {
     answers = [500];
     const { begun } = await signedInAtTold();
@@ -1004,8 +1024,10 @@ describe('a verdict that turns', () => {
     await until('the first try', async () => (await countOf(world, 'logout.retried')) === retried + 1);
     const { clients } = world.config;
     await world.restart({ clients: [CLIENT, { ...CLIENT, client_id: 'told' }] as never });
-    await move(world, 6);
-    await until('the line', async () => (await countOf(world, 'logout.undelivered', 'no-address')) === before + 1);
+    await until('the line', async () => {
+      await move(world, 12 * HOUR + 1);
+      return (await countOf(world, 'logout.undelivered', 'no-address')) === before + 1;
+    });
     await world.restart({ clients });
   });
 

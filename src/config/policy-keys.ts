@@ -13,10 +13,12 @@ export type Notice = (typeof NOTICES)[number];
 
 const DAY_SECONDS = 86_400;
 const MOST_MONEY = 1_000_000_000;
+/** Far enough for whoever wants no limit, and exact in every engine. */
+const MOST_COUNTED = 1_000_000_000;
 
 export const POLICY_KEYS = {
   'attempt.ttl_seconds': number(1, DAY_SECONDS, 600, 'Seconds until a login that is not finished lapses.'),
-  'attempt.tries': number(1, 20, 3, 'Verifications one login may open.'),
+  'attempt.tries': number(1, 100, 3, 'Verifications one login may open.'),
   'attempt.review_wait_seconds': number(
     0,
     7 * DAY_SECONDS,
@@ -25,7 +27,7 @@ export const POLICY_KEYS = {
   ),
   'attempt.contested_after_seconds': number(
     0,
-    DAY_SECONDS,
+    30 * DAY_SECONDS,
     180,
     'Seconds after which another browser may contest a login that an unknown device began.',
   ),
@@ -62,43 +64,43 @@ export const POLICY_KEYS = {
   'networks.hosting': files('Addresses and ranges of data centres, one a line.'),
   'networks.country_database': file('file', 'MaxMind `mmdb` that tells country and place of an address.'),
   'networks.anonymous_database': file('file', 'MaxMind `mmdb` that tells anonymising networks.'),
-  'limits.sessions_per_account_per_hour': number(0, 10_000, 10, 'Verifications one account may open in an hour.'),
+  'limits.sessions_per_account_per_hour': number(0, MOST_COUNTED, 10, 'Verifications one account may open in an hour.'),
   'limits.unknown_devices_per_account_per_hour': {
-    ...number(0, 10_000, 7, 'How many of these unknown devices may open.'),
+    ...number(0, MOST_COUNTED, 7, 'How many of these unknown devices may open.'),
     fallbackText: '7 of 10, and as many of more; all of them where fewer than 7 are allowed',
   },
   'limits.sessions_per_address_per_hour': number(
     0,
-    1_000_000,
+    MOST_COUNTED,
     30,
     'Verifications one address (IPv6: one /64) may open in an hour.',
   ),
   'limits.sessions_per_client_per_hour': number(
     0,
-    1_000_000,
+    MOST_COUNTED,
     1000,
     "Verifications one client's logins may open in an hour.",
   ),
   'limits.sessions_per_day': number(
     0,
-    10_000_000,
+    MOST_COUNTED,
     10_000,
     'Verifications that may be opened in a day, all told. 0 stops every one.',
   ),
   'limits.other_ways_per_account_per_hour': number(
     0,
-    10_000,
+    MOST_COUNTED,
     5,
     'Tries of other ways in that one account has in an hour, all ways together.',
   ),
   'limits.other_ways_per_address_per_hour': number(
     0,
-    1_000_000,
+    MOST_COUNTED,
     20,
     'Tries of other ways in that one address (IPv6: one /64) has in an hour.',
   ),
-  'vendor.creates_per_minute': number(1, 100_000, 600, 'Verifications opened at the vendor in a minute, at most.'),
-  'vendor.decisions_per_minute': number(1, 100_000, 100, 'Decisions asked of the vendor in a minute, at most.'),
+  'vendor.creates_per_minute': number(1, MOST_COUNTED, 600, 'Verifications opened at the vendor in a minute, at most.'),
+  'vendor.decisions_per_minute': number(1, MOST_COUNTED, 100, 'Decisions asked of the vendor in a minute, at most.'),
   'verdict.refuse_warnings': OVERRIDABLE_KEYS['verdict.refuse_warnings'],
   'verdict.min_face_score': OVERRIDABLE_KEYS['verdict.min_face_score'],
   'verdict.min_liveness_score': OVERRIDABLE_KEYS['verdict.min_liveness_score'],

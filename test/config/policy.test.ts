@@ -199,22 +199,22 @@ describe('is refused, with the line:', () => {
     [
       'text for a number',
       'attempt.tries: "3"',
-      'p.yaml:1: attempt.tries is not a whole number from 1 to 20 → write a whole number from 1 to 20',
+      'p.yaml:1: attempt.tries is not a whole number from 1 to 100 → write a whole number from 1 to 100',
     ],
     [
       'a number out of range',
       'attempt.tries: 0',
-      'p.yaml:1: attempt.tries is not a whole number from 1 to 20 → write a whole number from 1 to 20',
+      'p.yaml:1: attempt.tries is not a whole number from 1 to 100 → write a whole number from 1 to 100',
     ],
     [
       'a broken number',
       'attempt.tries: 1.5',
-      'p.yaml:1: attempt.tries is not a whole number from 1 to 20 → write a whole number from 1 to 20',
+      'p.yaml:1: attempt.tries is not a whole number from 1 to 100 → write a whole number from 1 to 100',
     ],
     [
       'nothing for a number',
       'attempt.tries:',
-      'p.yaml:1: attempt.tries is not a whole number from 1 to 20 → write a whole number from 1 to 20',
+      'p.yaml:1: attempt.tries is not a whole number from 1 to 100 → write a whole number from 1 to 100',
     ],
     [
       'a score above 100',
@@ -363,7 +363,7 @@ describe('is refused, with the line:', () => {
 
   test('all at once', () => {
     expect(
-      faultsOf('portrait: x\nportrait: y\nattempt:\n  tries: 99\nfoo: 1').map((fault) => fault.split(': ')[0]),
+      faultsOf('portrait: x\nportrait: y\nattempt:\n  tries: 999\nfoo: 1').map((fault) => fault.split(': ')[0]),
     ).toEqual(['p.yaml:1', 'p.yaml:2', 'p.yaml:2', 'p.yaml:4', 'p.yaml:5']);
   });
 });

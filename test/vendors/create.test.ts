@@ -220,6 +220,13 @@ describe('the answer', () => {
     expect((await open()).url).toBe(HOSTED);
   });
 
+  test('that names no status is new, and one in words that nobody knows is not', async () => {
+    server.answer({ status: 201, body: { ...created, status: undefined } });
+    expect((await open()).status).toBe('not-started');
+    server.answer({ status: 201, body: { ...created, status: 'Begonnen' } });
+    expect((await open()).status).not.toBe('not-started');
+  });
+
   test.each([{ url: null }, { url: undefined }, { url: '' }])(
     'without an address (%j) the key lacks a scope',
     async (changes) => {

@@ -60,6 +60,10 @@ async function resolveAll(hostname: string): Promise<readonly ResolvedAddress[]>
   return resolve(hostname, { all: true });
 }
 
+const END_OF_IMAGE = Buffer.from([0xff, 0xd9]);
+/** No picture of a face is smaller. */
+const LEAST_PICTURE_BYTES = 512;
+
 async function download(url: URL, target: ResolvedAddress, timeoutMs: number): Promise<PortraitReading> {
   const stream = got.stream(url, {
     headers: { accept: 'image/jpeg', 'user-agent': 'selfie-oidc' },
@@ -91,12 +95,13 @@ function pinned({ address, family }: ResolvedAddress): never {
   return lookup as never;
 }
 
-/** Begins and ends as a JPEG; nothing rides behind the end marker but padding, or the file could be two things at once. */
+/**
+ * Begins as a JPEG, and is more than a beginning: has an end somewhere, as cameras write behind it, or the size of a picture. What is kept
+ * goes to the vendor alone, which looks at it again.
+ */
 function isJpeg(bytes: Buffer): boolean {
   if (bytes[0] !== 0xff || bytes[1] !== 0xd8 || bytes[2] !== 0xff) return false;
-  let end = bytes.length;
-  while (end > 0 && (bytes[end - 1] === 0x00 || bytes[end - 1] === 0x0a || bytes[end - 1] === 0x0d)) end--;
-  return end >= 6 && bytes[end - 2] === 0xff && bytes[end - 1] === 0xd9;
+  return bytes.lastIndexOf(END_OF_IMAGE) >= 4 || bytes.length >= LEAST_PICTURE_BYTES;
 }
 
 async function within<T>(ms: number, promise: Promise<T>): Promise<T> {

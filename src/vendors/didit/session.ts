@@ -80,7 +80,9 @@ function readOpened(answer: Answer, request: VerificationRequest): OpenedVerific
   if (address === null || address === '') {
     throw new VendorRefused('create: the answer has no hosted address; the API key lacks the scope "session: write"');
   }
-  return { verificationId: body.session_id, url: readHostedUrl(address), status: readStatus(body.status) };
+  // one that names no status says nothing against being new; whether its id is new is judged by whoever knows the others
+  const status = body.status === undefined ? 'not-started' : readStatus(body.status);
+  return { verificationId: body.session_id, url: readHostedUrl(address), status };
 }
 
 /** The browser is sent there: https, or http on this machine for a stand-in. Its host is not pinned, custom domains exist. */

@@ -219,7 +219,9 @@ export interface Pages {
       | 'refused'
       | 'wrong-numbers'
       | 'renewal-waits'
-      | 'gone';
+      | 'gone'
+      /** begun in this browser, and not there any more: nobody knows why */
+      | 'over';
     readonly client?: ClientView;
     readonly form?: InteractionForm;
     /** for `renewal-waits`: when the new face counts, and whether the person is told by mail before */

@@ -185,6 +185,18 @@ describe('a lost cookie (T24)', () => {
     expect((await begun.browser.get(`${world.issuer}/auth/${begun.uid}`)).status).toBe(400);
   });
 
+  test('T24: who gave up before the button was pressed, and goes back, is told that it is over; another browser is not', async () => {
+    const browser = new Browser();
+    const first = await browser.get((await world.authorize()).url);
+    expect((await giveUp(world, browser, first)).get('error')).toBe('access_denied');
+    for (const path of ['', '/waiting', '/finish']) {
+      const page = await browser.get(`${first.url}${path}`);
+      expect(page.status).toBe(410);
+      expect(wordsOf(page)).toContain('This sign-in is over');
+      expect((await new Browser().get(`${first.url}${path}`)).status).toBe(403);
+    }
+  });
+
   test('T24: the person whose cookie was lost on the way back may still see the number there, and finish nowhere else', async () => {
     const begun = await world.begin(new Browser(), 'bob');
     await showFace(world, begun);

@@ -298,6 +298,7 @@ export const samples: { readonly [N in PageName]: Readonly<Record<string, Pages[
     refused: { reason: 'refused', client: { name: 'Northwind Bank' }, form },
     'wrong-numbers': { reason: 'wrong-numbers', client, form },
     gone: { reason: 'gone' },
+    over: { reason: 'over' },
   },
   conflict: { held: { form, client, retryAfterSeconds: 180, otherWays: true } },
   limited: {

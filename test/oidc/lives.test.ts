@@ -153,7 +153,7 @@ test('an interaction: the attempt, a review, and ten minutes to say how it ended
   at(ttlSeconds + reviewWaitSeconds + 590);
   expect((await browser.get(page.url, o.isOutside)).status).toBe(200);
   at(ttlSeconds + reviewWaitSeconds + 610);
-  expect((await browser.get(page.url, o.isOutside)).status).toBe(403);
+  expect((await browser.get(page.url, o.isOutside)).status).toBe(410);
 });
 
 test('a consent: a year', async () => {

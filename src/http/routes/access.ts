@@ -73,6 +73,7 @@ export function createAccess(parts: InteractionRouteParts) {
     if (attempt && isOver(attempt)) {
       return reply.page(ctx, 410, 'ended', { reason: endReason(attempt), ...(client ? { client } : {}) });
     }
+    if (!attempt && interactions.wasBegunHere(ctx, uid)) return reply.page(ctx, 410, 'ended', { reason: 'over' });
     reply.page(ctx, 403, 'wrong-browser', {});
   }
 

@@ -2,7 +2,7 @@
 
 import type { Context } from 'koa';
 import type { Account } from '../../core/account.ts';
-import { currentVerification, isCodeOpen, isUnderWay, type LoginAttempt } from '../../core/attempt.ts';
+import { currentVerification, isCodeOpen, isUnderWay, type LoginAttempt, triesLeft } from '../../core/attempt.ts';
 import type { LoginOrigin } from '../../core/binding.ts';
 import type { Requirement } from '../../core/requirement.ts';
 import type { BeginInput, BeginOutcome, LoginRequest } from '../../login/begin.ts';
@@ -255,15 +255,17 @@ export function createFirstPage(
         return reply.page(ctx, 503, 'vendor-down', later(outcome.retryAfterSeconds));
       case 'blocked':
         return reply.page(ctx, 403, 'retry', lastTry);
-      case 'no-portrait':
+      case 'no-portrait': {
+        const attempt = await attempts.find(uid);
         return reply.page(ctx, 200, 'retry', {
           ...page,
           kind: 'no-portrait',
-          triesLeft: 1,
+          triesLeft: attempt ? triesLeft(attempt, rules.attempt) : 0,
           offerPhone: offersPhone(originOf(ctx), interaction.client.clientId),
           otherWays,
           mayReEnrol: false,
         });
+      }
       case 'no-tries-left':
         return reply.page(ctx, 200, 'retry', lastTry);
       case 'over': {

@@ -11,6 +11,7 @@ import { removeAccount } from './admin/remove-account.ts';
 import { createRunningKeys, type KeysReload } from './app-keys.ts';
 import { openMail, openNetworks, openParts, type Parts, type PartsOptions } from './app-parts.ts';
 import { rulesOf } from './app-rules.ts';
+import { assertServable, watchStanding } from './app-standing.ts';
 import type { Config } from './config/config.ts';
 import { Misconfigured } from './config/faults.ts';
 import type { KeysReader } from './config/keys.ts';
@@ -30,13 +31,12 @@ import { createWaitingRoom } from './http/waiting-room.ts';
 import { DELIVERY } from './login/inbox.ts';
 import { createJourney } from './login/journey.ts';
 import { LOOK } from './login/look.ts';
-import type { Logger, Revoker, Store } from './login/ports.ts';
+import type { Logger, Revoker } from './login/ports.ts';
 import type { MailDelivery } from './mail/mailer.ts';
 import { createPairwiseSub } from './oidc/accounts.ts';
 import { LOGOUT } from './oidc/logout.ts';
 import { createGuardedFetch } from './oidc/outgoing.ts';
 import { type Reload, serveProvider } from './provider-app.ts';
-import { createMarks } from './storage/archive/marks.ts';
 import { createOidcAdapter } from './storage/oidc-adapter.ts';
 import { inRequest } from './storage/request-patience.ts';
 import { createResealing, RESEAL } from './storage/resealing.ts';
@@ -121,6 +121,12 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   );
   const waitingRoom = createWaitingRoom({ bus, readState: (uid) => served.current.readState(uid), logger: log });
   let isDraining = false;
+  const standing = watchStanding({
+    store,
+    log: quietLog,
+    // what waits to be done was moved as well
+    changed: (isServable) => (isServable ? journey.worker.start() : void journey.worker.stop()),
+  });
   const outermost = [
     trustedProxy({ issuer: config.issuer, trust: config.trustProxy }),
     requestId({ inRequest: (id, work) => log.inRequest(id, work) }),
@@ -128,7 +134,12 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     securityHeaders({ issuer: config.issuer, openerPolicy: 'unsafe-none' }),
     healthRoutes({
       issuer: config.issuer,
-      dependencies: { storage: () => backend.ping() },
+      dependencies: {
+        async storage() {
+          standing.assertServable();
+          await backend.ping();
+        },
+      },
       exposition: options.exposition ?? metrics.exposition,
       logger: quietLog,
       metricsToken: config.metricsToken,
@@ -148,6 +159,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       fetch: createGuardedFetch(createOutgoingPolicy(config.outgoingAllow)),
       pages: createOidcPages({ reply }),
       outermost,
+      assertServable: standing.assertServable,
       jobs,
       journey,
       rules,
@@ -189,6 +201,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     isDraining = true;
     waitingRoom.drain();
     sweeper.stop();
+    standing.stop();
     // nothing may be waited for before: a worker is taken off its port meanwhile, and would not know that it had listened
     if (server.listening) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -232,11 +245,15 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       if (!options.joins) for (const kind of [LOOK, DELIVERY]) await backend.jobs.hasten(kind, nowMs());
       await journey.start();
       sweeper.start();
+      standing.start();
       networks.watch();
       journey.worker.start();
       return (server.address() as AddressInfo).port;
     },
-    poke: () => journey.worker.poke(),
+    poke() {
+      journey.worker.poke();
+      void standing.look();
+    },
     withdraw() {
       isDraining = true;
     },
@@ -254,17 +271,4 @@ async function both<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
   const misconfigured = errors.filter((error) => error instanceof Misconfigured);
   if (misconfigured.length > 1) throw new Misconfigured(misconfigured.flatMap(({ faults }) => faults));
   return Promise.all([one, other]);
-}
-
-/** @throws Misconfigured the storage was moved away, or has not wholly arrived */
-async function assertServable(store: Store): Promise<void> {
-  const standing = await createMarks({ store }).standing();
-  if (standing.kind === 'servable') return;
-  const where = 'STORAGE_URL';
-  if (standing.kind === 'arriving') {
-    const problem = `archive ${standing.arrival.archive} has not wholly arrived in this storage`;
-    throw new Misconfigured([{ where, problem, fix: 'run the same import again: it goes on' }]);
-  }
-  const problem = `this storage was moved away with archive ${standing.departure.archive}`;
-  throw new Misconfigured([{ where, problem, fix: 'name the storage it was moved to, or export --call-off' }]);
 }

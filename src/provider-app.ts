@@ -44,7 +44,7 @@ export interface ProviderSettings extends Pick<ProviderParts, 'jwks' | 'cookieKe
 export type LastingParts = Omit<ProviderParts, keyof ProviderSettings> &
   Omit<InteractionRouteParts, 'interactions' | 'csrf' | 'clientView'> &
   Omit<AccountRouteParts, 'revocation' | 'denials' | 'clientView' | 'verifierName'> &
-  Pick<MountParts, 'webhook' | 'assets' | 'log'> & {
+  Pick<MountParts, 'webhook' | 'assets' | 'log' | 'assertServable'> & {
     /** as faults name it */
     readonly clientsFile: string;
     readonly store: Store;

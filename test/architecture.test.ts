@@ -27,6 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'app.ts': [
     'app-parts.ts',
     'app-rules.ts',
+    'app-standing.ts',
     'app-keys.ts',
     'provider-app.ts',
     'core',
@@ -41,6 +42,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'app-parts.ts': ['core', 'login', 'vendors', 'factors', 'storage', 'telemetry', 'networks', 'mail', 'oidc', 'config'],
   'app-rules.ts': ['login', 'config'],
+  'app-standing.ts': ['core', 'login', 'storage', 'config'],
   'app-keys.ts': ['provider-app.ts', 'core', 'login', 'storage', 'config'],
   // the part of the app that is made anew when the clients change
   'provider-app.ts': ['core', 'login', 'oidc', 'http', 'config'],

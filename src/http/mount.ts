@@ -44,6 +44,8 @@ export interface MountParts {
   readonly reply: Reply;
   readonly log: Logger;
   track(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void>;
+  /** @throws StorageUnavailable while nothing may be served */
+  assertServable(): void;
 }
 
 export function mountRoutes(provider: Provider, parts: MountParts): void {
@@ -81,6 +83,11 @@ export function mountRoutes(provider: Provider, parts: MountParts): void {
     ctx.remove('Set-Cookie');
     const route = (ctx as Partial<KoaContextWithOIDC>).oidc?.route;
     reply.failure(ctx as unknown as Context, error, { isForMachines: MACHINES.has(route ?? '') });
+  });
+
+  provider.use((_ctx, next) => {
+    parts.assertServable();
+    return next();
   });
 
   // a look must change nothing: HEAD on a page that resumes or notes a return would

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import * as oidc from 'openid-client';
 import { kindOfJob, kindOfRecord } from '../../src/storage/archive/kinds.ts';
+import { createMarks } from '../../src/storage/archive/marks.ts';
 import { here, newFolder, type Place, placeOf } from '../cli/support.ts';
 import { allJobs, allRows } from '../contract/bulk.ts';
 import { createAuthenticator } from '../factors/authenticator.ts';
@@ -13,7 +14,7 @@ import { Browser } from '../support/browser.ts';
 import { describeOn } from '../support/describe-on.ts';
 import { answer, otherWays } from '../support/passkeys.ts';
 import { makeRoom, type Room } from '../support/servers.ts';
-import { comeBack, showFace } from '../support/story.ts';
+import { comeBack, showFace, until } from '../support/story.ts';
 import { exchange, startWorld, type Tokens, UNLIMITED, type World } from '../support/world.ts';
 
 const WANTS_KEY = {
@@ -125,4 +126,25 @@ describeOn('postgres', () => {
     await showFace(world, anew);
     expect((await world.finish(anew)).claims()?.sub).toBe(sub);
   });
+});
+
+test('a storage that is moved away beside a provider that runs is served from no more, until that is called off', async () => {
+  const world = await startWorld({ storage: 'sqlite', policy: UNLIMITED });
+  try {
+    const { browser } = await world.enrol('nell');
+    const marks = createMarks({ store: world.app.parts.store });
+    const isReady = async () => (await fetch(`${world.issuer}/readyz`)).status === 200;
+    // by a move that did not see this process, as its clock is behind, or it stood still
+    await marks.depart({ archive: 'a', at: world.clock.now() });
+    world.app.poke();
+    await until('it to be noticed', async () => !(await isReady()));
+    const page = await browser.get((await world.authorize()).url);
+    expect([page.status, Number(page.headers.get('retry-after')) > 0]).toEqual([503, true]);
+    await marks.callOff();
+    world.app.poke();
+    await until('it to be noticed', isReady);
+    await world.enrol('olga');
+  } finally {
+    await world.close();
+  }
 });

@@ -5,9 +5,10 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as oidc from 'openid-client';
 import { hashToken, newToken } from '../../src/login/tokens.ts';
+import { MAIL } from '../../src/mail/mailer.ts';
 import { Browser, buttonsOf, type Page, wordsOf } from '../support/browser.ts';
 import { codeIn, linkIn, type Mailbox, startMailbox } from '../support/mailbox.ts';
-import { creates, giveUp, isAtClient, pressOn, showFace, until, visit } from '../support/story.ts';
+import { creates, giveUp, isAtClient, pressOn, showFace, until, untilDone, visit } from '../support/story.ts';
 import { type Begun, CLIENT_SECRET, startWorld, type Tokens, UNLIMITED, type World } from '../support/world.ts';
 
 const FROM = 'Login <login@op.example>';
@@ -134,11 +135,13 @@ describe('an enrolment under an e-mail address', () => {
   test('a code is good for ten minutes, and for as long as no other was sent', async () => {
     const { begun, browser, page } = await start(world, 'slow@example.org');
     const code = codeIn(await mailbox.waitFor('slow@example.org'));
+    await untilDone(world, MAIL);
     world.clock.move(10 * MINUTE);
     const late = await browser.press(page, CONFIRM, { code });
     expect([late.status, wordsOf(late).includes('no longer good')]).toEqual([422, true]);
     await browser.press(page, 'resend');
     const second = codeIn(await mailbox.waitFor('slow@example.org', 2));
+    await untilDone(world, MAIL);
     world.clock.move(9 * MINUTE);
     const again = await browser.follow(await browser.press(page, 'resend'));
     const third = codeIn(await mailbox.waitFor('slow@example.org', 3));

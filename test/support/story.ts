@@ -115,6 +115,15 @@ export async function deliver(world: World, sessionId: string, overrides: Webhoo
   return (await world.sandbox.sendWebhook(sessionId, overrides)).map((delivery) => delivery.status);
 }
 
+/** Until no such job is left: one that is cut off by a jump of the clock is done once more. */
+export async function untilDone(world: World, kind: string): Promise<void> {
+  await until(`no ${kind} to be left`, async () => {
+    for await (const jobs of world.app.parts.backend.bulk.jobs())
+      if (jobs.some((job) => job.kind === kind)) return false;
+    return true;
+  });
+}
+
 /** The event stream of a waiting page, as it comes. */
 export async function openStream(world: World, begun: Begun) {
   const cookie = begun.browser

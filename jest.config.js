@@ -10,7 +10,8 @@ export default {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {},
-  testTimeout: 20_000,
+  // at a load of twelve on two cores the slowest took more than twenty seconds
+  testTimeout: 40_000,
   // a third of the time a test waits for a browser, a process or a server
   maxWorkers: availableParallelism() + 1,
 };

@@ -19,6 +19,7 @@ import { makeRoom, type OwnServer, ownPostgres, type Room } from '../support/ser
 import {
   expectUnavailable,
   expectUntouched,
+  patiently,
   prepare,
   reads,
   recovered,
@@ -88,7 +89,7 @@ describeWithOwn('postgres', 'a PostgreSQL of one’s own', () => {
 
     beforeEach(async () => {
       server.tell('DROP SCHEMA IF EXISTS selfie_oidc CASCADE');
-      backend = await openBackend(server.url, { clock, deadlineMs: DEADLINE_MS, log });
+      backend = await patiently(() => openBackend(server.url, { clock, deadlineMs: DEADLINE_MS, log }));
       await prepare(backend);
     });
     afterEach(async () => {
@@ -166,7 +167,7 @@ describeWithOwn('postgres', 'a PostgreSQL of one’s own', () => {
       const proxy = await startProxy(server.port);
       leftOpen.push(proxy.close);
       const url = server.url.replace(`:${server.port}`, `:${proxy.port}`);
-      const behind = await openBackend(url, { clock, deadlineMs: DEADLINE_MS });
+      const behind = await patiently(() => openBackend(url, { clock, deadlineMs: DEADLINE_MS }));
       leftOpen.push(behind.close);
       // so many at once that all connections are opened that there may be
       await Promise.all([...Array(20)].map((_, index) => behind.store.set(`warm:${index}`, 1, 60)));
@@ -193,7 +194,7 @@ describeWithOwn('postgres', 'a PostgreSQL of one’s own', () => {
       const proxy = await startProxy(server.port);
       leftOpen.push(proxy.close);
       const url = `${server.url.replace(`:${server.port}`, `:${proxy.port}`)}?connections=2`;
-      const behind = await openBackend(url, { clock, deadlineMs: DEADLINE_MS });
+      const behind = await patiently(() => openBackend(url, { clock, deadlineMs: DEADLINE_MS }));
       leftOpen.push(behind.close);
       await Promise.all([...Array(8)].map((_, index) => behind.store.set(`warm:${index}`, 1, 60)));
       proxy.slow(100);

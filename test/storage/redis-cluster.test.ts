@@ -12,7 +12,7 @@ import { describeWithOwn } from '../support/describe-on.ts';
 import { freePort } from '../support/ports.ts';
 import { type ClusterNode, type OwnCluster, ownCluster } from '../support/redis-cluster.ts';
 import { type Room } from '../support/servers.ts';
-import { expectUnavailable, prepare, reads, startWatch, wakes, writes } from './fixtures/faults.ts';
+import { expectUnavailable, patiently, prepare, reads, startWatch, wakes, writes } from './fixtures/faults.ts';
 
 const clock = movableClock();
 const DEADLINE_MS = 900;
@@ -43,16 +43,6 @@ describeWithOwn('redis', 'Redis Cluster', () => {
     const spread = <T>(ask: (key: string) => Promise<T>) => Promise.allSettled(SPREAD.map(ask));
 
     /** For as long as a master may be without a replica that it waits for, or a connection to it be made. */
-    async function patiently<T>(ask: () => Promise<T>): Promise<T> {
-      for (const giveUpAt = performance.now() + 20_000; ; await delay(20)) {
-        try {
-          return await ask();
-        } catch (error) {
-          if (performance.now() > giveUpAt) throw error;
-        }
-      }
-    }
-
     async function open(deadlineMs: number): Promise<void> {
       backend = await patiently(() => openBackend(cluster.makeUrl(), { clock, deadlineMs }));
       await patiently(() => prepare(backend));

@@ -18,7 +18,16 @@ import { movableClock } from '../contract/store.ts';
 import { describeOn, describeWithOwn } from '../support/describe-on.ts';
 import { freePort } from '../support/ports.ts';
 import { makeRoom, type OwnServer, ownRedis, type Room } from '../support/servers.ts';
-import { expectUnavailable, expectUntouched, prepare, reads, recovered, wakes, writes } from './fixtures/faults.ts';
+import {
+  expectUnavailable,
+  expectUntouched,
+  patiently,
+  prepare,
+  reads,
+  recovered,
+  wakes,
+  writes,
+} from './fixtures/faults.ts';
 import { startProxy } from './fixtures/proxy.ts';
 
 const clock = movableClock();
@@ -68,7 +77,7 @@ describeWithOwn('redis', 'a Redis in trouble', () => {
   afterAll(() => server.remove());
   beforeEach(async () => {
     server.tell('FLUSHALL');
-    backend = await openBackend(server.url, { clock, deadlineMs: DEADLINE_MS });
+    backend = await patiently(() => openBackend(server.url, { clock, deadlineMs: DEADLINE_MS }));
     await prepare(backend);
   });
   afterEach(async () => {
@@ -116,7 +125,9 @@ describeWithOwn('redis', 'a Redis in trouble', () => {
   test('a connection that died without a word is given up, and the next operation has a new one', async () => {
     const proxy = await startProxy(server.port);
     leftOpen.push(proxy.close);
-    const behind = await openBackend(`redis://127.0.0.1:${proxy.port}`, { clock, deadlineMs: DEADLINE_MS });
+    const behind = await patiently(() =>
+      openBackend(`redis://127.0.0.1:${proxy.port}`, { clock, deadlineMs: DEADLINE_MS }),
+    );
     leftOpen.push(behind.close);
     proxy.freeze();
     expect(await expectUnavailable(writes(behind))).toBeLessThan(DEADLINE_MS + SLACK_MS);

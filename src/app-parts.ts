@@ -20,10 +20,10 @@ import { createInstances } from './storage/instances.ts';
 import { createKeyHistory } from './storage/key-history.ts';
 import { createPasskeyStore } from './storage/passkeys.ts';
 import { createRecoveryStore } from './storage/recovery.ts';
-import { seeThrough } from './storage/request-patience.ts';
+import { countWait, seeThrough } from './storage/request-patience.ts';
 import { createSealer } from './storage/sealer.ts';
 import type { Relay } from './storage/shared-bus.ts';
-import { createJournal } from './telemetry/journal.ts';
+import { type ChainedJournal, createJournal } from './telemetry/journal.ts';
 import { createLedger } from './telemetry/ledger.ts';
 import { createLogger, logLevelOf, type RequestLogger } from './telemetry/log.ts';
 import { createMeter } from './telemetry/metrics.ts';
@@ -54,13 +54,10 @@ export async function openParts(config: Config, options: PartsOptions = {}) {
   });
   const vendor: IdentityVendor = {
     ...didit,
-    // what was asked for there may be paid for: it is stored, however slow the storage is
-    async openVerification(request) {
-      const opened = await didit.openVerification(request);
-      seeThrough();
-      return opened;
-    },
+    // what was asked for there may be paid for: what came of it is stored, however slow the storage is
+    openVerification: (request) => didit.openVerification(request).finally(seeThrough),
   };
+  const journal = createJournal({ store, clock });
   return {
     config,
     clock,
@@ -81,7 +78,7 @@ export async function openParts(config: Config, options: PartsOptions = {}) {
     invitations: createInvitationStore({ store, sealer, clock }),
     instances: createInstances({ store }),
     keyHistory: createKeyHistory({ store, clock }),
-    journal: createJournal({ store, clock }),
+    journal: { ...journal, record: (entry) => countWait(() => journal.record(entry)) } satisfies ChainedJournal,
     ledger: createLedger({
       store,
       clock,

@@ -28,6 +28,7 @@ export function watchStanding(parts: {
   const marks = createMarks({ store });
   let refusal: string | undefined;
   let end = (): void => undefined;
+  let isStopped = false;
 
   async function look(): Promise<void> {
     let now: string | undefined;
@@ -37,7 +38,7 @@ export function watchStanding(parts: {
       // it is asked again soon; what is served meanwhile asks the same storage
       return;
     }
-    if ((now === undefined) === (refusal === undefined)) return;
+    if (isStopped || (now === undefined) === (refusal === undefined)) return;
     refusal = now;
     if (now === undefined) log.info({}, 'this storage may be served from again');
     else log.error({ problem: now }, 'nothing is served from this storage any more');
@@ -48,7 +49,10 @@ export function watchStanding(parts: {
     start() {
       end = every(LOOK_EVERY_MS, look);
     },
-    stop: () => end(),
+    stop() {
+      isStopped = true;
+      end();
+    },
     look,
     assertServable() {
       if (refusal !== undefined) throw new StorageUnavailable(refusal);

@@ -85,8 +85,8 @@ export function mountRoutes(provider: Provider, parts: MountParts): void {
     reply.failure(ctx as unknown as Context, error, { isForMachines: MACHINES.has(route ?? '') });
   });
 
-  provider.use((_ctx, next) => {
-    parts.assertServable();
+  provider.use((ctx, next) => {
+    if (!ctx.path.startsWith('/assets/')) parts.assertServable();
     return next();
   });
 

@@ -9,6 +9,7 @@ import {
   isSettledByFactor,
   isUnderWay,
   type LoginAttempt,
+  type Step,
   triesLeft,
   type Verification,
 } from '../core/attempt.ts';
@@ -231,19 +232,16 @@ export function createBeginning(
     if (!secrets) return { kind: 'over' };
     if (!phone) return { kind: 'to-vendor', url: secrets.hostedUrl };
     const phoneToken = newToken();
-    const step = await attempts.change(attempt.uid, (a) =>
-      advance(
-        a,
-        {
-          kind: 'reopened',
-          verificationId: current.id,
-          sealed: sealVerification(sealer, a.uid, { ...secrets, phoneToken }),
-          phoneToken: hashToken(phoneToken),
-        },
-        rules.attempt,
-        clock.now(),
-      ),
-    );
+    const step = await attempts.change(attempt.uid, (a): Step => {
+      // by the record as it is: an address and a number that were replaced meanwhile must not come back (T2)
+      const now = currentVerification(a);
+      const present = openVerificationSecrets(sealer, a);
+      if (!present || now?.id !== current.id || now.returnTokens.length === 0)
+        return { kind: 'refused', attempt: a, reason: 'the verification is another one by now, or is to be renewed' };
+      const sealed = sealVerification(sealer, a.uid, { ...present, phoneToken });
+      const event = { kind: 'reopened', verificationId: now.id, sealed, phoneToken: hashToken(phoneToken) } as const;
+      return advance(a, event, rules.attempt, clock.now());
+    });
     return step?.kind === 'moved' ? { kind: 'to-waiting' } : { kind: 'over' };
   }
 

@@ -59,11 +59,15 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     return true;
   }
 
+  const workflowOf = ({ next, required }: LoginAttempt) =>
+    next === 'login' ? required.workflowId : rules.workflows.enrol;
+  const claimOf = (attempt: LoginAttempt) => `${workflowOf(attempt)}:${personOf(attempt)}`;
+
   async function openAlone(attempt: LoginAttempt, { isNew, phone }: How): Promise<BeginOutcome> {
     if (!isNew && (await endIfGone(attempt))) return { kind: 'over' };
-    const workflowId = attempt.next === 'login' ? attempt.required.workflowId : rules.workflows.enrol;
-    const person = attempt.claimant.kind === 'account' ? attempt.claimant.accountId : attempt.identifierKey;
-    const claim = `${workflowId}:${person}`;
+    const workflowId = workflowOf(attempt);
+    const person = personOf(attempt);
+    const claim = claimOf(attempt);
     // an invitation lets one enrolment at a time go as far as the vendor: the second would be paid for in vain (T15, T17)
     const reserved = attempt.verifications.length === 0 ? attempt.claims : [];
     const giveBack = () => Promise.all(reserved.map((key) => attempts.release(key, attempt.uid)));
@@ -114,8 +118,11 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     const reading = atVendor.portraitOf(attempt, attempt.next);
     reading.catch(() => {});
     if (isNew && !(await attempts.create(attempt))) {
-      // a second press of the button came in between: the first one made the attempt
-      await allowed.refund();
+      // another press of the button came in between, and made the attempt: what is claimed for somebody else than that one does is let go
+      const made = await attempts.find(attempt.uid);
+      const held = made ? [...made.claims, claimOf(made)] : [];
+      const idle = [claim, ...reserved].filter((key) => !held.includes(key));
+      await Promise.all([allowed.refund(), ...idle.map((key) => attempts.release(key, attempt.uid))]);
       return { kind: 'to-waiting' };
     }
     if (isNew) {
@@ -212,4 +219,9 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     openNext: (attempt, how) => alone(attempt.uid, () => openAlone(attempt, how)),
     reopen: (attempt, current, phone) => alone(attempt.uid, () => openAgain(attempt, current, phone)),
   };
+}
+
+/** Who is claimed: the account's id, or the identifier's key of a newcomer. */
+function personOf({ claimant, identifierKey }: LoginAttempt): string {
+  return claimant.kind === 'account' ? claimant.accountId : identifierKey;
 }

@@ -106,8 +106,8 @@ export interface DeviceStore {
   /** Notes the visit where the account is known there. @returns false where it is not, any more: nothing becomes known by it */
   revisit(deviceHash: string, accountId: string, visit: DeviceVisit): Promise<boolean>;
   forget(deviceHash: string): Promise<void>;
-  /** The device no longer counts as known to this account. */
-  drop(deviceHash: string, accountId: string): Promise<void>;
+  /** The device no longer counts as known to this account. @returns what was known of the two, to the last */
+  drop(deviceHash: string, accountId: string): Promise<DeviceUse | undefined>;
   /** Every device of an account, by hash. */
   list(accountId: string): Promise<readonly (DeviceUse & { readonly device: string })[]>;
 }

@@ -198,7 +198,13 @@ export function createRevocation(parts: {
           ),
           ...ids.map((proof) => note(proof, { sessionUid, grantId: code?.grantId ?? '' }, { isNew: true })),
         ]);
-        const [account] = await Promise.all([accounts.find(oidc.session.accountId), ...made.map(revokeIfRefused)]);
+        const [account, session] = await Promise.all([
+          accounts.find(oidc.session.accountId),
+          findSession(sessionUid),
+          ...made.map(revokeIfRefused),
+        ]);
+        // the login was added to a session that somebody ended meanwhile
+        if (!session && code?.grantId) await revokeGrant(code.grantId);
         // finished before "sign out everywhere", or before the account was removed or is to be proven anew, and followed to its end only after
         if (account?.standing !== 'good' || (account.signOuts ?? 0) !== (login.signOuts ?? 0)) {
           await Promise.all(made.filter(isLoginProof).map(revocation.revoke));
@@ -219,7 +225,9 @@ export function createRevocation(parts: {
       let revoked = 0;
       const end = async (clientId: string, { sid, grantId, persistsLogout }: Authorization) => {
         const client = await provider.Client.find(clientId).catch(() => undefined);
-        if (client?.backchannelLogoutUri && accountId && sid) await logout.schedule(clientId, accountId, sid);
+        // one that is not known here may be known to another process, which has read the clients again
+        const mayBeTold = client === undefined || client.backchannelLogoutUri !== undefined;
+        if (mayBeTold && accountId && sid) await logout.schedule(clientId, accountId, sid);
         if (grantId && (options.everything || !persistsLogout)) {
           await revokeGrant(grantId);
           revoked += 1;

@@ -64,11 +64,16 @@ export function createDeviceStore(parts: { store: Store; sealer: Sealer }): Kept
   const without = (hash: string) => (hashes: readonly string[]) =>
     hashes.includes(hash) ? hashes.filter((each) => each !== hash) : hashes;
 
-  function takeOff(hash: string, accountId: string): Promise<boolean> {
-    return change(hash, (uses) => (knows(uses, accountId) ? uses.filter((use) => use.accountId !== accountId) : uses));
+  async function takeOff(hash: string, accountId: string): Promise<DeviceUse | undefined> {
+    let had: DeviceUse | undefined;
+    await change(hash, (uses) => {
+      had = uses.find((use) => use.accountId === accountId);
+      return had ? uses.filter((use) => use !== had) : uses;
+    });
+    return had;
   }
 
-  async function drop(hash: string, accountId: string): Promise<boolean> {
+  async function drop(hash: string, accountId: string): Promise<DeviceUse | undefined> {
     const had = await takeOff(hash, accountId);
     await changeList(accountId, without(hash));
     return had;
@@ -137,9 +142,7 @@ export function createDeviceStore(parts: { store: Store; sealer: Sealer }): Kept
       for (const { accountId } of uses) await changeList(accountId, without(hash));
     },
 
-    async drop(hash, accountId) {
-      await drop(hash, accountId);
-    },
+    drop,
 
     async list(accountId) {
       const hashes = (await store.get<readonly string[]>(listKey(accountId))) ?? [];

@@ -67,6 +67,16 @@ export function takeShare(): Share {
   };
 }
 
+/** Counts what is waited for on behalf of this request, and done outside it; never refuses. */
+export async function countWait<T>(work: () => Promise<T>): Promise<T> {
+  const share = takeShare();
+  try {
+    return await work();
+  } finally {
+    share.end();
+  }
+}
+
 function currentMs({ sinceMs }: Waiting): number {
   const ms = idleMs() - sinceMs;
   return ms < SWIFT_MS ? 0 : ms;

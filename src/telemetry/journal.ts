@@ -10,6 +10,7 @@
 // What a chain cannot show: that its last lines were cut off together with the head, or all of it written anew. Whoever
 // needs that keeps the newest hash elsewhere (`journal --json | tail -1`).
 
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
 import { type Clock, FOREVER, type Journal, type JournalEntry, type Store } from '../login/ports.ts';
 import { canonicalJson } from './canonical-json.ts';
@@ -67,6 +68,8 @@ interface Waiting {
 /** A journal kept in `store`. `record` costs one store update, and rejects with `StorageUnavailable` as the store does. */
 export function createJournal(options: { readonly store: Store; readonly clock: Clock }): ChainedJournal {
   const { store, clock } = options;
+  // who tells first writes for all who tell meanwhile: in a request of its own its impatience would be everybody's (R7)
+  const outside = AsyncLocalStorage.snapshot();
   let waiting: Waiting[] = [];
   let appending: Promise<void> | undefined;
   let moving: Promise<void> | undefined;
@@ -133,7 +136,7 @@ export function createJournal(options: { readonly store: Store; readonly clock: 
       return new Promise<void>((resolve, reject) => {
         waiting.push({ entry: { ...entry, at: clock.now() }, resolve, reject });
         // what is told in one turn is one update
-        appending ??= Promise.resolve().then(appendWaiting);
+        appending ??= outside(() => Promise.resolve().then(appendWaiting));
       });
     },
     entries,

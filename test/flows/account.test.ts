@@ -531,6 +531,23 @@ describe('its buttons', () => {
     expect((await browser.get(at('/account'))).url).toBe(at('/account'));
   });
 
+  test('forget a browser: a login that was finished there, and not followed to its end, opens nothing any more', async () => {
+    const { browser } = await world.enrol('quinn@example.org');
+    const lost = new Browser({ userAgent: PHONE_SAFARI });
+    const begun = await world.begin(lost, 'quinn@example.org');
+    await world.sandbox.open(begun.sessionId, { userAgent: lost.userAgent });
+    await world.sandbox.settle(begun.sessionId, 'approve');
+    const isResume = (location: string) => new URL(location).pathname.startsWith('/auth/');
+    const stopped = await lost.get(returnUrlOf(world.sandbox.session(begun.sessionId)), isResume);
+    const resume = stopped.headers.get('location') ?? '';
+    expect(resume).toContain('/auth/');
+    await act(browser, await openAccount(browser), 'devices/forget', { device: 'all' });
+    const end = await lost.get(resume, (location) => location.startsWith(world.redirectUri));
+    const tokens = exchange(await world.client('app'), begun.request, end.headers.get('location') ?? '');
+    await expect(tokens).rejects.toMatchObject({ error: 'invalid_grant' });
+    expect((await lost.get(at('/account'))).url).toContain('/interaction/');
+  });
+
   test('remove a passkey', async () => {
     const { browser } = await world.enrol('rae@example.org');
     const id = await accountIdOf('rae@example.org');

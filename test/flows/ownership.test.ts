@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@j
 import { removeAccount } from '../../src/admin/remove-account.ts';
 import { demandReEnrolment } from '../../src/admin/set-standing.ts';
 import { StorageUnavailable } from '../../src/core/errors.ts';
-import { Browser, buttonsOf, DESKTOP_CHROME, fieldsOf, PHONE_SAFARI, wordsOf } from '../support/browser.ts';
+import { Browser, buttonsOf, DESKTOP_CHROME, fieldsOf, hiddenOf, PHONE_SAFARI, wordsOf } from '../support/browser.ts';
 import {
   answerOf,
   awaitPage,
@@ -590,6 +590,23 @@ describe('races', () => {
     };
     return held.resolve;
   }
+
+  test('T11, T17: a form that is sent slowly claims nobody else beside the one who was begun for', async () => {
+    const [alice, bob] = [await somebody(), await somebody()];
+    const browser = new Browser();
+    const first = await browser.get((await world.authorize()).url);
+    const begin = { name: 'begin', value: 'here' };
+    const pressed = await browser.request(`${first.url}/begin`, {
+      form: { ...hiddenOf(first), begin: 'here', identifier: bob.name, biometric_consent: 'yes', pad: 'x'.repeat(400) },
+      midway: async () => {
+        await browser.press(first, begin, { identifier: alice.name, biometric_consent: 'yes' });
+      },
+    });
+    expect(pressed.status).toBe(303);
+    const other = new Browser();
+    const page = await other.get((await world.authorize()).url);
+    expect((await other.press(page, begin, { identifier: bob.name, biometric_consent: 'yes' })).status).toBe(303);
+  });
 
   test('T1: a double press of the button opens one session', async () => {
     const { name } = await somebody();

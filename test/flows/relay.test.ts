@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'node-html-parser';
-import { Browser, buttonsOf, fieldsOf, type Page, PHONE_SAFARI, wordsOf } from '../support/browser.ts';
+import { Browser, buttonsOf, fieldsOf, hiddenOf, type Page, PHONE_SAFARI, wordsOf } from '../support/browser.ts';
 import { readQr } from '../support/qr.ts';
 import {
   answerOf,
@@ -99,6 +99,27 @@ describe('cross_device: confirm', () => {
     const current = (await attempts.find(begun.uid))?.verifications.at(-1);
     expect(current).toMatchObject({ status: 'resubmitted', isUntied: true });
     expect(current).not.toHaveProperty('confirmedAt');
+  });
+
+  test('T2: a form that is sent slowly brings back no number of an earlier capture', async () => {
+    const phone = new Browser({ userAgent: victim.userAgent });
+    await showFace(world, begun, { by: phone, scenario: 'in_review' });
+    const earlier = numberOn(await phone.get(returnUrl(world, begun)));
+    const { csrf = '' } = hiddenOf(await visit(world, begun, '/waiting'));
+    await attacker.request(`${world.issuer}/interaction/${begun.uid}/begin`, {
+      form: { csrf, begin: 'phone', pad: 'x'.repeat(200) },
+      midway: async () => {
+        await world.sandbox.settle(begun.sessionId, 'resubmit');
+        const page = await awaitPage(world, begun, 'the step', (seen) => /data-state="resubmitted"/.test(seen.text));
+        await pressOn(world, attacker, page, { name: 'begin', value: 'here' });
+      },
+    });
+    await showFace(world, begun, { by: victim, address: FAR });
+    const number = numberOn(await victim.get(returnUrl(world, begun)));
+    expect(number).not.toBe(earlier);
+    const page = await awaitPage(world, begun, 'the question for the number', asksNumber);
+    const typed = await pressOn(world, attacker, page, { name: 'confirm', value: 'yes' }, { number: earlier });
+    expect(typed.status).toBe(422);
   });
 
   test('T2, R9: the same where nothing was heard of the first capture, and its return is opened only afterwards', async () => {

@@ -122,6 +122,12 @@ test('R4: what was added to a session while it was being ended is ended with it,
   expect([...grants]).toEqual(['g3']);
 });
 
+test('R4: a login that is added to a session while that is ended gives a code that is good for nothing', async () => {
+  await authorize('a', 's', 'g1', ['v', 'login:1']);
+  await authorize('a', 's', 'g2', ['v2', 'login:2'], async () => void sessions.delete('s'));
+  expect([...grants]).toEqual(['g1']);
+});
+
 describe('a login that is followed to its end after everything was signed out', () => {
   test('is signed out where it was finished before, whatever the clock of its process said', async () => {
     const before = signOuts.a;

@@ -3,8 +3,10 @@
 import { EventEmitter } from 'node:events';
 import { performance } from 'node:perf_hooks';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import type { Store } from '../../src/login/ports.ts';
 import { createDeadlines, type Deadlines } from '../../src/storage/deadlines.ts';
-import { inRequest, seeThrough } from '../../src/storage/request-patience.ts';
+import { countWait, inRequest, seeThrough } from '../../src/storage/request-patience.ts';
+import { createJournal } from '../../src/telemetry/journal.ts';
 
 const LATE_MS = 700;
 let deadlines: Deadlines;
@@ -24,6 +26,20 @@ afterEach(() => {
 
 const answeredAfter = (ms: number) => () => new Promise<string>((resolve) => setTimeout(resolve, ms, 'here'));
 
+/** Lets the time go by until it has settled. */
+async function elapse<T>(promise: Promise<T>): Promise<T> {
+  let isOver = false;
+  const watched = promise.finally(() => {
+    isOver = true;
+  });
+  watched.catch(() => {});
+  while (!isOver) {
+    jest.advanceTimersByTime(10);
+    await new Promise(setImmediate);
+  }
+  return watched;
+}
+
 interface Outcome {
   readonly tookMs: number;
   readonly answers: number;
@@ -34,8 +50,7 @@ interface Outcome {
 async function ask(questions: number, between: (answers: number) => void = () => {}, ms = LATE_MS): Promise<Outcome> {
   const begunAtMs = globalThis.performance.now();
   const outcome = { answers: 0, refused: 0 };
-  let isOver = false;
-  const asking = (async () => {
+  const asking = async () => {
     for (let left = questions; left > 0; left -= 1) {
       await deadlines.run(answeredAfter(ms)).then(
         () => {
@@ -48,13 +63,8 @@ async function ask(questions: number, between: (answers: number) => void = () =>
       );
       between(outcome.answers);
     }
-    isOver = true;
-  })();
-  while (!isOver) {
-    jest.advanceTimersByTime(10);
-    await new Promise(setImmediate);
-  }
-  await asking;
+  };
+  await elapse(asking());
   return { ...outcome, tookMs: globalThis.performance.now() - begunAtMs };
 }
 
@@ -87,6 +97,22 @@ test.each([
 ])('goes on once %s', async (_why, happen) => {
   const between = (answers: number) => answers === 1 && happen();
   expect(await inRequest(response, () => ask(5, between))).toMatchObject({ answers: 5 });
+});
+
+test('a line of the journal is written in no request, and what one waits for it is counted', async () => {
+  const update = (_key: string, change: (value: unknown) => { result: unknown }) =>
+    deadlines.run(async () => {
+      await answeredAfter(LATE_MS)();
+      return change(undefined).result;
+    });
+  const journal = createJournal({ store: { update } as unknown as Store, clock: { now: () => 0 } });
+  const { refused } = await inRequest(response, async () => {
+    await ask(2);
+    // others may have joined: it is not cut off when whoever told first has no time left
+    await elapse(countWait(() => journal.record({ event: 'something' })));
+    return ask(1, undefined, 200);
+  });
+  expect(refused).toBe(1);
 });
 
 test('an engine some way off is asked as often as need be', async () => {

@@ -176,6 +176,14 @@ export function buttonsOf(page: Page): string[] {
     .map((button) => `${button.getAttribute('name') ?? ''}=${button.getAttribute('value') ?? ''}`);
 }
 
+/** What a page's form sends beside what is typed, for a request that is built by hand. */
+export function hiddenOf(page: Page): Record<string, string> {
+  const inputs = parse(page.text).querySelectorAll('input[type=hidden]');
+  return Object.fromEntries(
+    inputs.map((input) => [input.getAttribute('name') ?? '', input.getAttribute('value') ?? '']),
+  );
+}
+
 export function fieldsOf(page: Page): string[] {
   return parse(page.text)
     .querySelectorAll('input')

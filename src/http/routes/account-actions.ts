@@ -5,7 +5,7 @@ import type { Context } from 'koa';
 import type { Denials } from '../../login/denials.ts';
 import { loginProof } from '../../login/login-proof.ts';
 import type { Clock, Journal } from '../../login/ports.ts';
-import type { ActivityStore, DeviceStore, DeviceUse, PasskeyStore } from '../../login/stores.ts';
+import type { ActivityStore, DeviceStore, PasskeyStore } from '../../login/stores.ts';
 import type { Consents } from '../../oidc/consents.ts';
 import type { Revocation } from '../../oidc/revocation.ts';
 import type { Cookies } from '../cookies.ts';
@@ -21,7 +21,7 @@ export interface AccountActionParts {
   readonly passkeys: Pick<PasskeyStore, 'remove'>;
   readonly consents: Pick<Consents, 'withdraw'>;
   readonly denials: Pick<Denials, 'denySignIn' | 'callOffNewFace'>;
-  readonly revocation: Pick<Revocation, 'endSessionOf' | 'revokeAccount' | 'revokeClient' | 'sessionsOf'>;
+  readonly revocation: Pick<Revocation, 'endSessionOf' | 'revoke' | 'revokeAccount' | 'revokeClient' | 'sessionsOf'>;
   readonly journal: Journal;
   readonly clock: Clock;
   readonly cookies: Pick<Cookies, 'device' | 'forgetDevice'>;
@@ -47,6 +47,9 @@ export const FAULTS = {
   'not-there': 'There was nothing to change: it was gone already.',
   weak: 'This needs a selfie or a passkey. You are signed in with a code.',
 } as const;
+
+/** A device remembers its last fifty logins. */
+const ENDED_AT_ONCE = 10;
 
 /** @returns what was done, or undefined when there was nothing to do */
 type Deed = (ctx: Context, session: AccountSession, fields: Fields) => Promise<Done | 'signed-out-here' | undefined>;
@@ -81,9 +84,16 @@ export function createAccountActions(parts: AccountActionParts) {
     const known = await devices.list(id);
     const gone = wanted === 'all' ? known : known.filter(({ device }) => device === wanted);
     if (gone.length === 0) return undefined;
-    // before its sessions are ended: a login there that needs nothing but the device finds that it is known no longer
-    for (const { device } of gone) await devices.drop(device, id);
-    const sessions = await endSessionsOn(gone, session);
+    const here = (await revocation.sessionsOf(id)).find(({ uid }) => uid === session.sessionUid)?.proofs ?? [];
+    let sessions = 0;
+    for (const each of gone) {
+      // first, so that it can be pressed again where the storage was away in between
+      sessions += await endLogins(each.logins, here);
+      const had = await devices.drop(each.device, id);
+      // a login that was noted since; from here on, one that needs nothing but the device finds that it is known no longer
+      const since = had?.logins.filter((uid) => !each.logins.includes(uid)) ?? [];
+      sessions += await endLogins(since, here);
+    }
     await forgetCookie(
       ctx,
       gone.map(({ device }) => device),
@@ -92,13 +102,20 @@ export function createAccountActions(parts: AccountActionParts) {
     return wanted === 'all' ? 'devices-forgotten' : 'device-forgotten';
   };
 
-  /** A lost device is to open nothing any more; here the person goes on. @returns how many sessions ended */
-  async function endSessionsOn(gone: readonly DeviceUse[], { account, sessionUid }: AccountSession): Promise<number> {
-    const logins = new Set(gone.flatMap((device) => device.logins.map(loginProof)));
-    const signedIn = await revocation.sessionsOf(account.id);
-    const there = signedIn.filter(({ uid, proofs }) => uid !== sessionUid && proofs.some((proof) => logins.has(proof)));
-    for (const { uid } of there) await revocation.endSessionOf(account.id, uid);
-    return there.length;
+  /**
+   * A lost device is to open nothing any more, also what was finished there and not yet followed to its end; here the person goes on.
+   *
+   * @param here what the session rests on in which the button was pressed
+   * @returns how many sessions ended
+   */
+  async function endLogins(uids: readonly string[], here: readonly string[]): Promise<number> {
+    const proofs = uids.map(loginProof).filter((proof) => !here.includes(proof));
+    let sessions = 0;
+    for (let first = 0; first < proofs.length; first += ENDED_AT_ONCE) {
+      const ended = await Promise.all(proofs.slice(first, first + ENDED_AT_ONCE).map(revocation.revoke));
+      sessions += ended.reduce((sum, each) => sum + each.sessions, 0);
+    }
+    return sessions;
   }
 
   /** A cookie that no account knows any more need not be kept; one that others use is theirs. */

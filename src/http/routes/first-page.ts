@@ -25,7 +25,18 @@ export function createFirstPage(
   others: Pick<ConsentRoutes, 'showConsent'> & Pick<WaitingRoutes, 'showRetry'>,
 ) {
   const { journey, interactions, attempts, reply, cookies, rules, sealer } = parts;
-  const { openWithAttempt, readPost, isOver, formOf, originOf, offersPhone, resumeIfMet, showEnded, refuse } = access;
+  const {
+    openWithAttempt,
+    explainAbsence,
+    readPost,
+    isOver,
+    formOf,
+    originOf,
+    offersPhone,
+    resumeIfMet,
+    showEnded,
+    refuse,
+  } = access;
   const { showConsent, showRetry } = others;
 
   async function first(ctx: Context, uid: string): Promise<void> {
@@ -149,11 +160,13 @@ export function createFirstPage(
   }
 
   async function begin(ctx: Context, uid: string): Promise<void> {
+    if (!interactions.wasBegunHere(ctx, uid)) return explainAbsence(ctx, uid);
+    const fields = await readPost(ctx, uid);
+    if (!fields) return;
+    // after the form, however slowly it came: what is begun with must not be older than what another form has begun meanwhile (T2, T17)
     const [opened, remembered] = await Promise.all([openWithAttempt(ctx, uid), deviceAccounts(ctx)]);
     if (!opened) return;
     const { interaction, attempt } = opened;
-    const fields = await readPost(ctx, uid);
-    if (!fields) return;
     if (fields.switch_account !== undefined) return reply.onTo(ctx, `/interaction/${uid}?switch=1`);
     const known = await interactions.knownPerson(ctx, interaction, remembered);
     const requirement = await interactions.requirement(interaction, accountIdOf(known));

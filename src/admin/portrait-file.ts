@@ -2,6 +2,7 @@
 // every login that is compared with it.
 
 import { readFile, stat } from 'node:fs/promises';
+import { isJpeg } from '../core/jpeg.ts';
 
 export type PortraitFileReading =
   | { readonly kind: 'jpeg'; readonly bytes: Uint8Array }
@@ -20,21 +21,13 @@ export async function readPortraitFile(path: string): Promise<PortraitFileReadin
       return unusable(`has ${file.size} bytes`, `scale it down: at most ${MOST_BYTES} bytes, which are 1 MB in base64`);
     }
     const bytes = await readFile(path);
-    return isJpeg(bytes) ? { kind: 'jpeg', bytes } : unusable('is no whole JPEG', 'save the picture as JPEG');
+    return isJpeg(bytes) ? { kind: 'jpeg', bytes } : unusable('is no JPEG', 'save the picture as JPEG');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR')
       return unusable('is not there', 'write its path as seen from the folder of the import file');
     return unusable(`cannot be read (${code ?? 'unknown'})`, 'make it readable for whoever runs this command');
   }
-}
-
-/** Begins and ends as a JPEG; nothing rides behind the end marker but padding, or the file could be two things at once. */
-function isJpeg(bytes: Uint8Array): boolean {
-  if (bytes[0] !== 0xff || bytes[1] !== 0xd8 || bytes[2] !== 0xff) return false;
-  let end = bytes.length;
-  while (end > 0 && (bytes[end - 1] === 0x00 || bytes[end - 1] === 0x0a || bytes[end - 1] === 0x0d)) end--;
-  return end >= 6 && bytes[end - 2] === 0xff && bytes[end - 1] === 0xd9;
 }
 
 function unusable(problem: string, fix: string): PortraitFileReading {

@@ -106,7 +106,6 @@ describe('a fault anywhere, and nothing is imported', () => {
     await parts.accounts.create(account('x', 'taken'));
     writeFileSync(join(folder, 'no.jpg'), 'GIF89a');
     writeFileSync(join(folder, 'half.jpg'), jpeg('half').subarray(0, 6));
-    writeFileSync(join(folder, 'polyglot.jpg'), Buffer.concat([jpeg('a'), Buffer.from('<script>')]));
     writeFileSync(join(folder, 'large.jpg'), jpeg('x'.repeat(750_000)));
     mkdirSync(join(folder, 'folder.jpg'));
     expect(
@@ -119,7 +118,7 @@ describe('a fault anywhere, and nothing is imported', () => {
         { ...ann, vendor_data: 7, vendorData: 'user-1', email_verified: 'yes' },
         { ...bob, claims: { birthdate: '1990-02-30', name: '', nickname: 'b' }, portrait: 'no.jpg' },
         { identifier: 'two words', vendor_data: 'user-4', portrait: 'half.jpg' },
-        { identifier: 'dan', vendor_data: 'user-5', email_verified: true, portrait: 'polyglot.jpg' },
+        { identifier: 'dan', vendor_data: 'user-5', email_verified: true },
         { identifier: 'eve', vendor_data: ' padded ', portrait: 'large.jpg' },
         { identifier: 'fay', vendor_data: 'user-6', portrait: 'folder.jpg', claims: [] },
         { identifier: 'TAKEN', vendor_data: 'user-7' },
@@ -137,11 +136,10 @@ describe('a fault anywhere, and nothing is imported', () => {
       '7: claims.name is not as it should be',
       '7: claims.birthdate is not as it should be',
       '7: "nickname" is an unknown name',
-      '7: portrait is no whole JPEG',
+      '7: portrait is no JPEG',
       '8: identifier is none that can be signed in with',
-      '8: portrait is no whole JPEG',
+      '8: portrait is no JPEG',
       '9: email_verified is true, and the identifier is no e-mail address',
-      '9: portrait is no whole JPEG',
       '10: vendor_data is not as it should be',
       expect.stringMatching(/^10: portrait has 750006 bytes$/),
       '11: claims is not as it should be',

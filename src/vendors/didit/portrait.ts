@@ -6,6 +6,7 @@ import { lookup as resolve } from 'node:dns/promises';
 import http from 'node:http';
 import https from 'node:https';
 import got from 'got';
+import { isJpeg } from '../../core/jpeg.ts';
 import { isLoopbackAddress, isLoopbackHost, type OutgoingPolicy } from '../../core/outgoing.ts';
 import type { PortraitReading } from '../../login/ports.ts';
 import { collect, NoAnswer } from './http.ts';
@@ -60,10 +61,6 @@ async function resolveAll(hostname: string): Promise<readonly ResolvedAddress[]>
   return resolve(hostname, { all: true });
 }
 
-const END_OF_IMAGE = Buffer.from([0xff, 0xd9]);
-/** No picture of a face is smaller. */
-const LEAST_PICTURE_BYTES = 512;
-
 async function download(url: URL, target: ResolvedAddress, timeoutMs: number): Promise<PortraitReading> {
   const stream = got.stream(url, {
     headers: { accept: 'image/jpeg', 'user-agent': 'selfie-oidc' },
@@ -93,15 +90,6 @@ function pinned({ address, family }: ResolvedAddress): never {
     else callback(null, address, family);
   };
   return lookup as never;
-}
-
-/**
- * Begins as a JPEG, and is more than a beginning: has an end somewhere, as cameras write behind it, or the size of a picture. What is kept
- * goes to the vendor alone, which looks at it again.
- */
-function isJpeg(bytes: Buffer): boolean {
-  if (bytes[0] !== 0xff || bytes[1] !== 0xd8 || bytes[2] !== 0xff) return false;
-  return bytes.lastIndexOf(END_OF_IMAGE) >= 4 || bytes.length >= LEAST_PICTURE_BYTES;
 }
 
 async function within<T>(ms: number, promise: Promise<T>): Promise<T> {

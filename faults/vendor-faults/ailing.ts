@@ -38,7 +38,7 @@ const PAGE_WITHIN_MS = 13_000;
 const WELL_WITHIN_MS = 8_000;
 const AGAIN_MS = 500;
 /** Looks at a decision come at 1, 2, 3, 5 and 8 s; one more after the vendor is well. */
-const IN_WITHIN_MS = 12_000;
+const IN_WITHIN_MS = 13_000;
 /** As many requests go to a vendor that fails before the breaker opens. */
 const MOST_CALLS = 9;
 

@@ -2,7 +2,7 @@
 // places. Looked at before the start, and again while it goes on, as a move looks for running providers and may have missed this one.
 
 import { Misconfigured } from './config/faults.ts';
-import { type Every, everyInterval } from './config/reload.ts';
+import { everyInterval } from './config/reload.ts';
 import { StorageUnavailable } from './core/errors.ts';
 import type { Logger, Store } from './login/ports.ts';
 import { createMarks, type Standing } from './storage/archive/marks.ts';
@@ -22,9 +22,8 @@ export function watchStanding(parts: {
   readonly store: Store;
   readonly log: Logger;
   readonly changed: (isServable: boolean) => void;
-  readonly every?: Every;
 }): StandingWatch {
-  const { store, log, changed, every = everyInterval } = parts;
+  const { store, log, changed } = parts;
   const marks = createMarks({ store });
   let refusal: string | undefined;
   let end = (): void => undefined;
@@ -47,7 +46,7 @@ export function watchStanding(parts: {
 
   return {
     start() {
-      end = every(LOOK_EVERY_MS, look);
+      end = everyInterval(LOOK_EVERY_MS, look);
     },
     stop() {
       isStopped = true;

@@ -12,8 +12,8 @@ const LONGEST_PAUSE_MS = 3;
 type Swap<R> = Exclude<RowChange<R>, { kind: 'keep' }>;
 
 /**
- * Begins with the row as it was seen last, where it is known, or with none, where it is new, and looks at it only if it is another one by now, or is to stay as it is.
- * Repeats until nobody was faster: one of those who collide always gets through, and within a process changes of one key come one
+ * Begins with the row as it was seen last, where it is known, or with none, where it is new, and looks at it only if it is another one by
+ * now, or is to stay as it is. Repeats until nobody was faster: one of those who collide always gets through, and within a process changes of one key come one
  * after the other (`key-order.ts`), so the repeats are bounded by the number of processes, and by the deadline.
  *
  * @param see the row as it is, also when its life is over; undefined: there is none

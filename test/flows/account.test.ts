@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'node-html-parser';
 import * as oidc from 'openid-client';
 import { readClients } from '../../src/config/clients.ts';
+import { loginProof } from '../../src/login/login-proof.ts';
 import { hashToken } from '../../src/login/tokens.ts';
 import { Browser, type Page, PHONE_SAFARI, wordsOf } from '../support/browser.ts';
 import { type Mailbox, startMailbox } from '../support/mailbox.ts';
@@ -163,7 +164,7 @@ async function accountIdOf(identifier: string): Promise<string> {
   return account.id;
 }
 
-async function addKey(accountId: string, id: string, name: string): Promise<void> {
+async function addKey(accountId: string, id: string, name: string, madeIn = 'x'): Promise<void> {
   await world.app.parts.passkeys.add(accountId, {
     id,
     userHandle: 'h',
@@ -173,7 +174,7 @@ async function addKey(accountId: string, id: string, name: string): Promise<void
     isSynced: false,
     name,
     createdAt: world.clock.now(),
-    madeIn: 'x',
+    madeIn,
     rests: [],
   });
 }
@@ -546,6 +547,21 @@ describe('its buttons', () => {
     const tokens = exchange(await world.client('app'), begun.request, end.headers.get('location') ?? '');
     await expect(tokens).rejects.toMatchObject({ error: 'invalid_grant' });
     expect((await lost.get(at('/account'))).url).toContain('/interaction/');
+  });
+
+  test('forget a browser: it is signed out, and a passkey that was made in it goes on', async () => {
+    const { browser } = await world.enrol('ria@example.org');
+    const lost = new Browser({ userAgent: PHONE_SAFARI });
+    await signIn(lost, 'ria@example.org');
+    const id = await accountIdOf('ria@example.org');
+    const device = hashToken(lost.cookie('selfie_device') ?? '');
+    const madeIn = (await world.app.parts.devices.find(device, id))?.logins[0] ?? '';
+    await addKey(id, 'key-of-ria', 'Ria’s key', madeIn);
+    await act(browser, await openAccount(browser), 'devices/forget', { device });
+    expect((await lost.get(at('/account'))).url).toContain('/interaction/');
+    expect((await browser.get(at('/account'))).url).toBe(at('/account'));
+    // every login with the key rests on it
+    expect(await world.app.revoker.isRevoked(loginProof(madeIn))).toBe(false);
   });
 
   test('remove a passkey', async () => {

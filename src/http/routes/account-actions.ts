@@ -3,7 +3,7 @@
 
 import type { Context } from 'koa';
 import type { Denials } from '../../login/denials.ts';
-import { loginProof } from '../../login/login-proof.ts';
+import { isLoginProof, loginProof } from '../../login/login-proof.ts';
 import type { Clock, Journal } from '../../login/ports.ts';
 import type { ActivityStore, DeviceStore, PasskeyStore } from '../../login/stores.ts';
 import type { Consents } from '../../oidc/consents.ts';
@@ -18,7 +18,7 @@ export interface AccountActionParts {
   readonly access: AccountAccess;
   readonly activity: Pick<ActivityStore, 'findSignIn'>;
   readonly devices: Pick<DeviceStore, 'list' | 'drop' | 'accountsOf'>;
-  readonly passkeys: Pick<PasskeyStore, 'remove'>;
+  readonly passkeys: Pick<PasskeyStore, 'list' | 'remove'>;
   readonly consents: Pick<Consents, 'withdraw'>;
   readonly denials: Pick<Denials, 'denySignIn' | 'callOffNewFace'>;
   readonly revocation: Pick<Revocation, 'endSessionOf' | 'revoke' | 'revokeAccount' | 'revokeClient' | 'sessionsOf'>;
@@ -84,15 +84,14 @@ export function createAccountActions(parts: AccountActionParts) {
     const known = await devices.list(id);
     const gone = wanted === 'all' ? known : known.filter(({ device }) => device === wanted);
     if (gone.length === 0) return undefined;
-    const here = (await revocation.sessionsOf(id)).find(({ uid }) => uid === session.sessionUid)?.proofs ?? [];
     let sessions = 0;
     for (const each of gone) {
       // first, so that it can be pressed again where the storage was away in between
-      sessions += await endLogins(each.logins, here);
+      sessions += await endLogins(session, each.logins);
       const had = await devices.drop(each.device, id);
       // a login that was noted since; from here on, one that needs nothing but the device finds that it is known no longer
       const since = had?.logins.filter((uid) => !each.logins.includes(uid)) ?? [];
-      sessions += await endLogins(since, here);
+      if (since.length > 0) sessions += await endLogins(session, since);
     }
     await forgetCookie(
       ctx,
@@ -103,16 +102,26 @@ export function createAccountActions(parts: AccountActionParts) {
   };
 
   /**
-   * A lost device is to open nothing any more, also what was finished there and not yet followed to its end; here the person goes on.
+   * A lost device is to open nothing any more, also what was finished there and not yet followed to its end; here the person goes on. A login
+   * in which a passkey was made is not taken back, as the key rests on it wherever it is used: only the sessions there are ended.
    *
-   * @param here what the session rests on in which the button was pressed
    * @returns how many sessions ended
    */
-  async function endLogins(uids: readonly string[], here: readonly string[]): Promise<number> {
-    const proofs = uids.map(loginProof).filter((proof) => !here.includes(proof));
+  async function endLogins({ account, sessionUid }: AccountSession, uids: readonly string[]): Promise<number> {
+    const [signedIn, keys] = await Promise.all([revocation.sessionsOf(account.id), passkeys.list(account.id)]);
+    const there = new Set(uids.map(loginProof));
+    const withKey = new Set(keys.map(({ madeIn }) => loginProof(madeIn)));
+    const here = signedIn.find(({ uid }) => uid === sessionUid)?.proofs ?? [];
     let sessions = 0;
-    for (let first = 0; first < proofs.length; first += ENDED_AT_ONCE) {
-      const ended = await Promise.all(proofs.slice(first, first + ENDED_AT_ONCE).map(revocation.revoke));
+    for (const { uid, proofs } of signedIn) {
+      const logins = proofs.filter(isLoginProof);
+      const isThere =
+        logins.some((proof) => there.has(proof)) && logins.every((proof) => there.has(proof) || withKey.has(proof));
+      if (isThere && uid !== sessionUid && (await revocation.endSessionOf(account.id, uid))) sessions += 1;
+    }
+    const revoked = [...there].filter((proof) => !here.includes(proof) && !withKey.has(proof));
+    for (let first = 0; first < revoked.length; first += ENDED_AT_ONCE) {
+      const ended = await Promise.all(revoked.slice(first, first + ENDED_AT_ONCE).map(revocation.revoke));
       sessions += ended.reduce((sum, each) => sum + each.sessions, 0);
     }
     return sessions;

@@ -16,7 +16,7 @@ import { ENGINES, type Engine, makeRoom, type Room } from '../support/servers.ts
 const clock = movableClock();
 let room: Room;
 const migrate = (options: { deadlineMs?: number } = {}) => migrateBackend(room.url, { ...options, onlyLook: false });
-const look = () => migrateBackend(room.url, { onlyLook: true });
+const look = (options: { deadlineMs?: number } = {}) => migrateBackend(room.url, { ...options, onlyLook: true });
 
 /** What this program brings records to. */
 const LATEST: Readonly<Record<Engine, number>> = { sqlite: 2, redis: 1, postgres: 1 };
@@ -57,7 +57,11 @@ for (const engine of ENGINES) {
     test('what a newer program wrote is refused by opening, migrating and looking, and stays as it is', async () => {
       await migrate();
       await HOLDERS[engine](99);
-      for (const ask of [() => openBackend(room.url, { clock }), migrate, look]) {
+      for (const ask of [
+        () => openBackend(room.url, { clock, deadlineMs: 10_000 }),
+        () => migrate({ deadlineMs: 10_000 }),
+        () => look({ deadlineMs: 10_000 }),
+      ]) {
         const failure = await ask().catch((error: Error) => error);
         expect(failure).toBeInstanceOf(StorageUnavailable);
         expect((failure as Error).message).toMatch(

@@ -338,8 +338,8 @@ describeOn('postgres', () => {
   afterEach(async () => {
     for (const room of rooms) await room.remove();
   });
-  const open = async (room = 0) => {
-    const backend = await openBackend(`${rooms[room]?.url}&connections=3`, { clock });
+  const open = async (room = 0, options: { deadlineMs?: number } = {}) => {
+    const backend = await openBackend(`${rooms[room]?.url}&connections=3`, { clock, ...options });
     leftOpen.push(backend.close);
     return backend;
   };
@@ -377,7 +377,7 @@ describeOn('postgres', () => {
   });
 
   test('fifty writers of one record, in ten processes, all get through', async () => {
-    const backends = await Promise.all(Array.from({ length: 10 }, () => open()));
+    const backends = await Promise.all(Array.from({ length: 10 }, () => open(0, { deadlineMs: 20_000 })));
     const add = (current = 0) => ({ kind: 'write', value: current + 1, ttlSeconds: 60, result: current + 1 }) as const;
     const fifty = Array.from({ length: 5 }, () => backends).flat();
     const counts = await Promise.all(fifty.map(({ store }) => store.update<number, number>('hot', add)));

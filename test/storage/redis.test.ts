@@ -256,8 +256,8 @@ describeOn('redis', () => {
   afterEach(async () => {
     for (const room of rooms) await room.remove();
   });
-  const open = async (room = 0) => {
-    const backend = await openBackend(rooms[room]?.url ?? '', { clock });
+  const open = async (room = 0, options: { deadlineMs?: number } = {}) => {
+    const backend = await openBackend(rooms[room]?.url ?? '', { clock, ...options });
     leftOpen.push(backend.close);
     return backend;
   };
@@ -315,7 +315,7 @@ describeOn('redis', () => {
   });
 
   test('fifty writers of one record all get through', async () => {
-    const backends = await Promise.all(Array.from({ length: 50 }, () => open()));
+    const backends = await Promise.all(Array.from({ length: 50 }, () => open(0, { deadlineMs: 20_000 })));
     const add = (current = 0) => ({ kind: 'write', value: current + 1, ttlSeconds: 60, result: current + 1 }) as const;
     const counts = await Promise.all(backends.map(({ store }) => store.update<number, number>('hot', add)));
     expect(counts.toSorted((a, b) => a - b)).toEqual(backends.map((_, index) => index + 1));

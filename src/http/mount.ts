@@ -20,15 +20,16 @@ const YEAR_SECONDS = 31_536_000;
 /** The library's ids are URL-safe and short. */
 const POSSIBLE_UID = /^[\w-]{1,128}$/;
 
-/** Endpoints of the library that programs call: they get JSON unless they ask for a page. */
-const MACHINES: ReadonlySet<string> = new Set([
-  'token',
-  'userinfo',
-  'introspection',
-  'revocation',
-  'pushed_authorization_request',
-  'jwks',
-  'discovery',
+/** What programs call, most by the library's default paths: they get JSON unless they ask for a page. */
+const FOR_PROGRAMS: ReadonlySet<string> = new Set([
+  '/token',
+  '/token/introspection',
+  '/token/revocation',
+  '/me',
+  '/request',
+  '/jwks',
+  '/.well-known/openid-configuration',
+  '/webhooks/didit',
 ]);
 
 export interface MountParts {
@@ -81,8 +82,7 @@ export function mountRoutes(provider: Provider, parts: MountParts): void {
     ctx.remove('Location');
     // a session or a code that could not be noted with what it rests on could not be taken back: it reaches nobody (T8)
     ctx.remove('Set-Cookie');
-    const route = (ctx as Partial<KoaContextWithOIDC>).oidc?.route;
-    reply.failure(ctx as unknown as Context, error, { isForMachines: MACHINES.has(route ?? '') });
+    reply.failure(ctx as unknown as Context, error, { isForMachines: FOR_PROGRAMS.has(ctx.path) });
   });
 
   provider.use((ctx, next) => {

@@ -140,6 +140,12 @@ test('a storage that is moved away beside a provider that runs is served from no
     await until('it to be noticed', async () => !(await isReady()));
     const page = await browser.get((await world.authorize()).url);
     expect([page.status, Number(page.headers.get('retry-after')) > 0]).toEqual([503, true]);
+    for (const path of ['/token', '/me', '/request', '/webhooks/didit']) {
+      const method = path === '/me' ? 'GET' : 'POST';
+      const answer = await fetch(world.issuer + path, { method, headers: { accept: '*/*' } });
+      expect([path, answer.status]).toEqual([path, 503]);
+      expect(await answer.json()).toMatchObject({ error: 'temporarily_unavailable' });
+    }
     await marks.callOff();
     world.app.poke();
     await until('it to be noticed', isReady);

@@ -24,7 +24,7 @@ import {
   type Verification,
   WRONG_NUMBERS_ALLOWED,
 } from './attempt.ts';
-import { courseRank, type FailedCheck, isFinal, meaningOf } from './verdict.ts';
+import { courseRank, isFinal, meaningOf } from './verdict.ts';
 
 const SUPERSEDED = 'superseded by a later try';
 
@@ -56,7 +56,7 @@ export function advance(attempt: LoginAttempt, event: AttemptEvent, limits: Atte
     case 'concluded':
       return settle(attempt, event);
     case 'discarded':
-      return discard(attempt, event.failed);
+      return discard(attempt, event);
     case 'number':
       return countNumber(attempt, event, now);
     case 'enrolled':
@@ -77,14 +77,7 @@ export function advance(attempt: LoginAttempt, event: AttemptEvent, limits: Atte
     case 'code':
       return countCode(attempt, event.right, now);
     case 'finished':
-      if (attempt.state !== 'settled') return refused(attempt, `finished while ${attempt.state}`);
-      return moved({
-        ...attempt,
-        state: 'spent',
-        accountId: event.accountId,
-        finishedAt: now,
-        signOuts: event.signOuts,
-      });
+      return finish(attempt, event, now);
   }
 }
 
@@ -262,10 +255,11 @@ function flip(attempt: LoginAttempt, verification: Verification, event: AttemptE
 }
 
 /** The try is lost, the attempt goes on: another capture may be one that can be tied to this browser. */
-function discard(attempt: LoginAttempt, failed: readonly FailedCheck[]): Step {
+function discard(attempt: LoginAttempt, event: AttemptEvent & { kind: 'discarded' }): Step {
   const current = currentVerification(attempt);
   if (attempt.state !== 'settled' || !current) return refused(attempt, `discarded while ${attempt.state}`);
-  const dropped: Verification = { ...current, conclusion: 'refused', status: 'declined', failedChecks: failed };
+  if (current.id !== event.verificationId) return refused(attempt, SUPERSEDED);
+  const dropped: Verification = { ...current, conclusion: 'refused', status: 'declined', failedChecks: event.failed };
   const proofs = attempt.proofs.filter((proof) => proof.verificationId !== current.id);
   return moved({ ...replaceVerification(attempt, dropped), state: 'open', proofs });
 }
@@ -328,6 +322,15 @@ function countCode(attempt: LoginAttempt, right: boolean, now: number): Step {
   const { mailed } = attempt;
   if (!isCodeOpen(mailed, now)) return refused(attempt, 'no code is waited for');
   return moved({ ...attempt, mailed: right ? { ...mailed, provenAt: now } : { ...mailed, wrong: mailed.wrong + 1 } });
+}
+
+/** By nothing but what was judged: a face that was accepted since may be that of somebody elsewhere (T2). */
+function finish(attempt: LoginAttempt, event: AttemptEvent & { kind: 'finished' }, now: number): Step {
+  if (attempt.state !== 'settled') return refused(attempt, `finished while ${attempt.state}`);
+  const proven = attempt.proofs.map(({ verificationId }) => verificationId);
+  if (proven.join() !== event.judged.join()) return refused(attempt, 'finished by other proofs than there are');
+  const { accountId, signOuts } = event;
+  return moved({ ...attempt, state: 'spent', accountId, finishedAt: now, signOuts });
 }
 
 function end(attempt: LoginAttempt, reason: EndReason): Step {

@@ -161,7 +161,7 @@ export type AttemptEvent =
         | { readonly kind: 'refused'; readonly status: VerificationStatus; readonly failed: readonly FailedCheck[] };
     }
   /** an accepted face is given up, because it cannot be tied to this browser */
-  | { readonly kind: 'discarded'; readonly failed: readonly FailedCheck[] }
+  | { readonly kind: 'discarded'; readonly verificationId: string; readonly failed: readonly FailedCheck[] }
   /** typed in the starting browser; judged by the record that it is to change */
   | { readonly kind: 'number'; readonly right: boolean }
   | { readonly kind: 'enrolled'; readonly accountId: string; readonly subject: string }
@@ -175,7 +175,13 @@ export type AttemptEvent =
   | { readonly kind: 'factor'; readonly proof: FactorProof; readonly enough: boolean }
   | { readonly kind: 'mailed'; readonly code: string; readonly link?: string; readonly purpose: MailedCode['purpose'] }
   | { readonly kind: 'code'; readonly right: boolean }
-  | { readonly kind: 'finished'; readonly accountId: string; readonly signOuts: number }
+  | {
+      readonly kind: 'finished';
+      readonly accountId: string;
+      readonly signOuts: number;
+      /** the verifications that were looked at: are they tied to this browser, and enough? */
+      readonly judged: readonly string[];
+    }
   | { readonly kind: 'ended'; readonly reason: EndReason };
 
 export type Step =

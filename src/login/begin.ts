@@ -160,9 +160,8 @@ export function createBeginning(
       const mayStillReturn = binding.kind === 'unproven' && current.returnTokens.length > 0;
       if (mayStillReturn && !input.phone) return leadBack(attempt, current, false);
       // a face that cannot be tied to this browser is given up for one that can
-      const step = await attempts.change(attempt.uid, (a) =>
-        advance(a, { kind: 'discarded', failed: ['captured-elsewhere'] }, rules.attempt, clock.now()),
-      );
+      const discarded = { kind: 'discarded', verificationId: current.id, failed: ['captured-elsewhere'] } as const;
+      const step = await attempts.change(attempt.uid, (a) => advance(a, discarded, rules.attempt, clock.now()));
       if (step?.kind !== 'moved') return { kind: 'over' };
       return openNext(step.attempt, { isNew: false, phone: input.phone });
     }

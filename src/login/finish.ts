@@ -4,7 +4,7 @@
 import type { Account, Portrait } from '../core/account.ts';
 import { advance } from '../core/advance.ts';
 import { type Strength, strengthOf } from '../core/assurance.ts';
-import { bestProof, currentVerification, hasLapsed, isSkipped, type LoginAttempt } from '../core/attempt.ts';
+import { bestProof, currentVerification, hasLapsed, isLive, isSkipped, type LoginAttempt } from '../core/attempt.ts';
 import { isEnough } from '../core/requirement.ts';
 import type { Proof } from '../core/verdict.ts';
 import { createArrival } from './arrive.ts';
@@ -124,7 +124,8 @@ export function createFinishing(
 
   /** The accepted face is not that of whoever holds this browser. */
   async function discard(attempt: LoginAttempt, reasons: readonly string[]): Promise<void> {
-    const refusal = { kind: 'discarded', failed: ['captured-elsewhere'] } as const;
+    const verificationId = currentVerification(attempt)?.id ?? '';
+    const refusal = { kind: 'discarded', verificationId, failed: ['captured-elsewhere'] } as const;
     await attempts.change(attempt.uid, (a) => advance(a, refusal, rules.attempt, clock.now()));
     await journal.record({ event: 'verification.refused', attempt: attempt.uid, reasons });
   }
@@ -158,13 +159,16 @@ export function createFinishing(
         ? accounts.change(account.id, (a) => (a.consent?.version === consent.version ? a : { ...a, consent }))
         : undefined,
     ]);
-    const event = { kind: 'finished', accountId: account.id, signOuts: account.signOuts ?? 0 } as const;
+    // what the binding was judged by, and no later state of it
+    const judged = (input.attempt ?? attempt).proofs.map(({ verificationId }) => verificationId);
+    const event = { kind: 'finished', accountId: account.id, signOuts: account.signOuts ?? 0, judged } as const;
     const { device } = input;
     const [step, knownHere] = await Promise.all([
       attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now())),
       device === undefined ? [] : parts.devices.accountsOf(device),
     ]);
-    if (!step || step.kind === 'refused') return { kind: 'over' };
+    if (!step) return { kind: 'over' };
+    if (step.kind === 'refused') return { kind: isLive(step.attempt, clock.now()) ? 'not-yet' : 'over' };
     if (step.kind !== 'moved') return answer(step.attempt, await deviceMemory.find(step.attempt));
     if (proof && face) await replaceFace(account, step.attempt, proof, face);
     const [deviceToken] = await Promise.all([

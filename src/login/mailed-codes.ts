@@ -3,7 +3,14 @@
 
 import { randomInt, timingSafeEqual } from 'node:crypto';
 import { advance } from '../core/advance.ts';
-import { CODE_LIFE_SECONDS, isCodeOpen, isLive, type LoginAttempt, type MailedCode } from '../core/attempt.ts';
+import {
+  CODE_LIFE_SECONDS,
+  isCodeOpen,
+  isLive,
+  type LoginAttempt,
+  type MailedCode,
+  type Step,
+} from '../core/attempt.ts';
 import { isEmailAddress } from '../core/identifier.ts';
 import { circumstancesOf } from './circumstances.ts';
 import { type Limiter, spenderOf } from './limits.ts';
@@ -57,13 +64,22 @@ export function createMailedCodes(parts: JourneyParts & { limiter: Limiter }): M
   async function judge(uid: string, isRight: (mailed: MailedCode) => boolean): Promise<CodeOutcome> {
     const attempt = await findLive(uid);
     if (!attempt) return { kind: 'over' };
-    const { mailed } = attempt;
-    if (mailed?.provenAt !== undefined) return { kind: 'right', attempt };
-    if (!isCodeOpen(mailed, clock.now())) return { kind: 'expired' };
-    const right = isRight(mailed);
-    const step = await attempts.change(uid, (a) => advance(a, { kind: 'code', right }, rules.attempt, clock.now()));
-    if (step?.kind !== 'moved') return { kind: 'expired' };
-    await journal.record({ event: right ? 'code.right' : 'code.wrong', attempt: uid, purpose: mailed.purpose });
+    let judged: { readonly purpose: MailedCode['purpose']; readonly right: boolean } | undefined;
+    let isProven = false;
+    // by the very record that the answer goes into: a code that was replaced meanwhile is right no more
+    const step = await attempts.change(uid, (a): Step => {
+      const { mailed } = a;
+      judged = undefined;
+      isProven = mailed?.provenAt !== undefined;
+      if (isProven) return { kind: 'unchanged', attempt: a };
+      if (!isCodeOpen(mailed, clock.now())) return { kind: 'refused', attempt: a, reason: 'no code is waited for' };
+      judged = { purpose: mailed.purpose, right: isRight(mailed) };
+      return advance(a, { kind: 'code', right: judged.right }, rules.attempt, clock.now());
+    });
+    if (step && isProven) return { kind: 'right', attempt: step.attempt };
+    if (step?.kind !== 'moved' || !judged) return { kind: 'expired' };
+    const { right, purpose } = judged;
+    await journal.record({ event: right ? 'code.right' : 'code.wrong', attempt: uid, purpose });
     if (right) return { kind: 'right', attempt: step.attempt };
     return { kind: isCodeOpen(step.attempt.mailed, clock.now()) ? 'wrong' : 'expired' };
   }

@@ -4,7 +4,7 @@
 import { isHeldBack } from '../core/account.ts';
 import { advance } from '../core/advance.ts';
 import { acrOfWay, type FactorProof, strengthOf, type Way } from '../core/assurance.ts';
-import { bestProof, isLive, type LoginAttempt } from '../core/attempt.ts';
+import { bestProof, currentVerification, isLive, type LoginAttempt } from '../core/attempt.ts';
 import { isEnough, type Need } from '../core/requirement.ts';
 import { bindingOf } from './bind.ts';
 import { type Limiter, spenderOf } from './limits.ts';
@@ -64,8 +64,11 @@ export function createOtherWays(parts: JourneyParts & { limiter: Limiter }): Oth
       let attempt = await findLive(uid);
       if (!attempt) return { kind: 'over' };
       // a face that cannot be tied to this browser is given up: it neither helps nor hinders what is shown here
-      if (attempt.proofs.length > 0 && attempt.state === 'settled' && bindingOf(attempt, rules).kind !== 'bound') {
-        const event = { kind: 'discarded', failed: ['captured-elsewhere'] } as const;
+      const current = currentVerification(attempt);
+      const isUnbound =
+        attempt.proofs.length > 0 && attempt.state === 'settled' && bindingOf(attempt, rules).kind !== 'bound';
+      if (current && isUnbound) {
+        const event = { kind: 'discarded', verificationId: current.id, failed: ['captured-elsewhere'] } as const;
         const dropped = await attempts.change(uid, (a) => advance(a, event, rules.attempt, clock.now()));
         if (dropped?.kind !== 'moved') return { kind: 'over' };
         attempt = dropped.attempt;

@@ -101,7 +101,7 @@ const EVENTS = {
     result: { kind: 'accepted', proof },
   },
   declined: { kind: 'concluded', verificationId: 'v1', decidedAt: NOW, captures: [], result: refusedBy('declined') },
-  discarded: { kind: 'discarded', failed: ['captured-elsewhere'] },
+  discarded: { kind: 'discarded', verificationId: 'v1', failed: ['captured-elsewhere'] },
   'right number': { kind: 'number', right: true },
   'wrong number': { kind: 'number', right: false },
   enrolled: { kind: 'enrolled', accountId: 'a1', subject: 's1' },
@@ -113,7 +113,7 @@ const EVENTS = {
   'factor not enough': { kind: 'factor', proof: { factor: 'email', at: NOW, rests: [] }, enough: false },
   mailed: { kind: 'mailed', purpose: 'enrol', code: 'hash' },
   'right code': { kind: 'code', right: true },
-  finished: { kind: 'finished', accountId: 'a1', signOuts: 0 },
+  finished: { kind: 'finished', accountId: 'a1', signOuts: 0, judged: ['v1'] },
   'look missed': { kind: 'look-missed', verificationId: 'v1', why: 'unanswered' },
   ended: { kind: 'ended', reason: 'denied' },
 } as const satisfies Record<string, AttemptEvent>;
@@ -535,6 +535,16 @@ describe('return token and number (T2)', () => {
     expect(again).toMatchObject({ state: 'open', proofs: [] });
     expect(again.verifications[0]).toMatchObject({ conclusion: 'refused', failedChecks: ['captured-elsewhere'] });
   });
+
+  test('T2: a slow finish, or giving up, that judged one face counts for no face that was accepted since', () => {
+    const raised = moved(STATES.settled, EVENTS.raised);
+    const again = { ...raised, state: 'settled', verifications: [accepted, { ...accepted, id: 'v2' }] } as const;
+    const later: LoginAttempt = { ...again, proofs: [proof, { ...proof, verificationId: 'v2' }] };
+    expect(advance(later, EVENTS.finished, limits, NOW).kind).toBe('refused');
+    expect(advance(later, EVENTS.discarded, limits, NOW).kind).toBe('refused');
+    expect(moved(later, { ...EVENTS.finished, judged: ['v1', 'v2'] }).state).toBe('spent');
+    expect(moved(later, { ...EVENTS.discarded, verificationId: 'v2' }).proofs).toEqual([proof]);
+  });
 });
 
 describe('enrolment, re-enrolment, end', () => {
@@ -604,7 +614,7 @@ describe('re-enrolment, end', () => {
   });
 
   test('a spent attempt is spent for one account', () => {
-    expect(advance(STATES.spent, { kind: 'finished', accountId: 'a2', signOuts: 0 }, limits, NOW).kind).toBe('refused');
+    expect(advance(STATES.spent, { ...EVENTS.finished, accountId: 'a2' }, limits, NOW).kind).toBe('refused');
   });
 
   test('asked for again, it was finished when it was finished', () => {

@@ -7,8 +7,10 @@ import type { LoginAttempt } from '../core/attempt.ts';
 import type { Proof } from '../core/verdict.ts';
 import type { Ending } from './ending.ts';
 import type { Enrolment } from './enrol.ts';
+import { createFaceTrust } from './face-trust.ts';
 import type { LateVerdicts } from './late.ts';
 import type { Notices } from './notices.ts';
+import type { RiskView } from './risk.ts';
 import type { JourneyParts } from './rules.ts';
 import { openPerson } from './secrets.ts';
 
@@ -22,14 +24,24 @@ export type Arrived =
   | { readonly kind: 'over' }
   | undefined;
 
+/** @param device hash of the device cookie that came along */
+export type Arrival = (attempt: LoginAttempt, device: string | undefined) => Promise<Arrived>;
+
 /** @returns what leads a settled attempt to its account; safe to repeat, also by two finishes at once */
 export function createArrival(
-  parts: JourneyParts & { ending: Ending; enrolment: Enrolment; late: LateVerdicts; notices: Notices },
-): (attempt: LoginAttempt) => Promise<Arrived> {
+  parts: JourneyParts & {
+    ending: Ending;
+    enrolment: Enrolment;
+    late: LateVerdicts;
+    notices: Notices;
+    risk: RiskView;
+  },
+): Arrival {
+  const isTrustedWithFace = createFaceTrust(parts);
   const { accounts, attempts, clock, ending, enrolment, late, notices, rules, sealer, store } = parts;
 
   /** The account this attempt ends in; made or renewed where the verification was a document check. */
-  async function arrive(attempt: LoginAttempt): Promise<Arrived> {
+  async function arrive(attempt: LoginAttempt, device: string | undefined): Promise<Arrived> {
     const proof = attempt.proofs.at(-1);
     if (!proof || proof.purpose === 'login') {
       const account = attempt.claimant.kind === 'account' ? await accounts.find(attempt.claimant.accountId) : undefined;
@@ -40,7 +52,10 @@ export function createArrival(
       const account = attempt.claimant.kind === 'account' ? await accounts.find(attempt.claimant.accountId) : undefined;
       if (account) return { attempt, account };
     }
-    if (attempt.renewal === 'waits') return letWait(attempt, proof);
+    const isTrusted = () => isTrustedWithFace(attempt, device);
+    // who was trusted when the button was pressed may not be any more: a device that was forgotten, a sign-in that was denied (T14)
+    if (attempt.renewal === 'waits' || (attempt.renewal === 'now' && !(await isTrusted())))
+      return letWait(attempt, proof);
     const { verificationId, authTime: acceptedAt, purpose } = proof;
     const { claimant } = attempt;
     const isNewcomer = claimant.kind !== 'account';
@@ -50,6 +65,11 @@ export function createArrival(
     const account = isNewcomer ? await enrolment.createAccount(attempt, proof) : await enrolment.renew(attempt, proof);
     if (!account) {
       await late.forget(verificationId);
+      return undefined;
+    }
+    if (attempt.renewal === 'now' && !(await isTrusted())) {
+      // while the face was put in its place
+      await late.withdraw(account.id, verificationId);
       return undefined;
     }
     if (!isNewcomer) await notices.faceReplaced(account, attempt, 'document');

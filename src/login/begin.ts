@@ -17,6 +17,7 @@ import type { LoginOrigin } from '../core/binding.ts';
 import type { Need } from '../core/requirement.ts';
 import { bindingOf } from './bind.ts';
 import type { Ending } from './ending.ts';
+import { createFaceTrust } from './face-trust.ts';
 import { CONSENT_MISSING, createIdentification } from './identify.ts';
 import type { Limiter } from './limits.ts';
 import type { MailedCodes } from './mailed-codes.ts';
@@ -99,6 +100,7 @@ export function createBeginning(
   const { attempts, sealer, rules, clock, ending, journal, limiter, mailedCodes } = parts;
   const { newAttempt } = createIdentification(parts);
   const { openNext, reopen } = createOpening(parts);
+  const isTrustedWithFace = createFaceTrust(parts);
 
   async function begin(input: BeginInput): Promise<BeginOutcome> {
     if (input.attempt) return resume(input.attempt, input);
@@ -196,7 +198,7 @@ export function createBeginning(
     }
     if (input.wish === 're-enrol' && current.next === 'login') {
       // whoever begins it from a device that nobody knows may not be the one: the person is told, and has time to object (T14)
-      const isTrusted = await isTrustedWithFace(current, input);
+      const isTrusted = await isTrustedWithFace(current, input.device);
       const event = { kind: 're-enrol-chosen', renewal: isTrusted ? 'now' : 'waits' } as const;
       const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
       if (!step || step.kind === 'refused') return { kind: 'over' };
@@ -208,14 +210,6 @@ export function createBeginning(
       });
     }
     return current;
-  }
-
-  /** Looked at now, as the device may have been forgotten since the attempt began; and never while somebody has to look at the account. */
-  async function isTrustedWithFace({ claimant, factors }: LoginAttempt, { device }: BeginInput): Promise<boolean> {
-    const account = claimant.kind === 'account' ? await parts.accounts.find(claimant.accountId) : undefined;
-    if (!account || account.review) return false;
-    const isKnown = (await parts.risk.knownUse(account.id, device)) !== undefined;
-    return isKnown || factors.some(({ factor }) => factor === 'passkey');
   }
 
   /** The selfie, unlike another way, tells who is unknown: a guess like one on the first page (T26). */

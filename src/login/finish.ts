@@ -102,7 +102,7 @@ export function createFinishing(
     tellBinding: TellBinding,
   ): Promise<FinishOutcome> {
     const isBySelfie = attempt.proofs.length > 0;
-    const arrived = await arrive(attempt);
+    const arrived = await arrive(attempt, input.device);
     if (!arrived) return refuse(attempt);
     if ('kind' in arrived) return arrived;
     if (isSkipped(attempt) && !(await recheck.isStillKnown(attempt, arrived.account, input))) return refuse(attempt);

@@ -102,7 +102,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const views = createViews({ now: () => new Date(clock.now() * 1000) });
   const reply = createReply(views);
   const revoker: Revoker = {
-    revoke: (proofId) => served.current.revocation.revoke(proofId),
+    revoke: (proofId, accountId) => served.current.revocation.revoke(proofId, accountId),
     isRevoked: (proofId) => served.current.revocation.isRevoked(proofId),
     revokeAccount: (accountId) => served.current.revocation.revokeAccount(accountId),
   };

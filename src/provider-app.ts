@@ -29,7 +29,7 @@ import { createInteractions } from './oidc/interactions.ts';
 import { createLogoutDelivery, type LogoutDelivery } from './oidc/logout.ts';
 import { createOwnPages } from './oidc/own-pages.ts';
 import { createProvider, type ProviderParts } from './oidc/provider.ts';
-import { createRevocation, type Revocation } from './oidc/revocation.ts';
+import { createRevocation, type Revocation, type RevocationParts } from './oidc/revocation.ts';
 import { leadOn } from './oidc/self-submitting.ts';
 
 /** The same for everybody until this assembly is replaced. */
@@ -44,6 +44,7 @@ export interface ProviderSettings extends Pick<ProviderParts, 'jwks' | 'cookieKe
 export type LastingParts = Omit<ProviderParts, keyof ProviderSettings> &
   Omit<InteractionRouteParts, 'interactions' | 'csrf' | 'clientView'> &
   Omit<AccountRouteParts, 'revocation' | 'denials' | 'clientView' | 'verifierName'> &
+  Omit<RevocationParts, 'provider' | 'logout'> &
   Pick<MountParts, 'webhook' | 'assets' | 'log' | 'assertServable'> & {
     /** as faults name it */
     readonly clientsFile: string;

@@ -329,8 +329,15 @@ function finish(attempt: LoginAttempt, event: AttemptEvent & { kind: 'finished' 
   if (attempt.state !== 'settled') return refused(attempt, `finished while ${attempt.state}`);
   const proven = attempt.proofs.map(({ verificationId }) => verificationId);
   if (proven.join() !== event.judged.join()) return refused(attempt, 'finished by other proofs than there are');
-  const { accountId, signOuts } = event;
-  return moved({ ...attempt, state: 'spent', accountId, finishedAt: now, signOuts });
+  const { accountId, signOuts, deviceMark } = event;
+  return moved({
+    ...attempt,
+    state: 'spent',
+    accountId,
+    finishedAt: now,
+    signOuts,
+    ...(deviceMark === undefined ? {} : { deviceMark }),
+  });
 }
 
 function end(attempt: LoginAttempt, reason: EndReason): Step {

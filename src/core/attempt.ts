@@ -126,6 +126,8 @@ export interface LoginAttempt {
   readonly finishedAt?: number;
   /** and how often its person had signed out everywhere by then: a login knows by it whether it came before such a sign-out */
   readonly signOuts?: number;
+  /** by which all logins of the account at this device can be taken back; only where the device is known, or becomes so */
+  readonly deviceMark?: string;
 }
 
 export type AttemptEvent =
@@ -181,6 +183,7 @@ export type AttemptEvent =
       readonly signOuts: number;
       /** the verifications that were looked at: are they tied to this browser, and enough? */
       readonly judged: readonly string[];
+      readonly deviceMark?: string;
     }
   | { readonly kind: 'ended'; readonly reason: EndReason };
 

@@ -68,7 +68,7 @@ export function createDenials(
     // first: a face that waits either never comes to count from here on, or has done so and is found in place
     const account = denied.face ? await dropWaiting(accountId) : await accounts.find(accountId);
     const isInPlace = account !== undefined && (await broughtFace(account, denied));
-    const ended = await revoker.revoke(loginProof(uid));
+    const ended = await revoker.revoke(loginProof(uid), accountId);
     for (const { device, firstUsedAt, logins } of await devices.list(accountId)) {
       if (firstUsedAt >= at || logins.includes(uid)) await devices.drop(device, accountId);
     }

@@ -14,24 +14,12 @@ import type { Ending } from './ending.ts';
 import type { Enrolment } from './enrol.ts';
 import { createFollowUp, type FollowUp, type TellBinding } from './follow.ts';
 import type { LateVerdicts } from './late.ts';
-import { loginProof } from './login-proof.ts';
+import { type LoginResult, loginResultOf } from './login-result.ts';
 import type { Notices } from './notices.ts';
 import { createRecheck } from './recheck.ts';
 import { createDeviceMemory } from './remember-device.ts';
 import type { RiskView } from './risk.ts';
 import type { JourneyParts } from './rules.ts';
-
-export interface LoginResult {
-  readonly accountId: string;
-  readonly acr: string;
-  readonly amr: readonly string[];
-  /** epoch seconds */
-  readonly authTime: number;
-  /** how often the person had signed out everywhere when the attempt was spent, however often its answer is asked for */
-  readonly signOuts: number;
-  /** all that the login rests on, and the login itself: whichever is taken back ends what came of it */
-  readonly proofIds: readonly string[];
-}
 
 export type FinishOutcome =
   | {
@@ -81,7 +69,7 @@ export function createFinishing(
     const { attempt } = input;
     if (!attempt) return { kind: 'over' };
     // the answer to the first finish was lost: the same browser, the same interaction, the same answer (R6)
-    if (attempt.state === 'spent') return answer(attempt, await deviceMemory.find(attempt));
+    if (attempt.state === 'spent') return answer(attempt, input.device, await deviceMemory.find(attempt));
     if (attempt.state === 'ended' || hasLapsed(attempt, clock.now())) return { kind: 'over' };
     if (attempt.state !== 'settled') return { kind: 'not-yet' };
     const binding = attempt.proofs.length > 0 ? bindingOf(attempt, rules) : undefined;
@@ -142,7 +130,9 @@ export function createFinishing(
     const proof = bestProof(attempt);
     const face = proof && enrolment.reviewedFace(attempt, proof);
     const { consent } = attempt;
-    await Promise.all([
+    const { device } = input;
+    const [uses] = await Promise.all([
+      device === undefined ? [] : parts.devices.usesOf(device),
       ...attempt.proofs.map(({ verificationId, authTime: acceptedAt, purpose }) => {
         const bringsFace = face !== undefined && verificationId === proof?.verificationId;
         const allowance = {
@@ -161,23 +151,26 @@ export function createFinishing(
     ]);
     // what the binding was judged by, and no later state of it
     const judged = (input.attempt ?? attempt).proofs.map(({ verificationId }) => verificationId);
-    const event = { kind: 'finished', accountId: account.id, signOuts: account.signOuts ?? 0, judged } as const;
-    const { device } = input;
-    const [step, knownHere] = await Promise.all([
-      attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now())),
-      device === undefined ? [] : parts.devices.accountsOf(device),
-    ]);
+    const deviceMark = deviceMemory.markOf(attempt, account.id, uses);
+    const event = {
+      kind: 'finished',
+      accountId: account.id,
+      signOuts: account.signOuts ?? 0,
+      judged,
+      ...(deviceMark === undefined ? {} : { deviceMark }),
+    } as const;
+    const step = await attempts.change(attempt.uid, (a) => advance(a, event, rules.attempt, clock.now()));
     if (!step) return { kind: 'over' };
     if (step.kind === 'refused') return { kind: isLive(step.attempt, clock.now()) ? 'not-yet' : 'over' };
-    if (step.kind !== 'moved') return answer(step.attempt, await deviceMemory.find(step.attempt));
+    if (step.kind !== 'moved') return answer(step.attempt, device, await deviceMemory.find(step.attempt));
     if (proof && face) await replaceFace(account, step.attempt, proof, face);
     const [deviceToken] = await Promise.all([
-      deviceMemory.remember(step.attempt, account.id, device, knownHere),
+      deviceMemory.remember(step.attempt, account.id, device, uses),
       followUp.follow(step.attempt, account, strength, tellBinding),
     ]);
     const settledAt = currentVerification(step.attempt)?.statusAt;
     if (proof && settledAt !== undefined) meter.observe('decision_to_redirect', Math.max(0, clock.now() - settledAt));
-    return answer(step.attempt, deviceToken);
+    return answer(step.attempt, device, deviceToken);
   }
 
   /**
@@ -190,26 +183,10 @@ export function createFinishing(
     if (await late.isTakenBack(proof.verificationId)) await late.withdraw(account.id, proof.verificationId);
   }
 
-  function answer(attempt: LoginAttempt, deviceToken: string | undefined): FinishOutcome {
-    const strength = strengthOf(bestProof(attempt), attempt.factors);
-    const { accountId, signOuts = 0 } = attempt;
-    if (!strength || !accountId) return { kind: 'over' };
-    const verificationIds = attempt.proofs.map((each) => each.verificationId);
-    const rests = attempt.factors.flatMap((factor) => factor.rests);
-    const { acr, amr, authTime } = strength;
-    return {
-      kind: 'login',
-      result: {
-        accountId,
-        acr,
-        amr,
-        // the vendor's clock may run ahead of ours; nobody has signed in in the future
-        authTime: Math.min(authTime, clock.now()),
-        signOuts,
-        proofIds: [...new Set([...verificationIds, ...rests, loginProof(attempt.uid)])],
-      },
-      ...(deviceToken ? { deviceToken } : {}),
-    };
+  function answer(attempt: LoginAttempt, device: string | undefined, deviceToken: string | undefined): FinishOutcome {
+    const result = loginResultOf(attempt, device, clock.now());
+    if (!result) return { kind: 'over' };
+    return { kind: 'login', result, ...(deviceToken ? { deviceToken } : {}) };
   }
 
   return { finish, lapse: followUp.lapse };

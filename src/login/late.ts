@@ -132,7 +132,7 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
       await dropDevices(allowance.accountId, verdict.verificationId);
       // made on the strength of a face that was not the person's
       await passkeys.removeAddedBy(allowance.accountId, uid);
-      const ended = await revoker.revoke(verdict.verificationId);
+      const ended = await revoker.revoke(verdict.verificationId, allowance.accountId);
       meter.count('logins', { outcome: 'revoked' });
       log.warn(
         { verification: verdict.verificationId, account: allowance.accountId, ...ended },

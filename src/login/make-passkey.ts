@@ -21,6 +21,8 @@ export interface KeyMaker {
   readonly login: Pick<LoginAttempt, 'uid' | 'clientId' | 'origin'>;
   /** the verdicts behind it */
   readonly proofs: readonly Proof[];
+  /** Is the session of the person's own page still there? Of a login it is asked whether it is under way. */
+  isSignedIn?(): Promise<boolean>;
 }
 
 export type MakeOutcome =
@@ -40,7 +42,7 @@ export interface PasskeyMaking {
 export function createPasskeyMaking(
   parts: JourneyParts & { late: LateVerdicts; notices: Notices; challenges: KeyChallenges },
 ): PasskeyMaking {
-  const { attempts, ceremonies, challenges, clock, journal, late, log, notices, passkeys, revoker } = parts;
+  const { accounts, attempts, ceremonies, challenges, clock, journal, late, log, notices, passkeys, revoker } = parts;
 
   async function isUnderWay(uid: string): Promise<boolean> {
     const attempt = await attempts.find(uid);
@@ -54,10 +56,15 @@ export function createPasskeyMaking(
     }
   }
 
-  async function isTakenBack({ login, proofs }: KeyMaker, wasUnderWay: boolean): Promise<boolean> {
+  async function isTakenBack(maker: KeyMaker, wasUnderWay: boolean): Promise<boolean> {
+    const { account, login, proofs } = maker;
     for (const { verificationId } of proofs) if (await late.isTakenBack(verificationId)) return true;
     // its person has denied this login, and what it had made until then went with it (T14)
     if (await revoker.isRevoked(loginProof(login.uid))) return true;
+    // signed out, here or everywhere, by somebody who must not find a new key afterwards (T14)
+    if (maker.isSignedIn && !(await maker.isSignedIn())) return true;
+    const now = await accounts.find(account.id);
+    if (!now || (now.signOuts ?? 0) !== (account.signOuts ?? 0)) return true;
     // a verdict that turned before anything was allowed found nothing to take back: it has ended the login
     return wasUnderWay && !(await isUnderWay(login.uid));
   }

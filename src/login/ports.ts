@@ -236,8 +236,11 @@ export interface Revoked {
 
 /** Ends what a proof allowed: sessions, grants and tokens. Known to `oidc/`, called by the journey. */
 export interface Revoker {
-  /** @param proofId a verification, or `login:<uid>` for one login alone */
-  revoke(proofId: string): Promise<Revoked>;
+  /**
+   * @param proofId a verification, or a proof of `login-proof.ts`
+   * @param accountId whose login it was, where that was somebody else: what was allowed to clients there counts no more
+   */
+  revoke(proofId: string, accountId?: string): Promise<Revoked>;
   /** Has it been, so that nothing may be built on it any more? Asked after building, as `revoke` notes it before it ends what was built. */
   isRevoked(proofId: string): Promise<boolean>;
   /** Everywhere, whatever it was proven by. */

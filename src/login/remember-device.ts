@@ -5,7 +5,7 @@ import { bestProof, isSkipped, type LoginAttempt } from '../core/attempt.ts';
 import type { LateVerdicts } from './late.ts';
 import { isLoginProof, loginProof } from './login-proof.ts';
 import type { JourneyParts } from './rules.ts';
-import type { DeviceVisit } from './stores.ts';
+import type { DeviceUse, DeviceVisit } from './stores.ts';
 import { hashToken } from './tokens.ts';
 
 /** 132 bits of base64url, as long as the tokens that are random (`tokens.ts`). */
@@ -18,15 +18,21 @@ export interface DeviceMemory {
    * hold a known device (T23).
    *
    * @param device hash of the cookie that came along
-   * @param known the accounts that it is known for, as read just now
+   * @param uses by whom it is known, as read just now
    * @returns a new cookie, when this browser needs one
    */
   remember(
     attempt: LoginAttempt,
     accountId: string,
     device: string | undefined,
-    known: readonly string[],
+    uses: readonly DeviceUse[],
   ): Promise<string | undefined>;
+  /**
+   * What the login carries so that it ends with all the others at this device; undefined where the device is not known, nor becomes so.
+   *
+   * @param uses by whom it is known
+   */
+  markOf(attempt: LoginAttempt, accountId: string, uses: readonly DeviceUse[]): string | undefined;
   /** The cookie of a login that is told again, unless it was taken back since: nothing becomes known by asking twice. */
   find(attempt: LoginAttempt): Promise<string | undefined>;
 }
@@ -38,10 +44,10 @@ export function createDeviceMemory(parts: JourneyParts & { late: LateVerdicts })
     attempt: LoginAttempt,
     accountId: string,
     device: string | undefined,
-    known: readonly string[],
+    uses: readonly DeviceUse[],
   ): Promise<string | undefined> {
+    if (!makesKnown(attempt)) return undefined;
     const proof = bestProof(attempt);
-    if (!proof && !attempt.factors.some(({ factor }) => factor === 'passkey' || factor === 'device')) return undefined;
     const { uid, origin } = attempt;
     const verificationIds = attempt.proofs.map((each) => each.verificationId);
     const visit = {
@@ -49,12 +55,13 @@ export function createDeviceMemory(parts: JourneyParts & { late: LateVerdicts })
       browser: origin.label,
       prefix: addressPrefix(origin.address),
       uid,
+      mark: attempt.deviceMark ?? uid,
       ...(proof
         ? { selfie: { at: Math.min(proof.authTime, clock.now()), verificationIds, login: loginProof(uid) } }
         : {}),
     };
     if (isSkipped(attempt)) return revisit(attempt, accountId, device, visit);
-    const staysKnown = device && known[0] === accountId;
+    const staysKnown = device && uses[0]?.accountId === accountId;
     const token = deviceTokenOf(attempt);
     const hash = staysKnown ? device : hashToken(token);
     await devices.remember(hash, accountId, visit, staysKnown ? undefined : device);
@@ -86,6 +93,15 @@ export function createDeviceMemory(parts: JourneyParts & { late: LateVerdicts })
     return (await Promise.all(ids.map(late.isTakenBack))).includes(true);
   }
 
+  const makesKnown = (attempt: LoginAttempt) =>
+    bestProof(attempt) !== undefined ||
+    attempt.factors.some(({ factor }) => factor === 'passkey' || factor === 'device');
+
+  function markOf(attempt: LoginAttempt, accountId: string, uses: readonly DeviceUse[]): string | undefined {
+    const [mark] = uses.find((use) => use.accountId === accountId)?.marks ?? [];
+    return mark ?? (makesKnown(attempt) ? attempt.uid : undefined);
+  }
+
   async function find({ uid, accountId }: LoginAttempt): Promise<string | undefined> {
     if (accountId === undefined) return undefined;
     for (const hash of sealer.keyedHashes(uid, DEVICE_COOKIE)) {
@@ -99,5 +115,5 @@ export function createDeviceMemory(parts: JourneyParts & { late: LateVerdicts })
   const deviceTokenOf = ({ uid }: LoginAttempt) =>
     sealer.keyedHash(uid, DEVICE_COOKIE).slice(0, DEVICE_TOKEN_CHARACTERS);
 
-  return { remember, find };
+  return { remember, markOf, find };
 }

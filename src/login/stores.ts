@@ -75,6 +75,8 @@ export interface DeviceUse {
   readonly selfie?: DeviceSelfie;
   /** interactions of the logins that ended here, latest first; no more than a person is shown */
   readonly logins: readonly string[];
+  /** each login here carries one of them as a proof (`deviceProof`); more than one only where two made it known at once */
+  readonly marks: readonly string[];
 }
 
 /** What a login tells of the device it happened on. */
@@ -84,6 +86,8 @@ export interface DeviceVisit {
   readonly prefix: string;
   /** the interaction */
   readonly uid: string;
+  /** as the login carries it */
+  readonly mark: string;
   /** present when a face was shown: only then the network becomes a known one */
   readonly selfie?: DeviceSelfie;
 }
@@ -100,6 +104,7 @@ export interface DeviceSelfie {
 /** Browsers that have signed in before, each with its accounts, the latest first. Kept by hash of the device cookie, sealed. */
 export interface DeviceStore {
   accountsOf(deviceHash: string): Promise<readonly string[]>;
+  usesOf(deviceHash: string): Promise<readonly DeviceUse[]>;
   find(deviceHash: string, accountId: string): Promise<DeviceUse | undefined>;
   /** @param from the device's earlier cookie: what it knew of other accounts moves along, and it is good no longer */
   remember(deviceHash: string, accountId: string, visit: DeviceVisit, from?: string): Promise<void>;

@@ -3,7 +3,9 @@
 
 import type Provider from 'oidc-provider';
 import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
+import { isDeviceProof } from '../login/login-proof.ts';
 import type { Store } from '../login/ports.ts';
+import { isRevoked } from './revoked.ts';
 
 /** Longer than what is issued under it. A grant that is added to is saved without its end, and begins this life anew. */
 export const GRANT_SECONDS = 31 * 86_400;
@@ -17,15 +19,29 @@ export interface ConsentRecord {
   readonly at: number;
 }
 
+/** What was allowed in one session, or in several that rest on the same. */
+interface Given extends ConsentRecord {
+  readonly proofs: readonly string[];
+}
+
+/** As it is kept; an earlier version kept one for all. */
+type Kept = { readonly given: readonly Given[] } | ConsentRecord;
+
+/** The oldest is asked for again. */
+const MOST_GIVEN = 12;
+
 export interface Consents {
   /** The grant a request is answered from: the session's, one made of an earlier consent, or one of the operator's. */
   loadGrant(ctx: KoaContextWithOIDC): Promise<Grant | undefined>;
   find(accountId: string, clientId: string): Promise<ConsentRecord | undefined>;
-  record(accountId: string, clientId: string, allowed: ConsentRecord): Promise<void>;
+  /** @param proofs what the session rests on in which it was allowed: taken back with them */
+  record(accountId: string, clientId: string, allowed: ConsentRecord, proofs: readonly string[]): Promise<void>;
   /** What an account has allowed, by client. */
   list(accountId: string): Promise<readonly (ConsentRecord & { readonly clientId: string })[]>;
   /** The client is asked about anew. Grants are ended elsewhere. @returns false when nothing was allowed */
   withdraw(accountId: string, clientId: string): Promise<boolean>;
+  /** What was allowed in a login that was somebody else's (T8, T14). @returns the clients that nothing else allows anything */
+  takeBack(accountId: string, proofId: string): Promise<readonly string[]>;
   /** Every consent of an account that is removed. @returns how many there were */
   forget(accountId: string): Promise<number>;
 }
@@ -34,34 +50,60 @@ export function createConsents(parts: { store: Store }): Consents {
   const { store } = parts;
   const key = (accountId: string, clientId: string) => `consent:${accountId}:${clientId}`;
 
-  const consents: Consents = {
-    find: (accountId, clientId) => store.get<ConsentRecord>(key(accountId, clientId)),
+  /** @returns whether nothing is left of what was allowed */
+  function withoutProof(recordKey: string, proofId: string): Promise<boolean> {
+    return store.update<Kept, boolean>(recordKey, (kept) => {
+      const all = kept ? givenIn(kept) : [];
+      const given = all.filter(({ proofs }) => !proofs.includes(proofId));
+      if (given.length === all.length) return { kind: 'keep', result: false };
+      if (given.length === 0) return { kind: 'remove', result: true };
+      return { kind: 'replace', value: { given }, result: false };
+    });
+  }
 
-    record: (accountId, clientId, allowed) =>
-      store.update<ConsentRecord, void>(key(accountId, clientId), (earlier) => ({
-        kind: 'write',
-        value: {
-          scopes: union(earlier?.scopes, allowed.scopes),
-          claims: union(earlier?.claims, allowed.claims),
-          resources: unionOfResources(earlier?.resources, allowed.resources),
-          at: allowed.at,
-        },
-        ttlSeconds: CONSENT_SECONDS,
-        result: undefined,
-      })),
+  const consents: Consents = {
+    async find(accountId, clientId) {
+      const kept = await store.get<Kept>(key(accountId, clientId));
+      return kept && unionOf(givenIn(kept));
+    },
+
+    async record(accountId, clientId, allowed, sessionProofs) {
+      const recordKey = key(accountId, clientId);
+      // a browser that is forgotten takes back no permission: it was the person who gave it
+      const proofs = sessionProofs.filter((proof) => !isDeviceProof(proof)).toSorted();
+      await store.update<Kept, void>(recordKey, (kept) => {
+        const all = kept ? givenIn(kept) : [];
+        const isSame = (each: Given) => each.proofs.join() === proofs.join();
+        const { at } = allowed;
+        const one = { ...unionOf([...all.filter(isSame), { ...allowed, proofs }]), at, proofs } as Given;
+        const given = [one, ...all.filter((each) => !isSame(each))].slice(0, MOST_GIVEN);
+        return { kind: 'write', value: { given }, ttlSeconds: CONSENT_SECONDS, result: undefined };
+      });
+      // taken back meanwhile: one of the two sees the other
+      for (const proof of proofs) if (await isRevoked(store, proof)) await withoutProof(recordKey, proof);
+    },
 
     async list(accountId) {
       const prefix = key(accountId, '');
       const found = await Promise.all(
         (await store.keys(prefix)).map(async (each) => {
-          const record = await store.get<ConsentRecord>(each);
-          return record ? [{ ...record, clientId: each.slice(prefix.length) }] : [];
+          const clientId = each.slice(prefix.length);
+          const record = await consents.find(accountId, clientId);
+          return record ? [{ ...record, clientId }] : [];
         }),
       );
       return found.flat();
     },
 
-    withdraw: async (accountId, clientId) => (await store.take<ConsentRecord>(key(accountId, clientId))) !== undefined,
+    async takeBack(accountId, proofId) {
+      const prefix = key(accountId, '');
+      const clients: string[] = [];
+      for (const each of await store.keys(prefix))
+        if (await withoutProof(each, proofId)) clients.push(each.slice(prefix.length));
+      return clients;
+    },
+
+    withdraw: async (accountId, clientId) => (await store.take<Kept>(key(accountId, clientId))) !== undefined,
 
     async forget(accountId) {
       const keys = await store.keys(key(accountId, ''));
@@ -73,12 +115,16 @@ export function createConsents(parts: { store: Store }): Consents {
       const { account, client, provider, session, result } = ctx.oidc;
       if (!account || !client || !session) return undefined;
       const grantId = result?.consent?.grantId ?? session.grantIdFor(client.clientId);
-      const grant = grantId ? await provider.Grant.find(grantId) : undefined;
+      const isOurs = client.first_party === true;
+      const [grant, allowed] = await Promise.all([
+        grantId ? provider.Grant.find(grantId) : undefined,
+        isOurs ? undefined : consents.find(account.accountId, client.clientId),
+      ]);
       const current = grant && grant.accountId === account.accountId ? grant : undefined;
-      if (client.first_party === true) return extend(provider, ctx, current, requested(ctx));
-      if (current) return current;
-      const earlier = await consents.find(account.accountId, client.clientId);
-      return earlier && extend(provider, ctx, undefined, earlier);
+      if (isOurs) return extend(provider, ctx, current, requested(ctx));
+      // withdrawn: what a grant holds that is still about counts no more
+      if (!allowed) return undefined;
+      return current ?? extend(provider, ctx, undefined, allowed);
     },
   };
   return consents;
@@ -122,6 +168,23 @@ function requested(ctx: KoaContextWithOIDC): Pick<ConsentRecord, 'scopes' | 'cla
     ]),
   );
   return { scopes: [...requestParamOIDCScopes], claims: [...requestParamClaims], resources };
+}
+
+const givenIn = (kept: Kept): readonly Given[] => ('given' in kept ? kept.given : [{ ...kept, proofs: [] }]);
+
+/** The latest first. @returns undefined when nothing was given */
+function unionOf(given: readonly ConsentRecord[]): ConsentRecord | undefined {
+  const [first, ...others] = given;
+  if (!first) return undefined;
+  return others.reduce<ConsentRecord>(
+    (all, each) => ({
+      scopes: union(all.scopes, each.scopes),
+      claims: union(all.claims, each.claims),
+      resources: unionOfResources(all.resources, each.resources),
+      at: Math.max(all.at, each.at),
+    }),
+    { scopes: first.scopes, claims: first.claims, resources: first.resources ?? {}, at: first.at },
+  );
 }
 
 function unionOfResources(

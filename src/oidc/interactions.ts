@@ -10,7 +10,7 @@ import { CLAIMS_BY_SCOPE } from '../core/claims.ts';
 import { readIdentifier } from '../core/identifier.ts';
 import { type Requirement, requirementFor, sessionMeets } from '../core/requirement.ts';
 import type { LoginRequest } from '../login/begin.ts';
-import type { LoginResult } from '../login/finish.ts';
+import type { LoginResult } from '../login/login-result.ts';
 import type { Clock } from '../login/ports.ts';
 import type { JourneyRules } from '../login/rules.ts';
 import type { AccountStore, PasskeyStore } from '../login/stores.ts';
@@ -213,9 +213,9 @@ export function createInteractions(parts: {
       const session = await provider.Session.get(ctx as never);
       // another person's session in this browser ends first: the library would do so by a form with inline script
       if (session.accountId && session.accountId !== result.accountId) await revocation.endSession(session as never);
-      const { accountId, acr, amr, authTime, signOuts, proofIds } = result;
+      const { accountId, acr, amr, authTime, signOuts, proofIds, own, needs } = result;
       return interactions.resumeWith(interaction, {
-        login: { accountId, acr, amr: [...amr], ts: authTime, remember: true, proofIds, signOuts },
+        login: { accountId, acr, amr: [...amr], ts: authTime, remember: true, proofIds, signOuts, own, needs },
         ...(interaction.stored.prompt.name === 'select_account' ? { select_account: {} } : {}),
       });
     },
@@ -265,7 +265,8 @@ export function createInteractions(parts: {
       for (const [resource, missing] of Object.entries(resources)) grant.addResourceScope(resource, missing.join(' '));
       grant.exp = undefined;
       const grantId = await grant.save();
-      await consents.record(accountId, clientId, { scopes, claims, resources, at: clock.now() });
+      const proofs = await revocation.proofsOf(interaction.stored.session?.uid ?? '');
+      await consents.record(accountId, clientId, { scopes, claims, resources, at: clock.now() }, proofs);
       return save(interaction, { consent: { grantId } });
     },
   };

@@ -49,6 +49,8 @@ export interface OwnPages {
   signInPath(state: string): string;
   /** @returns undefined when nobody is signed in with this browser */
   session(ctx: Context): Promise<OwnSession | undefined>;
+  /** Asked after something was done for it. */
+  isSignedIn(session: { readonly sessionUid: string; readonly account: { readonly id: string } }): Promise<boolean>;
 }
 
 export function createOwnPages(parts: {
@@ -58,6 +60,10 @@ export function createOwnPages(parts: {
 }): OwnPages {
   const { provider, issuer, revocation } = parts;
   return {
+    async isSignedIn({ sessionUid, account }) {
+      return (await provider.Session.findByUid(sessionUid))?.accountId === account.id;
+    },
+
     signInPath(state) {
       const params = new URLSearchParams({
         client_id: OWN_CLIENT_ID,

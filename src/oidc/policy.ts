@@ -6,6 +6,7 @@ import { errors, interactionPolicy } from 'oidc-provider';
 import { type Acr, isAcr, type Reach, selfieFor } from '../core/assurance.ts';
 import { CLAIMS_BY_SCOPE } from '../core/claims.ts';
 import { type StrengthRequest, sessionMeets } from '../core/requirement.ts';
+import type { LoginNeeds } from '../login/login-result.ts';
 import type { PasskeyStore } from '../login/stores.ts';
 import { floorsByScope, type ReachParts, reachOf } from './reach.ts';
 
@@ -192,5 +193,8 @@ export type LoginInteractionResult = InteractionResults & {
     readonly proofIds?: readonly string[];
     /** of the account, when the proof was accepted here */
     readonly signOuts?: number;
+    /** of the proofs the login itself */
+    readonly own?: string;
+    readonly needs?: LoginNeeds;
   };
 };

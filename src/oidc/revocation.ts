@@ -2,14 +2,15 @@
 // proof the sessions and grants that came of it. A late refusal ends them all (T8); so does the person who says "this was not me".
 
 import type Provider from 'oidc-provider';
-import type { KoaContextWithOIDC } from 'oidc-provider';
+import type { Client, KoaContextWithOIDC } from 'oidc-provider';
 import { ALLOWED_SECONDS } from '../login/allowances.ts';
 import { keyPages } from '../login/key-pages.ts';
-import { isLoginProof } from '../login/login-proof.ts';
 import type { Clock, Revoked, Revoker, Store } from '../login/ports.ts';
-import type { AccountStore } from '../login/stores.ts';
+import type { AccountStore, DeviceStore, PasskeyStore } from '../login/stores.ts';
+import type { Consents } from './consents.ts';
 import type { LogoutDelivery } from './logout.ts';
 import type { LoginInteractionResult } from './policy.ts';
+import { isRevoked, markRevoked } from './revoked.ts';
 
 const DAY = 86_400;
 const MOST_PROOFS = 24;
@@ -30,6 +31,8 @@ interface Allowed {
   readonly grantId: string;
 }
 
+type Login = LoginInteractionResult['login'];
+
 interface Authorization {
   readonly sid?: string;
   readonly grantId?: string;
@@ -48,6 +51,12 @@ export interface Revocation extends Revoker {
   track(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void>;
   /** Ends one browser session as a logout would: clients are told, what does not outlive a logout is revoked. */
   endSession(session: LibrarySession, options?: { everything?: boolean }): Promise<number>;
+  /**
+   * As `revoke`, for a person who goes on here: everything but this one session, which rests on the proof no more.
+   */
+  revokeElsewhere(proofId: string, sessionUid: string): Promise<Revoked>;
+  /** What a session rests on. */
+  proofsOf(sessionUid: string): Promise<readonly string[]>;
   /** Where an account is signed in now, the latest first: the clients of each session and the proofs behind it. */
   sessionsOf(accountId: string): Promise<readonly SignedIn[]>;
   /** @returns false when there is no such session of this account */
@@ -62,21 +71,25 @@ export interface SignedIn {
   readonly proofs: readonly string[];
 }
 
-export function createRevocation(parts: {
-  provider: Provider;
-  accounts: Pick<AccountStore, 'change' | 'find'>;
-  store: Store;
-  logout: LogoutDelivery;
-  clock: Clock;
-}): Revocation {
-  const { provider, accounts, store, logout, clock } = parts;
+export interface RevocationParts {
+  readonly provider: Provider;
+  readonly accounts: Pick<AccountStore, 'change' | 'find'>;
+  readonly devices: Pick<DeviceStore, 'find'>;
+  readonly passkeys: Pick<PasskeyStore, 'ownerOf'>;
+  readonly consents: Pick<Consents, 'find' | 'takeBack'>;
+  readonly store: Store;
+  readonly logout: LogoutDelivery;
+  readonly clock: Clock;
+}
+
+export function createRevocation(parts: RevocationParts): Revocation {
+  const { provider, accounts, devices, passkeys, consents, store, logout, clock } = parts;
   const proofKey = (sessionUid: string) => `proof:${sessionUid}`;
   /** ids of sessions and grants hold no colon */
   const allowedKey = (proofId: string, { sessionUid, grantId }: Allowed) =>
     `allowed:${proofId}:${sessionUid}:${grantId}`;
   /** of a list that an earlier version kept */
   const listKey = (proofId: string) => `allowed:${proofId}`;
-  const revokedKey = (verificationId: string) => `revoked:${verificationId}`;
 
   /** when, by key */
   const notedHere = new Map<string, number>();
@@ -136,7 +149,7 @@ export function createRevocation(parts: {
   }
 
   /** Sessions before grants, a few at a time, and each noted as done: whatever fails half-way goes on from there when it is repeated. */
-  async function endAllowed(proofId: string): Promise<Revoked> {
+  async function endAllowed(proofId: string, keep = ''): Promise<Revoked> {
     const ended = { sessions: 0, grants: 0 };
     const seen = new Set<string>();
     const unseen = (ids: readonly string[]) => {
@@ -146,7 +159,9 @@ export function createRevocation(parts: {
     };
     for await (const page of allowedBy(proofId)) {
       for (let first = 0; first < page.length; first += ENDED_AT_ONCE) {
-        const some = page.slice(first, first + ENDED_AT_ONCE);
+        const some = page
+          .slice(first, first + ENDED_AT_ONCE)
+          .filter(({ sessionUid }) => keep === '' || sessionUid !== keep);
         for (const uid of unseen(some.map(({ sessionUid }) => sessionUid))) {
           const session = await findSession(uid);
           if (!session) continue;
@@ -166,8 +181,27 @@ export function createRevocation(parts: {
   async function look(accountId: string, uid: string): Promise<readonly SignedIn[]> {
     const session = await findSession(uid);
     if (session?.accountId !== accountId) return [];
-    const proofs = (await store.get<readonly string[]>(proofKey(uid))) ?? [];
+    const proofs = await revocation.proofsOf(uid);
     return [{ uid, clients: Object.keys(session.authorizations ?? {}), proofs }];
+  }
+
+  /**
+   * Finished before "sign out everywhere", before the account was removed or is to be proven anew, before what was shown was given up (T14,
+   * T17): and followed to its end only after.
+   */
+  async function isOvertaken(accountId: string, { signOuts = 0, needs = {} }: Login): Promise<boolean> {
+    const [account, isKnown, owner] = await Promise.all([
+      accounts.find(accountId),
+      needs.device === undefined || devices.find(needs.device, accountId),
+      needs.passkey === undefined ? accountId : passkeys.ownerOf(needs.passkey),
+    ]);
+    return account?.standing !== 'good' || (account.signOuts ?? 0) !== signOuts || !isKnown || owner !== accountId;
+  }
+
+  /** A permission that was withdrawn while a code was made under it (T14). */
+  async function isWithdrawn(accountId: string, client: Client | undefined): Promise<boolean> {
+    if (!client || client.first_party === true) return false;
+    return (await consents.find(accountId, client.clientId)) === undefined;
   }
 
   const findSession = async (uid: string) =>
@@ -182,9 +216,10 @@ export function createRevocation(parts: {
       const login = (oidc.result as LoginInteractionResult | undefined)?.login;
       const sessionUid = oidc.session.uid;
       const code = oidc.entities.AuthorizationCode;
+      const { accountId } = oidc.session;
       if (login?.proofIds) {
         const made = login.proofIds;
-        const ids = [...made, accountProof(oidc.session.accountId)];
+        const ids = [...made, accountProof(accountId)];
         await Promise.all([
           store.update<readonly string[], void>(
             proofKey(sessionUid),
@@ -198,25 +233,28 @@ export function createRevocation(parts: {
           ),
           ...ids.map((proof) => note(proof, { sessionUid, grantId: code?.grantId ?? '' }, { isNew: true })),
         ]);
-        const [account, session] = await Promise.all([
-          accounts.find(oidc.session.accountId),
+        const [isOver, isNotAllowed, session] = await Promise.all([
+          isOvertaken(accountId, login),
+          code !== undefined && isWithdrawn(accountId, oidc.client),
           findSession(sessionUid),
           ...made.map(revokeIfRefused),
         ]);
         // the login was added to a session that somebody ended meanwhile
-        if (!session && code?.grantId) await revokeGrant(code.grantId);
-        // finished before "sign out everywhere", or before the account was removed or is to be proven anew, and followed to its end only after
-        if (account?.standing !== 'good' || (account.signOuts ?? 0) !== (login.signOuts ?? 0)) {
-          await Promise.all(made.filter(isLoginProof).map(revocation.revoke));
-        }
+        if ((!session || isNotAllowed) && code?.grantId) await revokeGrant(code.grantId);
+        // by itself alone: what it rests on may be a key, which other logins rest on too
+        if (isOver && login.own) await revocation.revoke(login.own);
       } else if (code) {
-        const proofs = (await store.get<readonly string[]>(proofKey(sessionUid))) ?? [];
-        const ids = [...proofs, accountProof(oidc.session.accountId)];
+        const proofs = await revocation.proofsOf(sessionUid);
+        const ids = [...proofs, accountProof(accountId)];
         const allowed = { sessionUid, grantId: code.grantId ?? '' };
         await Promise.all(ids.map((proof) => note(proof, allowed, { isNew: false })));
-        const [session] = await Promise.all([findSession(sessionUid), ...proofs.map(revokeIfRefused)]);
+        const [session, isNotAllowed] = await Promise.all([
+          findSession(sessionUid),
+          isWithdrawn(accountId, oidc.client),
+          ...proofs.map(revokeIfRefused),
+        ]);
         // whoever ended it while the code was made could not know of its grant yet
-        if (!session && code.grantId) await revokeGrant(code.grantId);
+        if ((!session || isNotAllowed) && code.grantId) await revokeGrant(code.grantId);
       }
     },
 
@@ -244,13 +282,31 @@ export function createRevocation(parts: {
       return revoked;
     },
 
-    async revoke(proofId) {
+    async revoke(proofId, accountId) {
       // written before the list is read, and read after the list was written: one of the two sees the other
-      await store.set(revokedKey(proofId), true, ALLOWED_SECONDS);
-      return endAllowed(proofId);
+      await markRevoked(store, proofId);
+      const ended = await endAllowed(proofId);
+      if (accountId === undefined) return ended;
+      let { grants } = ended;
+      // what was allowed there alone counts nowhere, also not where the person came by it without being asked
+      for (const clientId of await consents.takeBack(accountId, proofId))
+        grants += await revocation.revokeClient(accountId, clientId);
+      return { ...ended, grants };
     },
 
-    isRevoked: async (proofId) => (await store.get(revokedKey(proofId))) !== undefined,
+    async revokeElsewhere(proofId, sessionUid) {
+      await store.update<readonly string[], void>(proofKey(sessionUid), (proofs) => {
+        if (!proofs?.includes(proofId)) return { kind: 'keep', result: undefined };
+        const value = proofs.filter((each) => each !== proofId);
+        return { kind: 'replace', value, result: undefined };
+      });
+      await markRevoked(store, proofId);
+      return endAllowed(proofId, sessionUid);
+    },
+
+    proofsOf: async (sessionUid) => (await store.get<readonly string[]>(proofKey(sessionUid))) ?? [],
+
+    isRevoked: (proofId) => isRevoked(store, proofId),
 
     // a login that comes after this is none of what is ended here: counted, as the clocks of two processes differ
     async revokeAccount(accountId) {

@@ -10,6 +10,8 @@ import { rememberOpened } from './opened.ts';
 
 /** A face that no account pins is gone after this: its enrolment came to nothing. */
 const UNPINNED_SECONDS = 7200;
+/** Longer than a finish takes. */
+const REMOVED_SECONDS = 3600;
 
 export interface KeptAccounts extends AccountStore {
   /**
@@ -23,6 +25,7 @@ export interface KeptAccounts extends AccountStore {
 export function createAccountStore(parts: { store: Store; sealer: Sealer }): KeptAccounts {
   const { store, sealer } = parts;
   const accountKey = (id: string) => `account:${id}`;
+  const removedKey = (id: string) => `removed-account:${id}`;
   const portraitKey = (ref: string) => `portrait:${ref}`;
   /** the present key's first */
   const identifierKeys = (identifier: string) =>
@@ -68,6 +71,11 @@ export function createAccountStore(parts: { store: Store; sealer: Sealer }): Kep
     );
   }
 
+  async function undo(account: Account): Promise<void> {
+    await letGo(account);
+    await store.delete(accountKey(account.id));
+  }
+
   return {
     find,
 
@@ -84,11 +92,13 @@ export function createAccountStore(parts: { store: Store; sealer: Sealer }): Kep
       for (const key of identifierKeys(account.identifier).sort()) {
         if (await store.putIfAbsent(key, account.id, FOREVER)) continue;
         if (await takeFromNobody(key, account.id)) continue;
-        await letGo(account);
-        await store.delete(accountKey(account.id));
+        await undo(account);
         return false;
       }
-      return true;
+      // removed while its enrolment was being finished once more: read after it was written, and written before it is removed (T18)
+      if ((await store.get(removedKey(account.id))) === undefined) return true;
+      await undo(account);
+      return false;
     },
 
     change: (id, change) =>
@@ -103,6 +113,7 @@ export function createAccountStore(parts: { store: Store; sealer: Sealer }): Kep
     async remove(id) {
       const account = await find(id);
       if (account === undefined) return undefined;
+      await store.set(removedKey(id), true, REMOVED_SECONDS);
       // the identifier first: a crash in between leaves a record that nobody finds, never an identifier that leads nowhere
       await letGo(account);
       if (account.portrait.kind === 'local') await store.delete(portraitKey(account.portrait.ref));

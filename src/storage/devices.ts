@@ -25,7 +25,10 @@ export function createDeviceStore(parts: { store: Store; sealer: Sealer }): Kept
   const deviceKey = (hash: string) => `known-device:${hash}`;
   const listKey = (accountId: string) => `devices-of:${accountId}`;
   const seal = (hash: string, uses: readonly DeviceUse[]) => sealer.seal(JSON.stringify(uses), deviceKey(hash));
-  const openRecord = rememberOpened((key, sealed): readonly DeviceUse[] => JSON.parse(sealer.openText(sealed, key)));
+  const openRecord = rememberOpened((key, sealed): readonly DeviceUse[] =>
+    // an earlier version kept no marks
+    (JSON.parse(sealer.openText(sealed, key)) as DeviceUse[]).map((use) => ({ ...use, marks: use.marks ?? [] })),
+  );
   const open = (hash: string, sealed: string | undefined) =>
     sealed === undefined ? [] : openRecord(deviceKey(hash), sealed);
 
@@ -107,6 +110,8 @@ export function createDeviceStore(parts: { store: Store; sealer: Sealer }): Kept
   const devices: KeptDevices = {
     accountsOf: async (hash) => (await read(hash)).map((use) => use.accountId),
 
+    usesOf: read,
+
     find: async (hash, accountId) => (await read(hash)).find((use) => use.accountId === accountId),
 
     async remember(hash, accountId, visit, from) {
@@ -184,6 +189,7 @@ function visited(accountId: string, before: DeviceUse | undefined, visit: Device
     lastUsedAt: visit.at,
     browser: visit.browser,
     logins: [visit.uid, ...(before?.logins ?? []).filter((uid) => uid !== visit.uid)].slice(0, LOGINS_PER_DEVICE),
+    marks: [...new Set([...(before?.marks ?? []), visit.mark])],
     networks: visit.selfie
       ? [{ prefix: visit.prefix, at: visit.at }, ...networks.filter(({ prefix }) => prefix !== visit.prefix)].slice(
           0,

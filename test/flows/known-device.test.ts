@@ -501,7 +501,7 @@ describe('a thief', () => {
     const thief = await visits.signIn(browserAt(newAddress()), { who: victim.who });
     const [stolen] = await devices.list(sub);
     for (let more = 0; more < 50; more += 1) {
-      const visit = { at: world.clock.now(), browser: 'x', prefix: '11.1.1.0/24', uid: `u${more}` };
+      const visit = { at: world.clock.now(), browser: 'x', prefix: '11.1.1.0/24', uid: `u${more}`, mark: 'm' };
       await devices.remember(`another-${more}`, sub, visit);
     }
     expect((await devices.list(sub)).map(({ device }) => device)).not.toContain(stolen?.device);

@@ -2,6 +2,7 @@
 // can live, found however much was noted, and gone on with where the storage failed half-way.
 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { isLoginProof } from '../../src/login/login-proof.ts';
 import type { Store } from '../../src/login/ports.ts';
 import { createRevocation, type Revocation } from '../../src/oidc/revocation.ts';
 import type { Backend } from '../../src/storage/backend.ts';
@@ -59,7 +60,8 @@ function create(): Revocation {
       if (id in signOuts) signOuts[id] = change({ signOuts: signOuts[id] ?? 0 }).signOuts ?? 0;
     },
   };
-  return createRevocation({ provider, accounts, store, logout, clock } as unknown as Parameters<
+  const consents = { find: async () => undefined, takeBack: async () => [] };
+  return createRevocation({ provider, accounts, consents, store, logout, clock } as unknown as Parameters<
     typeof createRevocation
   >[0]);
 }
@@ -86,7 +88,7 @@ async function authorize(
     route: 'resume',
     session: { uid: session, accountId },
     entities: { AuthorizationCode: { grantId } },
-    ...(proofIds ? { result: { login: { proofIds, signOuts: finishedWith } } } : {}),
+    ...(proofIds ? { result: { login: { proofIds, signOuts: finishedWith, own: proofIds.find(isLoginProof) } } } : {}),
   };
   await revocation.track({ oidc } as unknown as Parameters<Revocation['track']>[0], async () => {
     await meanwhile();

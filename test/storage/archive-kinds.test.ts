@@ -8,7 +8,9 @@ import { kindOfJob, kindOfRecord } from '../../src/storage/archive/kinds.ts';
 const SRC = resolve(import.meta.dirname, '../../src');
 const WITH_RECORDS = ['admin', 'factors', 'login', 'mail', 'oidc', 'storage', 'telemetry', 'vendors'];
 /** Look like keys and are none: names of proofs, contexts of sealed texts, hashes, what is noted of the vendor. */
-const NO_KEYS = new Set('node login mail sha256 http https redis postgres sqlite urn open pause pace'.split(' '));
+const NO_KEYS = new Set(
+  'node login device mail sha256 http https redis postgres sqlite urn open pause pace'.split(' '),
+);
 
 const sources = WITH_RECORDS.flatMap((folder) =>
   readdirSync(join(SRC, folder), { recursive: true, encoding: 'utf8' })

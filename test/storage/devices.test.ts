@@ -20,7 +20,7 @@ function visit(changes: Partial<DeviceVisit> = {}): DeviceVisit {
   logins += 1;
   const uid = `login-${logins}`;
   const selfie = { at: now, verificationIds: [`verification-${logins}`], login: `login:${uid}` };
-  return { at: now, browser: 'Firefox on Windows', prefix: HOME, uid, selfie, ...changes };
+  return { at: now, browser: 'Firefox on Windows', prefix: HOME, uid, mark: uid, selfie, ...changes };
 }
 
 function skip(changes: Partial<DeviceVisit> = {}): DeviceVisit {
@@ -74,6 +74,7 @@ describe.each(LOCAL_ENGINES)('%s', (engine) => {
       ],
       selfie: cafe.selfie,
       logins: [cafe.uid, first.uid],
+      marks: [first.mark, cafe.mark],
     });
   });
 

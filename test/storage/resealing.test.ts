@@ -63,7 +63,7 @@ async function fill(ids: readonly string[] = ['a']) {
     await accounts.create(account(id, `${id}@example.org`, { portrait }));
     await accounts.pinPortrait(face.ref);
   }
-  const visit = { at: NOW, browser: 'Firefox', prefix: '11.0.1.0/24', uid: 'u' };
+  const visit = { at: NOW, browser: 'Firefox', prefix: '11.0.1.0/24', uid: 'u', mark: 'm' };
   await devices.remember('device', 'a', visit);
   await activity.noteDecline('a', NOW);
   await activity.noteSignIn('a', {

@@ -46,6 +46,8 @@ export interface AccountAccess {
   readFields(ctx: Context): Promise<Fields | undefined>;
   /** … and of this session; answers when it is not. */
   isOurs(ctx: Context, session: AccountSession, fields: Fields): boolean;
+  /** Asked after something was done: a session may have been ended meanwhile. */
+  isSignedIn(session: AccountSession): Promise<boolean>;
   /** Off to a new proof; afterwards back to that page, if it is one of those below. */
   signIn(ctx: Context, page?: string): void;
   /** The way back from there. */
@@ -109,6 +111,7 @@ export function createAccountAccess(parts: AccountAccessParts): AccountAccess {
 
     readFields,
     isOurs,
+    isSignedIn: ownPages.isSignedIn,
     signIn,
 
     async signedIn(ctx) {

@@ -3,7 +3,7 @@
 
 import type { Context } from 'koa';
 import type { Denials } from '../../login/denials.ts';
-import { isLoginProof, loginProof } from '../../login/login-proof.ts';
+import { deviceProof } from '../../login/login-proof.ts';
 import type { Clock, Journal } from '../../login/ports.ts';
 import type { ActivityStore, DeviceStore, PasskeyStore } from '../../login/stores.ts';
 import type { Consents } from '../../oidc/consents.ts';
@@ -18,10 +18,10 @@ export interface AccountActionParts {
   readonly access: AccountAccess;
   readonly activity: Pick<ActivityStore, 'findSignIn'>;
   readonly devices: Pick<DeviceStore, 'list' | 'drop' | 'accountsOf'>;
-  readonly passkeys: Pick<PasskeyStore, 'list' | 'remove'>;
+  readonly passkeys: Pick<PasskeyStore, 'remove'>;
   readonly consents: Pick<Consents, 'withdraw'>;
   readonly denials: Pick<Denials, 'denySignIn' | 'callOffNewFace'>;
-  readonly revocation: Pick<Revocation, 'endSessionOf' | 'revoke' | 'revokeAccount' | 'revokeClient' | 'sessionsOf'>;
+  readonly revocation: Pick<Revocation, 'endSessionOf' | 'revokeAccount' | 'revokeClient' | 'revokeElsewhere'>;
   readonly journal: Journal;
   readonly clock: Clock;
   readonly cookies: Pick<Cookies, 'device' | 'forgetDevice'>;
@@ -47,9 +47,6 @@ export const FAULTS = {
   'not-there': 'There was nothing to change: it was gone already.',
   weak: 'This needs a selfie or a passkey. You are signed in with a code.',
 } as const;
-
-/** A device remembers its last fifty logins. */
-const ENDED_AT_ONCE = 10;
 
 /** @returns what was done, or undefined when there was nothing to do */
 type Deed = (ctx: Context, session: AccountSession, fields: Fields) => Promise<Done | 'signed-out-here' | undefined>;
@@ -87,11 +84,11 @@ export function createAccountActions(parts: AccountActionParts) {
     let sessions = 0;
     for (const each of gone) {
       // first, so that it can be pressed again where the storage was away in between
-      sessions += await endLogins(session, each.logins);
+      sessions += await endLogins(session, each.marks);
       const had = await devices.drop(each.device, id);
-      // a login that was noted since; from here on, one that needs nothing but the device finds that it is known no longer
-      const since = had?.logins.filter((uid) => !each.logins.includes(uid)) ?? [];
-      if (since.length > 0) sessions += await endLogins(session, since);
+      // by a login that made it known at the same moment as another one
+      const since = had?.marks.filter((mark) => !each.marks.includes(mark)) ?? [];
+      sessions += await endLogins(session, since);
     }
     await forgetCookie(
       ctx,
@@ -102,28 +99,13 @@ export function createAccountActions(parts: AccountActionParts) {
   };
 
   /**
-   * A lost device is to open nothing any more, also what was finished there and not yet followed to its end; here the person goes on. A login
-   * in which a passkey was made is not taken back, as the key rests on it wherever it is used: only the sessions there are ended.
+   * A lost device is to open nothing any more, also what was finished there and not yet followed to its end; here the person goes on.
    *
    * @returns how many sessions ended
    */
-  async function endLogins({ account, sessionUid }: AccountSession, uids: readonly string[]): Promise<number> {
-    const [signedIn, keys] = await Promise.all([revocation.sessionsOf(account.id), passkeys.list(account.id)]);
-    const there = new Set(uids.map(loginProof));
-    const withKey = new Set(keys.map(({ madeIn }) => loginProof(madeIn)));
-    const here = signedIn.find(({ uid }) => uid === sessionUid)?.proofs ?? [];
+  async function endLogins({ sessionUid }: AccountSession, marks: readonly string[]): Promise<number> {
     let sessions = 0;
-    for (const { uid, proofs } of signedIn) {
-      const logins = proofs.filter(isLoginProof);
-      const isThere =
-        logins.some((proof) => there.has(proof)) && logins.every((proof) => there.has(proof) || withKey.has(proof));
-      if (isThere && uid !== sessionUid && (await revocation.endSessionOf(account.id, uid))) sessions += 1;
-    }
-    const revoked = [...there].filter((proof) => !here.includes(proof) && !withKey.has(proof));
-    for (let first = 0; first < revoked.length; first += ENDED_AT_ONCE) {
-      const ended = await Promise.all(revoked.slice(first, first + ENDED_AT_ONCE).map(revocation.revoke));
-      sessions += ended.reduce((sum, each) => sum + each.sessions, 0);
-    }
+    for (const mark of marks) sessions += (await revocation.revokeElsewhere(deviceProof(mark), sessionUid)).sessions;
     return sessions;
   }
 

@@ -38,6 +38,7 @@ export function createAccountPasskeyRoutes(parts: AccountPasskeyParts, access: A
       place: sessionUid,
       login: { uid: loginUid, clientId: OWN_CLIENT_ID, origin: readOrigin(ctx, parts) },
       proofs: attempt.proofs,
+      isSignedIn: () => access.isSignedIn(session),
     };
   }
 

@@ -36,6 +36,7 @@ const RECORDS: Readonly<Record<string, Kind>> = {
   allowance: { name: 'allowances', fate: 'kept' },
   'shared-copy': { name: 'shared copies', fate: 'kept' },
   event: { name: 'webhooks', fate: 'kept' },
+  'removed-account': { name: 'removed accounts', fate: 'kept' },
   erasure: { name: 'erasures', fate: 'kept' },
   denial: { name: 'notices', fate: 'kept' },
   revoked: { name: 'revocations', fate: 'kept' },

@@ -1,0 +1,62 @@
+// What a spent attempt tells oidc-provider: who it is, how that was proven, and all that the login rests on. The same however often it is
+// asked for.
+
+import { strengthOf } from '../core/assurance.ts';
+import { bestProof, isSkipped, type LoginAttempt } from '../core/attempt.ts';
+import { deviceProof, loginProof } from './login-proof.ts';
+
+export interface LoginResult {
+  readonly accountId: string;
+  readonly acr: string;
+  readonly amr: readonly string[];
+  /** epoch seconds */
+  readonly authTime: number;
+  /** how often the person had signed out everywhere when the attempt was spent, however often its answer is asked for */
+  readonly signOuts: number;
+  /** all that the login rests on, and the login itself: whichever is taken back ends what came of it */
+  readonly proofIds: readonly string[];
+  /** of them the login itself */
+  readonly own: string;
+  readonly needs: LoginNeeds;
+}
+
+/** What has to be there still when the answer is followed to the client; taken back later, it ends nothing that has begun by then. */
+export interface LoginNeeds {
+  /** hash of the cookie of the known device that was enough */
+  readonly device?: string;
+  /** the credential id of the passkey that was shown */
+  readonly passkey?: string;
+}
+
+/**
+ * @param device hash of the device cookie that came along
+ * @param now epoch seconds
+ * @returns undefined when nothing was proven
+ */
+export function loginResultOf(attempt: LoginAttempt, device: string | undefined, now: number): LoginResult | undefined {
+  const { accountId, deviceMark, factors, proofs, signOuts = 0, uid } = attempt;
+  const strength = strengthOf(bestProof(attempt), factors);
+  if (!strength || accountId === undefined) return undefined;
+  const own = loginProof(uid);
+  const proofIds = [
+    ...proofs.map(({ verificationId }) => verificationId),
+    ...factors.flatMap(({ rests }) => rests),
+    ...(deviceMark === undefined ? [] : [deviceProof(deviceMark)]),
+    own,
+  ];
+  const passkey = factors.find(({ factor }) => factor === 'passkey')?.credential;
+  return {
+    accountId,
+    acr: strength.acr,
+    amr: strength.amr,
+    // the vendor's clock may run ahead of ours; nobody has signed in in the future
+    authTime: Math.min(strength.authTime, now),
+    signOuts,
+    proofIds: [...new Set(proofIds)],
+    own,
+    needs: {
+      ...(isSkipped(attempt) && device !== undefined ? { device } : {}),
+      ...(passkey === undefined ? {} : { passkey }),
+    },
+  };
+}

@@ -203,6 +203,8 @@ export interface Pages {
     readonly isTooLate: boolean;
     /** the verification led to nothing */
     readonly isRefused: boolean;
+    /** somebody was signed in by that face: it can be taken back, and nothing is left to be typed */
+    readonly isDone: boolean;
   };
   /** The login was stopped by the capturing device. */
   denied: { readonly client: ClientView };

@@ -92,7 +92,7 @@ export function createJourney(parts: JourneyParts, moreWork: Readonly<Record<str
   const challenges = createKeyChallenges(parts);
   const passkeyUse = createPasskeyUse({ ...parts, limiter, otherWays, challenges });
   const passkeyMaking = createPasskeyMaking({ ...parts, late, notices, challenges });
-  const visits = createVisits({ ...parts, ending });
+  const visits = createVisits({ ...parts, ending, denials });
   const beginning = createBeginning({ ...parts, limiter, ending, risk, mailedCodes });
   return {
     begin: beginning.begin,

@@ -14,6 +14,7 @@ import {
   type Verification,
 } from '../core/attempt.ts';
 import { bindingOf } from './bind.ts';
+import type { Denials } from './denials.ts';
 import { type Ending, LAPSE } from './ending.ts';
 import { scheduleReturnedLooks } from './look.ts';
 import type { JourneyParts } from './rules.ts';
@@ -32,6 +33,8 @@ export type ReturnOutcome =
       readonly shownAt: number;
       /** the verification has ended, and led to nothing */
       readonly isRefused: boolean;
+      /** somebody was signed in by it */
+      readonly isDone: boolean;
     }
   /** a token that is not, or no longer, of use; nothing changed */
   | { readonly kind: 'nothing' };
@@ -49,12 +52,17 @@ export interface Visits {
   /** Uses the one-time address up. @returns the hosted page */
   phoneGoes(uid: string, phoneToken: string): Promise<string | undefined>;
   confirm(uid: string, typed: string): Promise<NumberOutcome>;
-  /** @returns false when the token gives no authority over a live attempt */
+  /**
+   * What was finished meanwhile is taken back as by "this was not me" in a notice: whoever was talked into telling the number may see it a
+   * moment later (T2).
+   *
+   * @returns undefined when the token gives no authority here
+   */
   deny(uid: string, token: string): Promise<LoginAttempt | undefined>;
 }
 
-export function createVisits(parts: JourneyParts & { ending: Ending }): Visits {
-  const { accounts, attempts, bus, clock, ending, jobs, journal, rules, sealer } = parts;
+export function createVisits(parts: JourneyParts & { ending: Ending; denials: Pick<Denials, 'denySignIn'> }): Visits {
+  const { accounts, attempts, bus, clock, denials, ending, jobs, journal, rules, sealer } = parts;
 
   async function findLive(uid: string): Promise<LoginAttempt | undefined> {
     const attempt = await attempts.find(uid);
@@ -71,12 +79,18 @@ export function createVisits(parts: JourneyParts & { ending: Ending }): Visits {
     return current?.returnTokens.includes(hashToken(token)) ? current : undefined;
   }
 
+  /** A login that was finished with a face shown elsewhere, for the device that showed it. */
+  function doneWith(attempt: LoginAttempt | undefined, token: string): LoginAttempt | undefined {
+    const isDone = attempt?.state === 'spent' && withToken(attempt, token)?.returnedElsewhereAt !== undefined;
+    return isDone ? attempt : undefined;
+  }
+
   function elsewhere(attempt: LoginAttempt, current: Verification): ReturnOutcome {
     const secrets = openVerificationSecrets(sealer, attempt);
     if (!secrets) return { kind: 'nothing' };
     const shownAt = current.returnedElsewhereAt ?? clock.now();
     const number = isTooOld(shownAt) ? undefined : secrets.number;
-    return { kind: 'elsewhere', attempt, number, shownAt, isRefused: isRefused(current) };
+    return { kind: 'elsewhere', attempt, number, shownAt, isRefused: isRefused(current), isDone: false };
   }
 
   const isRefused = (verification: Verification) => !isUndecided(verification) && verification.conclusion === 'refused';
@@ -85,7 +99,13 @@ export function createVisits(parts: JourneyParts & { ending: Ending }): Visits {
 
   return {
     async returned(uid, token, here) {
-      const attempt = await findLive(uid);
+      const found = await attempts.find(uid);
+      const done = here ? undefined : doneWith(found, token);
+      if (done) {
+        const shownAt = clock.now();
+        return { kind: 'elsewhere', attempt: done, number: undefined, shownAt, isRefused: false, isDone: true };
+      }
+      const attempt = found && isLive(found, clock.now()) ? found : undefined;
       const current = withToken(attempt, token);
       if (!attempt || !current) return here ? { kind: 'on', to: 'waiting' } : { kind: 'nothing' };
       // nothing is to be confirmed any more; whoever showed the face still learns of which sign-in it was, and may stop it (T2)
@@ -147,8 +167,10 @@ export function createVisits(parts: JourneyParts & { ending: Ending }): Visits {
     },
 
     async deny(uid, token) {
-      const attempt = await findLive(uid);
-      if (!attempt || !withToken(attempt, token)) return undefined;
+      const attempt = await attempts.find(uid);
+      const done = doneWith(attempt, token);
+      if (done) return (await denials.denySignIn(done.accountId ?? '', uid)) ? done : undefined;
+      if (!attempt || !isLive(attempt, clock.now()) || !withToken(attempt, token)) return undefined;
       const { claimant, proofs } = attempt;
       // whoever shows the face of this account says that somebody else asked for it (T2)
       if (proofs.length > 0 && claimant.kind === 'account')

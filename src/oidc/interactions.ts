@@ -1,7 +1,6 @@
 // oidc-provider's paused request as the journey needs it, and the way back: Interaction → LoginRequest; LoginResult or Refusal →
 // resume. An interaction is only ever found by its cookie (invariant 1): an id in a URL is never enough.
 
-import { decodeJwt } from 'jose';
 import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
 import type { Client, InteractionResults } from 'oidc-provider';
@@ -16,6 +15,7 @@ import type { JourneyRules } from '../login/rules.ts';
 import type { AccountStore, PasskeyStore } from '../login/stores.ts';
 import type { PairwiseSub } from './accounts.ts';
 import type { Consents } from './consents.ts';
+import { isNamed, namedSubjects } from './named-subjects.ts';
 import { type LoginInteractionResult, requestedScopes, scopesReached, wantsNewProof, weigh } from './policy.ts';
 import type { Revocation } from './revocation.ts';
 
@@ -106,29 +106,8 @@ export function createInteractions(parts: {
     return stored.returnTo;
   }
 
-  function subOf(accountId: string, client: Client): string {
-    return client.subjectType === 'pairwise'
-      ? pairwiseSub(accountId, String(client.sectorIdentifier ?? client.clientId))
-      : accountId;
-  }
-
-  /** The subjects the request insists on: `id_token_hint`, or a `sub` value in `claims` (Core §3.1.2.1, §5.5.1). */
-  function namedSubjects({ params }: OpenInteraction): string[] {
-    const named: string[] = [];
-    // its signature was checked at the authorization endpoint
-    if (typeof params.id_token_hint === 'string') named.push(String(decodeJwt(params.id_token_hint).sub));
-    if (typeof params.claims === 'string') {
-      const claims: { id_token?: { sub?: { value?: unknown } | null } } = JSON.parse(params.claims);
-      const value = claims.id_token?.sub?.value;
-      if (value !== undefined) named.push(String(value));
-    }
-    return named;
-  }
-
-  async function allows(interaction: OpenInteraction, accountId: string): Promise<boolean> {
-    const named = namedSubjects(interaction);
-    if (named.length === 0) return true;
-    return accountId !== '' && named.every((sub) => sub === subOf(accountId, interaction.client));
+  async function allows({ params, client }: OpenInteraction, accountId: string): Promise<boolean> {
+    return isNamed(namedSubjects(params), accountId, client, pairwiseSub);
   }
 
   const wasBegunHere = (ctx: Context, uid: string) =>
@@ -175,7 +154,7 @@ export function createInteractions(parts: {
       const hinted = reading.kind === 'ok' ? reading.identifier : undefined;
       const session = await provider.Session.get(ctx as never);
       const remembered = [...(session.accountId ? [session.accountId] : []), ...device];
-      const named = namedSubjects(interaction);
+      const named = namedSubjects(interaction.params);
       if (named.length > 0) {
         const candidates = interaction.client.subjectType === 'pairwise' ? remembered : [named[0] ?? '', ...remembered];
         for (const id of candidates) {

@@ -8,6 +8,8 @@ import { CLAIMS_BY_SCOPE } from '../core/claims.ts';
 import { type StrengthRequest, sessionMeets } from '../core/requirement.ts';
 import type { LoginNeeds } from '../login/login-result.ts';
 import type { PasskeyStore } from '../login/stores.ts';
+import type { PairwiseSub } from './accounts.ts';
+import { isNamed, namedSubjects } from './named-subjects.ts';
 import { floorsByScope, type ReachParts, reachOf } from './reach.ts';
 
 const { Check, Prompt, base } = interactionPolicy;
@@ -136,13 +138,22 @@ export async function weigh(
 }
 
 export function createInteractionPolicy(
-  parts: WeighingParts,
+  parts: WeighingParts & { readonly pairwiseSub: PairwiseSub },
 ): NonNullable<NonNullable<Configuration['interactions']>['policy']> {
   const policy = base();
   const login = policy.get('login');
   if (!login) throw new Error('the library has no login prompt');
   login.checks.remove('essential_acrs');
   login.checks.remove('essential_acr');
+  // the library looks at the hint where a request comes in, and not where a paused one goes on: by then another may be signed in here
+  login.checks.remove('id_token_hint');
+  login.checks.add(
+    new Check('id_token_hint', 'id_token_hint and authenticated subject do not match', 'login_required', (ctx) => {
+      const { client, params = {}, session } = ctx.oidc;
+      const isOne = client && isNamed(namedSubjects(params), session?.accountId ?? '', client, parts.pairwiseSub);
+      return isOne ? Check.NO_NEED_TO_PROMPT : Check.REQUEST_PROMPT;
+    }),
+  );
 
   const isTooWeak = async (ctx: KoaContextWithOIDC) => {
     const { client, session, params } = ctx.oidc;

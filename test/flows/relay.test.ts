@@ -296,6 +296,25 @@ describe('cross_device: confirm', () => {
     expect((await confirm('0000000')).status).toBe(410);
   });
 
+  test('T2: whoever told the number to somebody may still say that it was not them, when the sign-in is finished', async () => {
+    await captured();
+    const number = numberOn(await comeBack(world, begun, victim));
+    const page = await awaitPage(world, begun, 'the question for the number', asksNumber);
+    const end = await pressOn(world, attacker, page, { name: 'confirm', value: 'yes' }, { number });
+    const tokens = await exchange(await world.client(), begun.request, end.headers.get('location') ?? '');
+    const userInfo = async () =>
+      (await fetch(`${world.issuer}/me`, { headers: { authorization: `Bearer ${tokens.access_token}` } })).status;
+    expect(await userInfo()).toBe(200);
+    const shown = await comeBack(world, begun, victim);
+    expect(shown.status).toBe(403);
+    expect(wordsOf(shown)).toContain('That sign-in is completed');
+    expect(shown.text).not.toContain('data-number');
+    expect((await pressOn(world, victim, shown, 'deny')).status).toBe(200);
+    expect(await userInfo()).toBe(401);
+    const account = await world.app.parts.accounts.find(String(tokens.claims()?.sub));
+    expect(account?.review?.reasons).toContain('denied-by-person');
+  });
+
   test.each(['AAAAAAAAAAAAAAAAAAAAAA', 'x', '%00', '..%2f..%2ffinish'])(
     'T2: the wrong return token %j shows nothing and changes nothing',
     async (token) => {

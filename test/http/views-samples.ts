@@ -136,6 +136,7 @@ const elsewhere = {
   minutes: 5,
   isTooLate: false,
   isRefused: false,
+  isDone: false,
 };
 
 export const samples: { readonly [N in PageName]: Readonly<Record<string, Pages[N]>> } = {
@@ -280,6 +281,7 @@ export const samples: { readonly [N in PageName]: Readonly<Record<string, Pages[
     number: { ...elsewhere, number: '042917' },
     late: { ...elsewhere, minutes: 1, isTooLate: true },
     refused: { ...elsewhere, number: '042917', isRefused: true },
+    done: { ...elsewhere, isDone: true },
   },
   denied: { client: { client } },
   'wrong-browser': { client: { client }, unknown: {} },

@@ -73,7 +73,11 @@ export function createAccess(parts: InteractionRouteParts) {
     if (attempt && isOver(attempt)) {
       return reply.page(ctx, 410, 'ended', { reason: endReason(attempt), ...(client ? { client } : {}) });
     }
-    if (!attempt && interactions.wasBegunHere(ctx, uid)) return reply.page(ctx, 410, 'ended', { reason: 'over' });
+    if (interactions.wasBegunHere(ctx, uid)) {
+      // the client's request is gone, so nothing that is shown for it could lead anywhere
+      if (attempt) await journey.ending.end(uid, 'aborted');
+      return reply.page(ctx, 410, 'ended', { reason: 'over', ...(client ? { client } : {}) });
+    }
     reply.page(ctx, 403, 'wrong-browser', {});
   }
 
@@ -107,9 +111,11 @@ export function createAccess(parts: InteractionRouteParts) {
   const offersPhone = (origin: LoginOrigin, clientId: string) =>
     origin.platform === 'desktop' && rules.forClient(clientId).crossDevice === 'confirm';
 
-  async function resumeIfMet(ctx: Context, interaction: OpenInteraction): Promise<boolean> {
+  async function resumeIfMet(ctx: Context, interaction: OpenInteraction, attempt?: LoginAttempt): Promise<boolean> {
     const met: InteractionResults | undefined = await interactions.metBySession(ctx, interaction);
     if (!met) return false;
+    // who is claimed cannot change while a face is waited for (T11): a session of somebody else answers nothing here
+    if (attempt && !isOver(attempt) && !claims(attempt, met.login?.accountId)) return false;
     await journey.ending.end(interaction.uid, 'aborted');
     reply.onTo(ctx, await interactions.resumeWith(interaction, met));
     return true;
@@ -150,6 +156,10 @@ export function createAccess(parts: InteractionRouteParts) {
     showEnded,
     refuse,
   };
+}
+
+function claims({ claimant }: LoginAttempt, accountId: string | undefined): boolean {
+  return claimant.kind === 'account' && claimant.accountId === accountId;
 }
 
 function endReason(attempt: LoginAttempt): Pages['ended']['reason'] {

@@ -46,7 +46,7 @@ export function createFirstPage(
     // made on the first page, so that all tabs of a browser begin as one browser
     cookies.browser(ctx);
     if (interaction.kind === 'consent') return showConsent(ctx, interaction);
-    if (await resumeIfMet(ctx, interaction)) return;
+    if (await resumeIfMet(ctx, interaction, attempt)) return;
     if (attempt) return showAttempt(ctx, interaction, attempt);
     await showBegin(ctx, interaction, remembered, { isSwitching: ctx.query.switch !== undefined });
   }
@@ -184,7 +184,7 @@ export function createFirstPage(
       attempt,
       ...(typed === undefined ? {} : { typed }),
       ...(known.kind === 'ask' ? {} : { known: known.account }),
-      ...(fields.biometric_consent ? { consentVersion: CONSENT.version } : {}),
+      ...(isTicked(fields.biometric_consent) ? { consentVersion: CONSENT.version } : {}),
       ...(invitation ? { invitation } : {}),
       ...wishOf(fields),
       phone: fields.begin === 'phone' && rules.forClient(interaction.client.clientId).crossDevice === 'confirm',
@@ -295,6 +295,11 @@ export function createFirstPage(
 function wishOf(fields: Fields): Pick<BeginInput, 'wish'> {
   if (fields.begin === 'other') return { wish: 'other-way' };
   return fields.begin === 're-enrol' ? { wish: 're-enrol' } : {};
+}
+
+/** A checkbox sends what its `value` says; a program may send what it means. */
+function isTicked(value: string | undefined): boolean {
+  return value !== undefined && !['', 'no', 'off', 'false', '0'].includes(value.trim().toLowerCase());
 }
 
 /** What was typed on the first page, for another try while nothing is stored. */

@@ -13,21 +13,20 @@ export function createHandoff(parts: InteractionRouteParts, access: Access) {
 
   async function returned(ctx: Context, uid: string, token: string): Promise<void> {
     const interaction = await interactions.find(ctx, uid);
+    // where the sign-in began and its request is gone: over, and no device that a number is for
+    if (!interaction && interactions.wasBegunHere(ctx, uid)) return explainAbsence(ctx, uid);
     const outcome = await journey.visits.returned(uid, token, interaction !== undefined);
     if (outcome.kind === 'on') return reply.onTo(ctx, `/interaction/${uid}/${outcome.to}`);
-    if (outcome.kind === 'nothing') {
-      // the browser that began it, with the back button after the end, is told that it is over
-      if (interactions.wasBegunHere(ctx, uid)) return explainAbsence(ctx, uid);
-      return reply.page(ctx, 403, 'wrong-browser', {});
-    }
-    const { attempt, number, shownAt, isRefused } = outcome;
+    if (outcome.kind === 'nothing') return reply.page(ctx, 403, 'wrong-browser', {});
+    const { attempt, number, shownAt, isRefused, isDone } = outcome;
     const isConfirmable = rules.forClient(attempt.clientId).crossDevice === 'confirm';
     reply.page(ctx, 403, 'elsewhere', {
       denyAction: `/interaction/${uid}/deny`,
       token,
       ...(isConfirmable && number !== undefined ? { number } : {}),
-      isTooLate: isConfirmable && number === undefined,
+      isTooLate: isConfirmable && number === undefined && !isDone,
       isRefused,
+      isDone,
       client: (await parts.clientView(attempt.clientId)) ?? { name: attempt.clientId },
       origin: viewOfOrigin(attempt.origin),
       minutes: Math.max(1, Math.ceil((shownAt + NUMBER_LIFE_SECONDS - clock.now()) / 60)),

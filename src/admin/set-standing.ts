@@ -1,7 +1,7 @@
 // What an operator says about an account that stays: somebody should look at it, nobody need any more, or its next login is to be a
 // document check. Words of an operator are kept with the account, sealed; the journal tells that it was done.
 
-import { type Account, putUnderReview } from '../core/account.ts';
+import { type Account, demandDocument, putUnderReview } from '../core/account.ts';
 import type { Clock, Journal } from '../login/ports.ts';
 import type { AccountStore } from '../login/stores.ts';
 
@@ -32,7 +32,7 @@ export async function clearReview(parts: StandingParts, id: string): Promise<Acc
  */
 export async function demandReEnrolment(parts: StandingParts, id: string): Promise<Account | undefined> {
   const account = await parts.accounts.change(id, (current) =>
-    current.standing === 'good' ? { ...current, standing: 'must-re-enrol' } : current,
+    current.standing === 'good' ? demandDocument(current, 'must-re-enrol') : current,
   );
   return tell(parts, account, 'account.re-enrolment-demanded');
 }

@@ -32,6 +32,8 @@ export interface Account {
   readonly pending?: PendingRenewal;
   /** how often its person has signed out everywhere */
   readonly signOuts?: number;
+  /** how often its face was taken back, or a document was asked for: what was opened before brings no face after */
+  readonly demands?: number;
   /** pictures out of use that are still to be deleted, by reference */
   readonly unusedFaces?: readonly string[];
 }
@@ -43,8 +45,32 @@ export function standsOn({ enrolledBy, portrait }: Account, verificationId: stri
   );
 }
 
+/** What an account stood on when a face was shown for it. */
+export interface FaceBasis {
+  /** verifications: the document, and a selfie whose face a reviewer took */
+  readonly faces: readonly string[];
+  readonly demands: number;
+}
+
+export function basisOf({ demands = 0, enrolledBy, portrait }: Account): FaceBasis {
+  const from = portrait.kind === 'local' && portrait.from !== undefined ? [portrait.from] : [];
+  return { faces: [enrolledBy.verificationId, ...from], demands };
+}
+
+/** Does the account stand on these and no others: is its face the one that was compared with? */
+export function standsOnlyOn(account: Account, verificationIds: readonly string[]): boolean {
+  return basisOf(account).faces.every((id) => verificationIds.includes(id));
+}
+
+/** What the account stands on counts no more, nor does a document that was shown before (T14). */
+export function demandDocument(account: Account, standing: 'must-re-enrol' | 'withdrawn'): Account {
+  return { ...account, standing, demands: (account.demands ?? 0) + 1 };
+}
+
 export interface PendingRenewal {
   readonly verificationId: string;
+  /** of the account when the document was shown */
+  readonly demands?: number;
   readonly at: number;
   readonly dueAt: number;
   readonly profile: Profile;

@@ -1,6 +1,7 @@
 // The login attempt: our record of one interaction, what can happen to it, and what it says about itself. How it moves is
 // `advance.ts`.
 
+import type { FaceBasis } from './account.ts';
 import { type FactorProof, isAtLeast, type SelfieMethod } from './assurance.ts';
 import type { LoginOrigin } from './binding.ts';
 import type { Need } from './requirement.ts';
@@ -34,6 +35,8 @@ export interface Verification {
   readonly unknownLooks?: MissedLooks;
   /** and those to which it gave no answer, or refused us one */
   readonly unansweredLooks?: MissedLooks;
+  /** of a known person: the face that a selfie is compared with, the standing that a document found */
+  readonly basis?: FaceBasis;
   /** a person at the vendor had to look at it */
   readonly wasHeld?: true;
   readonly resubmitSteps?: readonly string[];
@@ -290,6 +293,19 @@ export function isSettledByFactor(attempt: LoginAttempt): boolean {
 /** A known device was enough. */
 export function isSkipped({ factors, proofs }: LoginAttempt): boolean {
   return proofs.length === 0 && factors.some(({ factor }) => factor === 'device');
+}
+
+/**
+ * The verifications that the faces stand on which this attempt was proven by: its own, and those that brought what a selfie was compared with.
+ *
+ * @returns undefined where no face was shown, or an earlier version did not note it
+ */
+export function facesShown({ proofs, verifications }: LoginAttempt): readonly string[] | undefined {
+  const own = proofs.map(({ verificationId }) => verificationId);
+  const selfies = proofs.flatMap(({ purpose, verificationId }) => (purpose === 'login' ? [verificationId] : []));
+  const compared = selfies.map((id) => verifications.find((each) => each.id === id)?.basis?.faces);
+  if (own.length === 0 || compared.includes(undefined)) return undefined;
+  return [...new Set([...own, ...compared.flatMap((faces = []) => faces)])];
 }
 
 /** May a mailed code still be typed? */

@@ -1,7 +1,7 @@
 // "This was not me": what a person can end by the link in a notice, or on their own page. The sign-in it tells of ends with all it
 // allowed, its device is known no longer, a face or a key that came with it does not count, and the account is put under review.
 
-import { type Account, putUnderReview } from '../core/account.ts';
+import { type Account, demandDocument, putUnderReview } from '../core/account.ts';
 import { RENEWAL, withoutPending } from './enrol.ts';
 import { changeFaces } from './faces.ts';
 import { loginProof } from './login-proof.ts';
@@ -58,7 +58,7 @@ export function createDenials(
       // what came with the denied login, or later, must be proven anew by a document
       const isLater = current.enrolledBy.at > at;
       const without = withoutPending(current);
-      return isInPlace || isLater ? { ...without, standing: 'must-re-enrol' } : without;
+      return isInPlace || isLater ? demandDocument(without, 'must-re-enrol') : without;
     });
   }
 
@@ -67,24 +67,40 @@ export function createDenials(
     const now = clock.now();
     // first: a face that waits either never comes to count from here on, or has done so and is found in place
     const account = denied.face ? await dropWaiting(accountId) : await accounts.find(accountId);
-    const isInPlace = account !== undefined && (await broughtFace(account, denied));
-    const ended = await revoker.revoke(loginProof(uid), accountId);
-    for (const { device, firstUsedAt, logins } of await devices.list(accountId)) {
-      if (firstUsedAt >= at || logins.includes(uid)) await devices.drop(device, accountId);
+    const faces = account ? await facesBroughtBy(uid, account) : [];
+    const isInPlace = account !== undefined && (faces.length > 0 || mayHaveBrought(account, denied));
+    // what was opened by a face that came with it goes as well, in whichever login
+    const ended = { sessions: 0, grants: 0 };
+    for (const proofId of [loginProof(uid), ...faces]) {
+      const { sessions, grants } = await revoker.revoke(proofId, accountId);
+      ended.sessions += sessions;
+      ended.grants += grants;
     }
-    await passkeys.removeAddedBy(accountId, uid);
+    for (const { device, firstUsedAt, logins, selfie } of await devices.list(accountId)) {
+      const isByFace = selfie?.faces?.some((id) => faces.includes(id)) ?? false;
+      if (firstUsedAt >= at || logins.includes(uid) || isByFace) await devices.drop(device, accountId);
+    }
+    await passkeys.removeAddedBy(accountId, uid, faces);
     if (account && (denied.face || isInPlace)) await takeBackFace(account, denied, isInPlace);
     await accounts.change(accountId, (account) => putUnderReview(account, 'denied-by-person', now));
     await activity.noteDenial(accountId, uid, now);
     await journal.record({ event: 'login.denied-afterwards', attempt: uid, account: accountId, ...ended });
   }
 
-  /** Did the face in place come with this login: by its document, or by a reviewer's word? */
-  async function broughtFace(account: Account, { uid, at }: DeniedLogin): Promise<boolean> {
-    const { createdAt, enrolledBy, portrait } = account;
-    const document = enrolledBy.purpose === 're-enrol' ? enrolledBy.verificationId : undefined;
+  /** The verifications by which the face in place came with this login: its document, or a selfie by a reviewer's word. */
+  async function facesBroughtBy(uid: string, account: Account): Promise<readonly string[]> {
+    const { enrolledBy, portrait } = account;
+    const document = enrolledBy.purpose === 're-enrol' ? [enrolledBy.verificationId] : [];
+    const selfie = portrait.kind === 'local' && portrait.from !== undefined ? [portrait.from] : [];
+    const found = await Promise.all(
+      [...document, ...selfie].map(async (id) => ((await attempts.ownerOf(id)) === uid ? [id] : [])),
+    );
+    return found.flat();
+  }
+
+  /** Did it come with this login, where it is not said what brought it? */
+  function mayHaveBrought({ createdAt, portrait }: Account, { at }: DeniedLogin): boolean {
     const selfie = portrait.kind === 'local' ? portrait.from : undefined;
-    for (const id of [document, selfie]) if (id !== undefined && (await attempts.ownerOf(id)) === uid) return true;
     if (portrait.kind !== 'local' || selfie !== undefined || portrait.pinnedAt <= createdAt) return false;
     // pinned during it counts as well, where it is not said what brought it: too often, one more document check is asked for
     const { ttlSeconds, reviewWaitSeconds } = rules.attempt;

@@ -2,12 +2,12 @@
 // to the starting browser (invariant 7), and doing it twice makes one account.
 
 import type { Account, IdentityMatch, PendingRenewal, Portrait } from '../core/account.ts';
-import { identityMatches } from '../core/account.ts';
+import { identityMatches, standsOnlyOn } from '../core/account.ts';
 import type { LoginAttempt } from '../core/attempt.ts';
 import { matchingTexts, profileOf } from '../core/claims.ts';
 import type { Proof } from '../core/verdict.ts';
 import type { Identity, Verdict } from '../core/verdict-types.ts';
-import { changeFaces, dropUnused } from './faces.ts';
+import { changeFaces, dropUnused, refsOf } from './faces.ts';
 import type { Job, Sealer } from './ports.ts';
 import type { JourneyParts } from './rules.ts';
 import { openPerson, sealPerson } from './secrets.ts';
@@ -40,7 +40,11 @@ export interface Enrolment {
   /** A reviewer approved a face that the machine was not sure of. @returns undefined where there is none to be kept */
   reviewedFace(attempt: LoginAttempt, proof: Proof): Portrait | undefined;
   /** It is the one to compare with from now on. */
-  pinReviewed(account: Account, face: Portrait, uid: string): Promise<void>;
+  pinReviewed(
+    account: Account,
+    face: Portrait,
+    by: { readonly uid: string; readonly compared: readonly string[] | undefined },
+  ): Promise<void>;
 }
 
 export const RENEWAL = 'renewal';
@@ -69,18 +73,19 @@ export function createEnrolment(parts: JourneyParts): Enrolment {
     options: { onlyIfWaiting?: boolean } = {},
   ): Promise<Account | undefined> {
     const { profile, matching, portrait, verificationId, at } = renewal;
-    const change = (current: Account): Account =>
-      options.onlyIfWaiting && current.pending?.verificationId !== verificationId
-        ? current
-        : {
-            ...withoutPending(current),
-            profile,
-            matching,
-            portrait,
-            standing: 'good',
-            updatedAt: clock.now(),
-            enrolledBy: { verificationId, at, purpose: 're-enrol' },
-          };
+    const change = (current: Account): Account => {
+      if (options.onlyIfWaiting && current.pending?.verificationId !== verificationId) return current;
+      if (isOvertaken(current, renewal)) return options.onlyIfWaiting ? withoutPending(current) : current;
+      return {
+        ...withoutPending(current),
+        profile,
+        matching,
+        portrait,
+        standing: 'good',
+        updatedAt: clock.now(),
+        enrolledBy: { verificationId, at, purpose: 're-enrol' },
+      };
+    };
     const account = await changeFaces(accounts, accountId, change, portrait);
     return account?.enrolledBy.verificationId === verificationId ? account : undefined;
   }
@@ -155,10 +160,9 @@ export function createEnrolment(parts: JourneyParts): Enrolment {
       const { accountId } = attempt.claimant;
       const account = await putInPlace(accountId, {
         ...found,
-        verificationId: proof.verificationId,
-        at: proof.authTime,
+        ...documentOf(attempt, proof),
       });
-      await journal.record({ event: 'account.re-enrolled', attempt: attempt.uid, account: accountId });
+      if (account) await journal.record({ event: 'account.re-enrolled', attempt: attempt.uid, account: accountId });
       return account;
     },
 
@@ -167,8 +171,10 @@ export function createEnrolment(parts: JourneyParts): Enrolment {
       if (!found || attempt.claimant.kind !== 'account') return undefined;
       const { accountId } = attempt.claimant;
       const dueAt = clock.now() + rules.reEnrolment.waitHours * 3600;
-      const pending = { ...found, verificationId: proof.verificationId, at: proof.authTime, dueAt };
-      const account = await changeFaces(accounts, accountId, (current) => ({ ...current, pending }), found.portrait);
+      const pending = { ...found, ...documentOf(attempt, proof), dueAt };
+      const change = (current: Account): Account => (isOvertaken(current, pending) ? current : { ...current, pending });
+      const account = await changeFaces(accounts, accountId, change, found.portrait);
+      if (account?.pending?.verificationId !== pending.verificationId) return undefined;
       await journal.record({ event: 're-enrolment.waits', attempt: attempt.uid, account: accountId });
       return account;
     },
@@ -201,10 +207,28 @@ export function createEnrolment(parts: JourneyParts): Enrolment {
       return { ...found.portrait, from: proof.verificationId };
     },
 
-    async pinReviewed({ id }, portrait, uid) {
-      const change = (current: Account): Account => ({ ...current, portrait, updatedAt: clock.now() });
-      if (await changeFaces(accounts, id, change, portrait))
+    async pinReviewed({ id }, portrait, { uid, compared }) {
+      // it was found to be like one face, and takes the place of no other
+      const isCompared = (current: Account) => compared === undefined || standsOnlyOn(current, compared);
+      const change = (current: Account): Account =>
+        isCompared(current) ? { ...current, portrait, updatedAt: clock.now() } : current;
+      const account = await changeFaces(accounts, id, change, portrait);
+      if (account && refsOf(account).includes(portrait.kind === 'local' ? portrait.ref : ''))
         await journal.record({ event: 'face.replaced', attempt: uid, account: id });
     },
   };
+}
+
+/** Of a document check: which it was, and what it found the account to stand at. */
+function documentOf(
+  { verifications }: LoginAttempt,
+  { verificationId, authTime }: Proof,
+): Pick<PendingRenewal, 'verificationId' | 'at' | 'demands'> {
+  const basis = verifications.find(({ id }) => id === verificationId)?.basis;
+  return { verificationId, at: authTime, ...(basis ? { demands: basis.demands } : {}) };
+}
+
+/** Was the account's face taken back, or a document asked for, since this one was shown (T14)? */
+function isOvertaken(account: Account, { demands }: Pick<PendingRenewal, 'demands'>): boolean {
+  return demands !== undefined && demands !== (account.demands ?? 0);
 }

@@ -11,7 +11,7 @@ type Faces = Pick<AccountStore, 'change' | 'dropPortrait' | 'pinPortrait'>;
  *
  * @param change pure, as it may run twice
  * @param brought a picture that the change puts in its place or lets wait: kept for good from now on
- * @returns undefined when there is no such account; then nothing is kept of what was brought
+ * @returns undefined when there is no such account; what was brought and not taken is not kept
  */
 export async function changeFaces(
   accounts: Faces,
@@ -28,7 +28,8 @@ export async function changeFaces(
     const unused = [...(current.unusedFaces ?? []), ...refsOf(current)].filter((ref) => !used.includes(ref));
     return withUnused(next, [...new Set(unused)]);
   });
-  if (!account && brought?.kind === 'local') await accounts.dropPortrait(brought.ref);
+  const isUsed = (ref: string) => account !== undefined && picturesOf(account).includes(ref);
+  if (brought?.kind === 'local' && !isUsed(brought.ref)) await accounts.dropPortrait(brought.ref);
   return account && dropUnused(accounts, account);
 }
 

@@ -179,7 +179,8 @@ export function createFinishing(
    */
   async function replaceFace(account: Account, attempt: LoginAttempt, proof: Proof, face: Portrait): Promise<void> {
     await notices.faceReplaced(account, attempt, 'review');
-    await enrolment.pinReviewed(account, face, attempt.uid);
+    const compared = attempt.verifications.find(({ id }) => id === proof.verificationId)?.basis?.faces;
+    await enrolment.pinReviewed(account, face, { uid: attempt.uid, compared });
     if (await late.isTakenBack(proof.verificationId)) await late.withdraw(account.id, proof.verificationId);
   }
 

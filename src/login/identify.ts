@@ -158,8 +158,8 @@ export function skipFor(account: Account, request: LoginRequest, assessed: Asses
 
 function deviceProof(use: DeviceUse | undefined): FactorProof | undefined {
   if (!use?.selfie) return undefined;
-  const { at, verificationIds, login } = use.selfie;
-  return { factor: 'device', at, rests: [...verificationIds, login] };
+  const { at, verificationIds, faces, login } = use.selfie;
+  return { factor: 'device', at, rests: [...verificationIds, login], ...(faces ? { faces } : {}) };
 }
 
 /** What the request needs and what the rules ask for, whichever is more. */

@@ -1,7 +1,7 @@
 // Verdicts that come after the attempt is over. A late approval revives nothing (T12); a late refusal of what was accepted takes
 // back what it allowed: sessions, grants and tokens (T8). An approval that fails its checks is such a refusal (settle.ts).
 
-import { putUnderReview, standsOn } from '../core/account.ts';
+import { demandDocument, putUnderReview, standsOn } from '../core/account.ts';
 import type { FailedCheck } from '../core/verdict.ts';
 import type { Verdict, VerificationStatus } from '../core/verdict-types.ts';
 import {
@@ -48,9 +48,11 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
     verificationId: string,
     standing: 'must-re-enrol' | 'withdrawn',
   ): Promise<void> {
-    await accounts.change(accountId, (account) =>
-      standsOn(account, verificationId) ? { ...account, standing } : account,
-    );
+    await accounts.change(accountId, (account) => {
+      if (!standsOn(account, verificationId)) return account;
+      // a document that has only expired was the person's all the same: what they have shown since counts
+      return standing === 'withdrawn' ? demandDocument(account, standing) : { ...account, standing };
+    });
   }
 
   /** A face that waits to take the old one's place goes as well. */
@@ -75,7 +77,8 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
   /** Devices that are known by nothing newer than this verification. */
   async function dropDevices(accountId: string, verificationId: string): Promise<void> {
     for (const { device, selfie } of await devices.list(accountId)) {
-      if (selfie?.verificationIds.includes(verificationId)) await devices.drop(device, accountId);
+      if ([...(selfie?.verificationIds ?? []), ...(selfie?.faces ?? [])].includes(verificationId))
+        await devices.drop(device, accountId);
     }
   }
 
@@ -131,7 +134,7 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
       await accounts.change(allowance.accountId, (account) => putUnderReview(account, 'late-refusal', clock.now()));
       await dropDevices(allowance.accountId, verdict.verificationId);
       // made on the strength of a face that was not the person's
-      await passkeys.removeAddedBy(allowance.accountId, uid);
+      await passkeys.removeAddedBy(allowance.accountId, uid, [verdict.verificationId]);
       const ended = await revoker.revoke(verdict.verificationId, allowance.accountId);
       meter.count('logins', { outcome: 'revoked' });
       log.warn(

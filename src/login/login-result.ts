@@ -2,7 +2,7 @@
 // asked for.
 
 import { strengthOf } from '../core/assurance.ts';
-import { bestProof, isSkipped, type LoginAttempt } from '../core/attempt.ts';
+import { bestProof, facesShown, isSkipped, type LoginAttempt } from '../core/attempt.ts';
 import { deviceProof, loginProof } from './login-proof.ts';
 
 export interface LoginResult {
@@ -22,6 +22,8 @@ export interface LoginResult {
 
 /** What has to be there still when the answer is followed to the client; taken back later, it ends nothing that has begun by then. */
 export interface LoginNeeds {
+  /** verifications: the account stands on no others */
+  readonly faces?: readonly string[];
   /** hash of the cookie of the known device that was enough */
   readonly device?: string;
   /** the credential id of the passkey that was shown */
@@ -38,9 +40,11 @@ export function loginResultOf(attempt: LoginAttempt, device: string | undefined,
   const strength = strengthOf(bestProof(attempt), factors);
   if (!strength || accountId === undefined) return undefined;
   const own = loginProof(uid);
+  const faces = facesShown(attempt);
   const proofIds = [
     ...proofs.map(({ verificationId }) => verificationId),
-    ...factors.flatMap(({ rests }) => rests),
+    ...(faces ?? []),
+    ...factors.flatMap((factor) => [...factor.rests, ...(factor.faces ?? [])]),
     ...(deviceMark === undefined ? [] : [deviceProof(deviceMark)]),
     own,
   ];
@@ -55,6 +59,7 @@ export function loginResultOf(attempt: LoginAttempt, device: string | undefined,
     proofIds: [...new Set(proofIds)],
     own,
     needs: {
+      ...(faces ? { faces } : {}),
       ...(isSkipped(attempt) && device !== undefined ? { device } : {}),
       ...(passkey === undefined ? {} : { passkey }),
     },

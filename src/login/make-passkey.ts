@@ -21,6 +21,8 @@ export interface KeyMaker {
   readonly login: Pick<LoginAttempt, 'uid' | 'clientId' | 'origin'>;
   /** the verdicts behind it */
   readonly proofs: readonly Proof[];
+  /** what the face stood on that was shown */
+  readonly faces: readonly string[] | undefined;
   /** Is the session of the person's own page still there? Of a login it is asked whether it is under way. */
   isSignedIn?(): Promise<boolean>;
 }
@@ -81,7 +83,7 @@ export function createPasskeyMaking(
     },
 
     async answer(maker, answer) {
-      const { account, place, login, proofs } = maker;
+      const { account, place, login, proofs, faces } = maker;
       const asked = await challenges.take('make', place);
       if (!asked?.userHandle) return { kind: 'stale' };
       const reading = await ceremonies.verifyRegistration(answer, asked.challenge);
@@ -101,6 +103,7 @@ export function createPasskeyMaking(
         createdAt: clock.now(),
         madeIn: login.uid,
         rests: proofs.map(({ verificationId }) => verificationId),
+        ...(faces ? { faces } : {}),
       });
       if (added === 'full') return { kind: 'full' };
       if (added === 'taken') {

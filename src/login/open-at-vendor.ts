@@ -1,5 +1,6 @@
 // One verification at the vendor for an attempt that may have it: asked for, its id claimed, paid for, and noted in the attempt.
 
+import { type Account, basisOf, type FaceBasis } from '../core/account.ts';
 import { advance } from '../core/advance.ts';
 import { currentVerification, type LoginAttempt, type Verification } from '../core/attempt.ts';
 import { VendorPortraitMissing, VendorRefused, VendorSubjectBlocked, VendorUnavailable } from '../core/errors.ts';
@@ -20,14 +21,21 @@ export interface Opened {
   readonly refund: boolean;
 }
 
+/** What is known of the face of whoever is claimed. */
+export interface KnownFace {
+  /** where it is kept here, and a selfie is to be compared with it */
+  readonly portrait?: Uint8Array;
+  readonly basis?: FaceBasis;
+}
+
 export interface VendorOpening {
-  /** @param how.portrait of `portraitOf` */
+  /** @param how.face of `faceOf` */
   open(
     attempt: LoginAttempt,
-    how: { workflowId: string; claim: string; phone: boolean; portrait: Uint8Array | undefined },
+    how: { workflowId: string; claim: string; phone: boolean; face: KnownFace },
   ): Promise<Opened>;
-  /** The face that the vendor is to compare with, where it is kept here. */
-  portraitOf(attempt: LoginAttempt, purpose: VerificationPurpose): Promise<Uint8Array | undefined>;
+  /** The picture and what it stands for, of one reading of the account. */
+  faceOf(attempt: LoginAttempt, purpose: VerificationPurpose): Promise<KnownFace>;
   /** @throws as the vendor does: see `explain` */
   ask(
     attempt: LoginAttempt,
@@ -56,19 +64,22 @@ export function createVendorOpening(parts: JourneyParts & { ending: Ending }): V
 
   async function open(
     attempt: LoginAttempt,
-    { workflowId, claim, phone, portrait }: Parameters<VendorOpening['open']>[1],
+    { workflowId, claim, phone, face }: Parameters<VendorOpening['open']>[1],
   ): Promise<Opened> {
     const returnToken = newToken();
     let opened: OpenedVerification;
     try {
-      opened = await ask(attempt, { workflowId, purpose: attempt.next, returnToken, portrait });
+      opened = await ask(attempt, { workflowId, purpose: attempt.next, returnToken, portrait: face.portrait });
     } catch (error) {
       return explain(error, attempt);
     }
     const repeated = attempt.verifications.some((each) => each.id === opened.verificationId);
     const owned = repeated ? { isOurs: false } : await attempts.own(opened.verificationId, attempt.uid);
     if (!owned.isOurs || opened.status !== 'not-started') return burn(attempt, opened.verificationId, owned.taken);
-    return { begin: await record(attempt, opened, { workflowId, claim, returnToken, phone }), refund: false };
+    return {
+      begin: await record(attempt, opened, { workflowId, claim, returnToken, phone, basis: face.basis }),
+      refund: false,
+    };
   }
 
   async function ask(attempt: LoginAttempt, what: Parameters<VendorOpening['ask']>[1]): Promise<OpenedVerification> {
@@ -123,7 +134,13 @@ export function createVendorOpening(parts: JourneyParts & { ending: Ending }): V
   async function record(
     attempt: LoginAttempt,
     opened: OpenedVerification,
-    made: { workflowId: string; claim: string; returnToken: string; phone: boolean },
+    made: {
+      workflowId: string;
+      claim: string;
+      returnToken: string;
+      phone: boolean;
+      basis: FaceBasis | undefined;
+    },
   ): Promise<BeginOutcome> {
     const now = clock.now();
     const phoneToken = made.phone ? newToken() : undefined;
@@ -138,6 +155,7 @@ export function createVendorOpening(parts: JourneyParts & { ending: Ending }): V
       returnTokens: [hashToken(made.returnToken)],
       status: opened.status,
       statusAt: now,
+      ...(made.basis ? { basis: made.basis } : {}),
       ...(phoneToken ? { phoneToken: hashToken(phoneToken) } : {}),
     };
     const event = {
@@ -171,10 +189,15 @@ export function createVendorOpening(parts: JourneyParts & { ending: Ending }): V
     return made.phone ? { kind: 'to-waiting' } : { kind: 'to-vendor', url: opened.url };
   }
 
-  async function portraitOf(attempt: LoginAttempt, purpose: VerificationPurpose): Promise<Uint8Array | undefined> {
-    if (purpose !== 'login' || attempt.claimant.kind !== 'account') return undefined;
-    const account = await accounts.find(attempt.claimant.accountId);
-    if (account?.portrait.kind !== 'local') return undefined;
+  async function faceOf(attempt: LoginAttempt, purpose: VerificationPurpose): Promise<KnownFace> {
+    const account = attempt.claimant.kind === 'account' ? await accounts.find(attempt.claimant.accountId) : undefined;
+    if (!account) return {};
+    const portrait = purpose === 'login' ? await portraitOf(account) : undefined;
+    return { ...(portrait ? { portrait } : {}), basis: basisOf(account) };
+  }
+
+  async function portraitOf(account: Account): Promise<Uint8Array | undefined> {
+    if (account.portrait.kind !== 'local') return undefined;
     const jpeg = await accounts.loadPortrait(account.portrait.ref, account.portrait.sha256);
     if (!jpeg)
       parts.log.error(
@@ -206,7 +229,7 @@ export function createVendorOpening(parts: JourneyParts & { ending: Ending }): V
     return { begin: { kind: 'vendor-down', retryAfterSeconds }, refund: error instanceof VendorRefused };
   }
 
-  return { open, portraitOf, ask, explain, renew, burn };
+  return { open, faceOf, ask, explain, renew, burn };
 }
 
 function newSecrets(hostedUrl: string, phoneToken: string | undefined): VerificationSecrets {

@@ -115,7 +115,7 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
       return { kind: 'to-waiting' };
     }
     // read beside what comes before the vendor is asked
-    const reading = atVendor.portraitOf(attempt, attempt.next);
+    const reading = atVendor.faceOf(attempt, attempt.next);
     reading.catch(() => {});
     if (isNew && !(await attempts.create(attempt))) {
       // another press of the button came in between, and made the attempt: what is claimed for somebody else than that one does is let go
@@ -141,8 +141,8 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     }
     // whoever stored the attempt may have died before its end was planned: nothing is opened that nobody would clean up (R6)
     if (!isNew && attempt.verifications.length === 0) await ending.scheduleLapse(attempt);
-    const portrait = await reading;
-    const outcome = await atVendor.open(attempt, { workflowId, claim, phone, portrait });
+    const face = await reading;
+    const outcome = await atVendor.open(attempt, { workflowId, claim, phone, face });
     if (outcome.refund) await allowed.refund();
     // nothing was opened: whoever comes next need not wait for this attempt
     const isOpened = outcome.begin.kind === 'to-vendor' || outcome.begin.kind === 'to-waiting';
@@ -178,7 +178,7 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     let opened: OpenedVerification;
     try {
       const { workflowId, purpose } = current;
-      const portrait = await atVendor.portraitOf(attempt, purpose);
+      const { portrait } = await atVendor.faceOf(attempt, purpose);
       opened = await atVendor.ask(attempt, { workflowId, purpose, returnToken, portrait });
     } catch (error) {
       return (await atVendor.explain(error, attempt)).begin;

@@ -1,9 +1,9 @@
 // What a finish looks at once more: since the button was pressed and the face shown, what the login rests on may have been taken back, and
 // the capture may have come from where more is asked for.
 
-import { type Account, isHeldBack } from '../core/account.ts';
+import { type Account, isHeldBack, standsOnlyOn } from '../core/account.ts';
 import { advance } from '../core/advance.ts';
-import { bestProof, type LoginAttempt } from '../core/attempt.ts';
+import { bestProof, facesShown, type LoginAttempt } from '../core/attempt.ts';
 import type { FinishInput } from './finish.ts';
 import { reasonsOf, requiredBy, skipFor } from './identify.ts';
 import type { RiskView } from './risk.ts';
@@ -13,8 +13,8 @@ export interface Recheck {
   /** What a skip rests on may have been taken back since the button was pressed: device, selfie, standing. */
   isStillKnown(attempt: LoginAttempt, account: Account, input: FinishInput): Promise<boolean>;
   /**
-   * Was what is proven by given up since it was shown? The face is to be proven anew by a document, the account was put under review, or the
-   * key removed, by somebody who saw the sign-in coming (T14).
+   * Was what is proven by given up since it was shown? The face is to be proven anew by a document, or was replaced by another one than the
+   * selfie was compared with, the account was put under review, or the key removed, by somebody who saw the sign-in coming (T14).
    */
   isGivenUp(attempt: LoginAttempt, account: Account): Promise<boolean>;
   /**
@@ -35,8 +35,11 @@ export function createRecheck(parts: JourneyParts & { risk: RiskView }): Recheck
     return skipFor(account, { ...request, need: required }, assessed) !== undefined;
   }
 
-  async function isGivenUp({ proofs, factors }: LoginAttempt, account: Account): Promise<boolean> {
+  async function isGivenUp(attempt: LoginAttempt, account: Account): Promise<boolean> {
+    const { proofs, factors } = attempt;
     if (account.standing !== 'good') return true;
+    const faces = facesShown(attempt);
+    if (faces && !standsOnlyOn(account, faces)) return true;
     if (proofs.length > 0) return false;
     for (const { factor, credential } of factors) {
       if (factor === 'device') continue;

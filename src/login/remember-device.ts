@@ -1,7 +1,7 @@
 // The device that a login makes known, and the cookie that it is known by.
 
 import { addressPrefix } from '../core/address.ts';
-import { bestProof, isSkipped, type LoginAttempt } from '../core/attempt.ts';
+import { bestProof, facesShown, isSkipped, type LoginAttempt } from '../core/attempt.ts';
 import type { LateVerdicts } from './late.ts';
 import { isLoginProof, loginProof } from './login-proof.ts';
 import type { JourneyParts } from './rules.ts';
@@ -50,6 +50,7 @@ export function createDeviceMemory(parts: JourneyParts & { late: LateVerdicts })
     const proof = bestProof(attempt);
     const { uid, origin } = attempt;
     const verificationIds = attempt.proofs.map((each) => each.verificationId);
+    const faces = facesShown(attempt);
     const visit = {
       at: clock.now(),
       browser: origin.label,
@@ -57,7 +58,14 @@ export function createDeviceMemory(parts: JourneyParts & { late: LateVerdicts })
       uid,
       mark: attempt.deviceMark ?? uid,
       ...(proof
-        ? { selfie: { at: Math.min(proof.authTime, clock.now()), verificationIds, login: loginProof(uid) } }
+        ? {
+            selfie: {
+              at: Math.min(proof.authTime, clock.now()),
+              verificationIds,
+              ...(faces ? { faces } : {}),
+              login: loginProof(uid),
+            },
+          }
         : {}),
     };
     if (isSkipped(attempt)) return revisit(attempt, accountId, device, visit);

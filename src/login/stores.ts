@@ -97,6 +97,8 @@ export interface DeviceSelfie {
   /** epoch seconds: when it was shown */
   readonly at: number;
   readonly verificationIds: readonly string[];
+  /** what the face stood on that it was compared with */
+  readonly faces?: readonly string[];
   /** the login as a proof of its own */
   readonly login: string;
 }
@@ -169,6 +171,8 @@ export interface Passkey {
   readonly madeIn: string;
   /** the verifications of that login: what a late refusal of them takes back includes what the passkey opened */
   readonly rests: readonly string[];
+  /** what the face stood on that was shown in it */
+  readonly faces?: readonly string[];
   /** its counter went back then: there are two of it, and neither is good any more */
   readonly copiedAt?: number;
 }
@@ -186,8 +190,8 @@ export interface PasskeyStore {
    */
   use(accountId: string, credentialId: string, counter: number, at: number): Promise<'used' | 'copied' | 'gone'>;
   remove(accountId: string, credentialId: string): Promise<boolean>;
-  /** Takes back what was registered in one login. */
-  removeAddedBy(accountId: string, uid: string): Promise<void>;
+  /** Takes back what was registered in one login, or by a face that stood on one of these verifications. */
+  removeAddedBy(accountId: string, uid: string, verificationIds?: readonly string[]): Promise<void>;
   forget(accountId: string): Promise<void>;
 }
 

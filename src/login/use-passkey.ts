@@ -125,6 +125,7 @@ export function createPasskeyUse(
         at: clock.now(),
         // a key is worth what the login was worth after which it was made
         rests: [...passkey.rests, loginProof(passkey.madeIn)],
+        ...(passkey.faces ? { faces: passkey.faces } : {}),
         credential: passkey.id,
         key: passkey.isSynced ? 'swk' : 'hwk',
         verified,

@@ -3,6 +3,7 @@
 
 import type Provider from 'oidc-provider';
 import type { Client, KoaContextWithOIDC } from 'oidc-provider';
+import { standsOnlyOn } from '../core/account.ts';
 import { ALLOWED_SECONDS } from '../login/allowances.ts';
 import { keyPages } from '../login/key-pages.ts';
 import type { Clock, Revoked, Revoker, Store } from '../login/ports.ts';
@@ -195,7 +196,9 @@ export function createRevocation(parts: RevocationParts): Revocation {
       needs.device === undefined || devices.find(needs.device, accountId),
       needs.passkey === undefined ? accountId : passkeys.ownerOf(needs.passkey),
     ]);
-    return account?.standing !== 'good' || (account.signOuts ?? 0) !== signOuts || !isKnown || owner !== accountId;
+    if (account?.standing !== 'good' || (account.signOuts ?? 0) !== signOuts) return true;
+    if (needs.faces && !standsOnlyOn(account, needs.faces)) return true;
+    return !isKnown || owner !== accountId;
   }
 
   /** A permission that was withdrawn while a code was made under it (T14). */

@@ -69,8 +69,12 @@ export function createPasskeyStore(parts: { store: Store; sealer: Sealer }): Pas
 
     remove: (accountId, credentialId) => removeWhere(accountId, ({ id }) => id === credentialId),
 
-    async removeAddedBy(accountId, uid) {
-      await removeWhere(accountId, ({ madeIn }) => madeIn === uid);
+    async removeAddedBy(accountId, uid, verificationIds = []) {
+      await removeWhere(
+        accountId,
+        ({ madeIn, rests, faces = [] }) =>
+          madeIn === uid || [...rests, ...faces].some((id) => verificationIds.includes(id)),
+      );
     },
 
     async forget(accountId) {

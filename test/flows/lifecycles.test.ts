@@ -1,9 +1,10 @@
 // Lives of accounts: a face that changed, a face that only waits, a reviewer's word, and what a verdict that turns takes along. As its
 // person meets it, and as somebody who wants to become that person.
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import * as oidc from 'openid-client';
+import { demandReEnrolment } from '../../src/admin/set-standing.ts';
 import type { Account } from '../../src/core/account.ts';
 import { refsOf } from '../../src/login/faces.ts';
 import { openVerificationSecrets } from '../../src/login/secrets.ts';
@@ -29,6 +30,7 @@ import {
   ADAPTIVE,
   type Begun,
   CLIENT_SECRET,
+  exchange,
   startWorld,
   type Tokens,
   UNLIMITED,
@@ -213,6 +215,120 @@ describe('a face that has changed', () => {
   afterEach(() => {
     world.sandbox.clearFaults();
     world.sandbox.configure({ webhookMode: 'normal' });
+  });
+
+  describe('that was taken back', () => {
+    const ACTIVE = 'urn:selfie-oidc:acr:selfie-active';
+    let who: Somebody;
+    let taken: Begun;
+    let notice: URL;
+
+    /** Somebody else, at a device that is known, has brought a face of their own. */
+    beforeEach(async () => {
+      who = await somebody(world);
+      taken = await chooseNewFace(world, who, who.device);
+      await showFace(world, taken);
+      await world.finish(taken);
+      notice = linkIn(await mailbox.waitFor(who.address));
+      world.clock.move(30);
+    });
+
+    /** The person proves the account anew, by a document. */
+    async function recover(): Promise<void> {
+      world.clock.move(60);
+      const own = await begin(world, new Browser(), who.name);
+      expect(world.sandbox.session(own.sessionId).kind).toBe('enrol');
+      await showFace(world, own);
+      // the document counts, whether or not a selfie is asked for after it
+      await comeBack(world, own);
+      expect(await load(world, who)).toMatchObject({ standing: 'good', enrolledBy: { verificationId: own.sessionId } });
+      world.clock.move(60);
+    }
+
+    /** With the face that was brought: accepted, and kept back before the finish. */
+    async function holdSelfie(): Promise<Begun> {
+      const held = await begin(world, new Browser(), who.name, { acr_values: ACTIVE });
+      expect(comparedWith(world, held)).toBe(selfieOf(world, taken));
+      await showFace(world, held);
+      await until('the verdict', async () => (await world.app.parts.attempts.find(held.uid))?.state === 'settled');
+      return held;
+    }
+
+    test('T14: a selfie that was compared with it signs in nobody once another face is in its place', async () => {
+      const held = await holdSelfie();
+      await denyBy(notice);
+      await recover();
+      expect(isAtClient(world, await comeBack(world, held))).toBe(false);
+      expect((await world.app.parts.attempts.find(held.uid))?.state).toBe('ended');
+    });
+
+    test('T14: nor where it was finished before, and followed only after', async () => {
+      const held = await holdSelfie();
+      const finished = await held.browser.request(`${world.issuer}/interaction/${held.uid}/finish`);
+      // whoever comes back by the hosted page first is led there as well
+      expect(finished.headers.get('location')).toBeTruthy();
+      const resume = new URL(finished.headers.get('location') ?? '', world.issuer);
+      const left = /\/auth\//.test(resume.pathname) ? resume.href : '';
+      expect(left).not.toBe('');
+      await denyBy(notice);
+      await recover();
+      const page = await held.browser.get(left, (to) => to.startsWith(world.redirectUri));
+      if (!isAtClient(world, page)) return;
+      const answer = await world
+        .client()
+        .then((client) => exchange(client, held.request, page.headers.get('location') ?? ''))
+        .catch((error: { error?: string }) => error.error);
+      expect(answer).toBe('invalid_grant');
+    });
+
+    test.each(['denied', 'refused late'])(
+      'T8, T14: %s, it takes back what later sign-ins by it were given',
+      async (how) => {
+        const device = new Browser();
+        const { tokens } = await signIn(world, device, who.name, OFFLINE);
+        world.clock.move(60);
+        if (how === 'denied') await denyBy(notice);
+        else {
+          await world.sandbox.review(taken.sessionId, 'Declined');
+          await until('the withdrawal', async () => (await load(world, who)).standing === 'withdrawn');
+        }
+        await recover();
+        expect(await userinfo(world, tokens)).toBe(401);
+        const refreshed = await oidc
+          .refreshTokenGrant(await world.client(), String(tokens.refresh_token))
+          .catch((error: { error?: string }) => error.error);
+        expect(refreshed).toBe('invalid_grant');
+        const silent = await world.authorize({ prompt: 'none' });
+        const page = await device.get(silent.url, (to) => to.startsWith(world.redirectUri));
+        expect(answerOf(world, page).get('error')).toBe('login_required');
+        const devices = await world.app.parts.devices.list(who.id);
+        expect(devices.flatMap(({ selfie }) => selfie?.faces ?? [])).not.toContain(taken.sessionId);
+      },
+    );
+
+    test('T14: a document that was accepted before brings no face after, neither at once nor later', async () => {
+      const copy = withoutSession(taken.browser);
+      const second = await chooseNewFace(world, { ...who, device: copy }, copy);
+      await showFace(world, second);
+      await until('the verdict', async () => (await world.app.parts.attempts.find(second.uid))?.state === 'settled');
+      await denyBy(notice);
+      expect(isAtClient(world, await comeBack(world, second))).toBe(false);
+      expect(await load(world, who)).toMatchObject({ standing: 'must-re-enrol' });
+      expect((await load(world, who)).pending).toBeUndefined();
+      expect(await strays(world)).toEqual([]);
+    });
+  });
+
+  test('T14: a face that waits counts no more when the operator asks for a document', async () => {
+    const who = await somebody(world);
+    await leaveWaiting(world, who);
+    const { accounts, journal } = world.app.parts;
+    await demandReEnrolment({ accounts, journal, clock: world.clock }, who.id);
+    await endWaiting(world, who);
+    expect(await load(world, who)).toMatchObject({ standing: 'must-re-enrol' });
+    expect(faceOf(await load(world, who))).toBe(who.face);
+    expect((await load(world, who)).pending).toBeUndefined();
+    expect(await strays(world)).toEqual([]);
   });
 
   describe('from a known device', () => {

@@ -3,6 +3,7 @@
 
 import type { Context } from 'koa';
 import { acrSatisfies } from '../../core/assurance.ts';
+import { facesShown } from '../../core/attempt.ts';
 import type { KeyMaker, PasskeyMaking } from '../../login/make-passkey.ts';
 import type { Clock, Networks } from '../../login/ports.ts';
 import type { JourneyRules } from '../../login/rules.ts';
@@ -38,6 +39,7 @@ export function createAccountPasskeyRoutes(parts: AccountPasskeyParts, access: A
       place: sessionUid,
       login: { uid: loginUid, clientId: OWN_CLIENT_ID, origin: readOrigin(ctx, parts) },
       proofs: attempt.proofs,
+      faces: facesShown(attempt),
       isSignedIn: () => access.isSignedIn(session),
     };
   }

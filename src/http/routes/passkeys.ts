@@ -2,7 +2,7 @@
 // signed comes back in a field of a form. Nobody learns here whether an account has a passkey before its face was shown (T26).
 
 import type { Context } from 'koa';
-import type { LoginAttempt } from '../../core/attempt.ts';
+import { facesShown, type LoginAttempt } from '../../core/attempt.ts';
 import type { KeyMaker } from '../../login/make-passkey.ts';
 import { openPerson } from '../../login/secrets.ts';
 import type { KeyPart } from '../../login/use-passkey.ts';
@@ -78,7 +78,9 @@ export function createPasskeyRoutes(
 
   async function makerOf(attempt: LoginAttempt, part: KeyPart & { kind: 'beside' }): Promise<KeyMaker | undefined> {
     const account = await accounts.find(part.accountId);
-    return account && { account, place: attempt.uid, login: attempt, proofs: attempt.proofs };
+    return (
+      account && { account, place: attempt.uid, login: attempt, proofs: attempt.proofs, faces: facesShown(attempt) }
+    );
   }
 
   async function answerPasskey(ctx: Context, uid: string): Promise<void> {

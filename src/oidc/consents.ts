@@ -1,10 +1,13 @@
 // Scope consent: what a person has allowed a client, kept beside the grants so that a returning person is not asked again. An
 // operator's own clients (`first_party`) are allowed by the operator.
 
+import { setTimeout } from 'node:timers/promises';
 import type Provider from 'oidc-provider';
 import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
 import { isDeviceProof } from '../login/login-proof.ts';
 import type { Store } from '../login/ports.ts';
+import { newId } from '../login/tokens.ts';
+import type { LoginInteractionResult } from './policy.ts';
 import { isRevoked } from './revoked.ts';
 
 /** Longer than what is issued under it. A grant that is added to is saved without its end, and begins this life anew. */
@@ -26,6 +29,11 @@ interface Given extends ConsentRecord {
 
 /** As it is kept; an earlier version kept one for all. */
 type Kept = { readonly given: readonly Given[] } | ConsentRecord;
+
+/** Longer than the tabs of a browser that comes back take. */
+const SHARED_SECONDS = 30;
+const SHARED_LOOKS = 20;
+const SHARED_LOOK_MS = 25;
 
 /** The oldest is asked for again. */
 const MOST_GIVEN = 12;
@@ -59,6 +67,25 @@ export function createConsents(parts: { store: Store }): Consents {
       if (given.length === 0) return { kind: 'remove', result: true };
       return { kind: 'replace', value: { given }, result: false };
     });
+  }
+
+  /**
+   * Tabs that come to a client for the first time at once share one grant: their session keeps one, and the code of another would be refused
+   * (R3).
+   *
+   * @returns the grant of whoever was first, or the id that this one is to have
+   */
+  async function shareGrant(provider: Provider, sessionUid: string, clientId: string): Promise<Grant | string> {
+    const own = newId();
+    const sharedKey = `grant-of:${sessionUid}:${clientId}`;
+    if (await store.putIfAbsent(sharedKey, own, SHARED_SECONDS)) return own;
+    const first = await store.get<string>(sharedKey);
+    for (let looks = 0; first !== undefined && looks < SHARED_LOOKS; looks += 1) {
+      const grant = await provider.Grant.find(first);
+      if (grant) return grant;
+      await setTimeout(SHARED_LOOK_MS);
+    }
+    return own;
   }
 
   const consents: Consents = {
@@ -121,28 +148,37 @@ export function createConsents(parts: { store: Store }): Consents {
         isOurs ? undefined : consents.find(account.accountId, client.clientId),
       ]);
       const current = grant && grant.accountId === account.accountId ? grant : undefined;
-      if (isOurs) return extend(provider, ctx, current, requested(ctx));
       // withdrawn: what a grant holds that is still about counts no more
-      if (!allowed) return undefined;
-      return current ?? extend(provider, ctx, undefined, allowed);
+      if (!isOurs && !allowed) return undefined;
+      if (current && !isOurs) return current;
+      // a login that was just finished is one tab's
+      const isAlone = (result as Partial<LoginInteractionResult> | undefined)?.login?.proofIds !== undefined;
+      const shared = current ?? (isAlone ? undefined : await shareGrant(provider, session.uid, client.clientId));
+      return extend(provider, ctx, shared, allowed ?? requested(ctx));
     },
   };
   return consents;
 }
 
-/** Adds to a grant what is allowed and asked for; saves only when something was missing. */
+/**
+ * Adds to a grant what is allowed and asked for; saves only when something was missing.
+ *
+ * @param before the grant there is, or the id of a new one
+ */
 async function extend(
   provider: Provider,
   ctx: KoaContextWithOIDC,
-  current: Grant | undefined,
+  before: Grant | string | undefined,
   allowed: Pick<ConsentRecord, 'scopes' | 'claims' | 'resources'>,
 ): Promise<Grant> {
   const { account, client } = ctx.oidc as { account: { accountId: string }; client: { clientId: string } };
+  const current = typeof before === 'string' ? undefined : before;
   const grant = current ?? new provider.Grant({ accountId: account.accountId, clientId: client.clientId });
-  const before = grant.getOIDCScopeEncountered().split(' ');
-  const beforeClaims = grant.getOIDCClaimsEncountered();
-  const scopes = allowed.scopes.filter((scope) => !before.includes(scope));
-  const claims = allowed.claims.filter((claim) => !beforeClaims.includes(claim));
+  if (typeof before === 'string') grant.jti = before;
+  const earlierScopes = grant.getOIDCScopeEncountered().split(' ');
+  const earlierClaims = grant.getOIDCClaimsEncountered();
+  const scopes = allowed.scopes.filter((scope) => !earlierScopes.includes(scope));
+  const claims = allowed.claims.filter((claim) => !earlierClaims.includes(claim));
   if (scopes.length > 0) grant.addOIDCScope(scopes.join(' '));
   if (claims.length > 0) grant.addOIDCClaims([...claims]);
   let isResourceAdded = false;

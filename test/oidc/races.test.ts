@@ -66,6 +66,19 @@ describe.each(['memory', 'sqlite'] as const)('on %s', (storage) => {
     }
   });
 
+  test('four tabs that come to one client for the first time at once all get a code that works (R3)', async () => {
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const jar = new Browser();
+      await o.signIn({ browser: jar, who: 'alice' });
+      const scopes = ['openid profile', 'openid email', 'openid', 'openid profile'];
+      const asked = scopes.map((scope) => o.ask('tab-0', { scope }));
+      const pages = await Promise.all(asked.map((each) => o.go(jar, each)));
+      const codes = pages.map((page) => String(o.answerOf(page).get('code')));
+      const tokens = await Promise.all(codes.map((code, index) => o.redeem(asked[index] as never, code)));
+      expect(tokens.map(({ status, body }) => [status, body.scope])).toEqual(scopes.map((scope) => [200, scope]));
+    }
+  });
+
   test('six tabs that wait for one login all go on with it', async () => {
     const jar = new Browser();
     await o.go(jar, o.ask('app'));

@@ -56,6 +56,7 @@ const RECORDS: Readonly<Record<string, Kind>> = {
   // who is signed in
   'oidc:SessionId': { name: 'session cookies', fate: 'never' },
   'oidc:SessionUid': { name: 'sessions', fate: 'never' },
+  'grant-of': { name: 'grants', fate: 'never' },
   'oidc:Grant': { name: 'grants', fate: 'never' },
   'oidc:RefreshToken': { name: 'refresh tokens', fate: 'never' },
   'oidc:AccessToken': { name: 'access tokens', fate: 'never' },

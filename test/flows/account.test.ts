@@ -823,6 +823,113 @@ describe('deleting', () => {
   });
 });
 
+describe('what is taken back while it is under way', () => {
+  const isResume = (location: string) => new URL(location, world.issuer).pathname.startsWith('/auth/');
+  const isClient = (location: string) => location.startsWith(world.redirectUri);
+
+  /** What the client gets at the end of a way that was stopped at the resume. */
+  async function followed(browser: Browser, begun: Pick<Begun, 'request'>, stopped: Page, clientId = 'app') {
+    const end = await browser.get(new URL(stopped.headers.get('location') ?? '', world.issuer).href, isClient);
+    if (!isClient(end.headers.get('location') ?? '')) return wordsOf(end);
+    return exchange(await world.client(clientId), begun.request, end.headers.get('location') ?? '').then(
+      () => 'tokens',
+      (error: { error?: string }) => error.error,
+    );
+  }
+
+  async function silently(browser: Browser, clientId: string): Promise<string | null> {
+    const request = await world.authorize({ prompt: 'none' }, clientId);
+    const location = (await browser.get(request.url, isClient)).headers.get('location') ?? '';
+    return new URL(location).searchParams.get('error');
+  }
+
+  test('T14: a permission that is withdrawn before it is followed to the client gives it nothing', async () => {
+    const { browser } = await world.enrol('una@example.org');
+    await signIn(browser, undefined, 'third', OFFLINE);
+    const request = await world.authorize({ ...OFFLINE, prompt: 'consent' }, 'third');
+    const allowed = await browser.press(await browser.get(request.url), { name: 'decision', value: 'allow' });
+    expect(isResume(allowed.headers.get('location') ?? '')).toBe(true);
+    await act(browser, await openAccount(browser), 'consents/withdraw', { client: 'third' });
+    expect(await followed(browser, { request }, allowed, 'third')).toContain('Share with Third Party?');
+    expect(await silently(browser, 'third')).toBe('consent_required');
+  });
+
+  test('T8, T14: what somebody else allowed in a sign-in that is denied counts for nobody', async () => {
+    const { browser } = await world.enrol('vic@example.org');
+    const id = await accountIdOf('vic@example.org');
+    world.clock.move(MINUTE);
+    const stranger = new Browser({ userAgent: PHONE_SAFARI });
+    await signIn(stranger, 'vic@example.org', 'third', OFFLINE);
+    const page = await openAccount(browser);
+    // the person comes by there as well, and is not asked
+    expect(await silently(browser, 'third')).toBe(null);
+    const login = (await world.app.parts.activity.signIns(id)).find(({ browser: name }) => name === 'Safari on iOS');
+    await act(browser, page, 'not-me', { login: login?.uid ?? '' });
+    expect(await silently(browser, 'third')).toBe('consent_required');
+    expect(await world.app.parts.consents.find(id, 'third')).toBeUndefined();
+  });
+
+  test('what the person has allowed besides stays', async () => {
+    const { browser } = await world.enrol('wes@example.org');
+    const id = await accountIdOf('wes@example.org');
+    const own = await signIn(browser, undefined, 'third', OFFLINE);
+    world.clock.move(MINUTE);
+    const stranger = new Browser({ userAgent: PHONE_SAFARI });
+    const theirs = await signIn(stranger, 'wes@example.org', 'third', OFFLINE);
+    const page = await openAccount(browser);
+    const login = (await world.app.parts.activity.signIns(id)).find(({ browser: name }) => name === 'Safari on iOS');
+    await act(browser, page, 'not-me', { login: login?.uid ?? '' });
+    expect([await refresh(own, 'third'), await refresh(theirs, 'third')]).toEqual(['ok', 'invalid_grant']);
+    expect(await silently(browser, 'third')).toBe(null);
+  });
+
+  test('T17: a browser that is forgotten is signed out also where it came in by a code beside its selfie', async () => {
+    const { browser } = await world.enrol('xia@example.org');
+    const lost = new Browser({ userAgent: PHONE_SAFARI });
+    await signIn(lost, 'xia@example.org');
+    world.clock.move(11 * MINUTE);
+    await openWeakly(lost, 'xia@example.org');
+    expect(await silently(lost, 'app')).toBe(null);
+    world.clock.move(11 * MINUTE);
+    await act(browser, await openAccount(browser), 'devices/forget', { device: 'all' });
+    expect(await silently(lost, 'app')).toBe('login_required');
+  });
+
+  test('T17: however often it has signed in since', async () => {
+    const { browser } = await world.enrol('yan@example.org');
+    const lost = new Browser({ userAgent: PHONE_SAFARI });
+    const first = await signIn(lost, 'yan@example.org', 'app', OFFLINE);
+    const { devices } = world.app.parts;
+    const id = await accountIdOf('yan@example.org');
+    const device = hashToken(lost.cookie('selfie_device') ?? '');
+    const mark = (await devices.find(device, id))?.marks[0] ?? '';
+    for (let more = 0; more < 60; more += 1)
+      await devices.revisit(device, id, {
+        at: world.clock.now(),
+        browser: 'x',
+        prefix: 'y',
+        uid: `skip-${more}`,
+        mark,
+      });
+    await act(browser, await openAccount(browser), 'devices/forget', { device });
+    expect(await refresh(first)).toBe('invalid_grant');
+    expect(await silently(lost, 'app')).toBe('login_required');
+    expect((await browser.get(at('/account'))).url).toBe(at('/account'));
+  });
+
+  test('T17: a sign-out that forgets the browser lets no skip through that was on its way', async () => {
+    const { browser } = await world.enrol('zoe@example.org');
+    const tab = withoutSession(browser);
+    const begun = await world.begin(tab, undefined);
+    const stopped = await tab.follow(begun.page, isResume);
+    const question = await browser.get(at('/session/end'));
+    const xsrf = parse(question.text).querySelector('input[name=xsrf]')?.getAttribute('value') ?? '';
+    const form = { xsrf, logout: 'yes', forget_device: 'yes' };
+    expect((await browser.request(at('/session/end/confirm'), { form })).status).toBe(303);
+    expect(await followed(tab, begun, stopped)).toBe('invalid_grant');
+  });
+});
+
 describe('a logout that forgets the browser', () => {
   test('is offered beside the question, and drops the device with the cookie', async () => {
     const { browser } = await world.enrol('cid@example.org');

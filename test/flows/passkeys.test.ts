@@ -299,6 +299,24 @@ describe('alone', () => {
     expect(creates(world)).toBe(before);
   });
 
+  test('T14: removed before its sign-in was followed to the client, it lets nobody in', async () => {
+    const { name, device } = await holder();
+    const id = String((await world.app.parts.accounts.findByIdentifier(name))?.id);
+    const [begun, page] = await alone(name);
+    const text = device.get(optionsOf(page, 'use') ?? '');
+    const csrf = csrfOf(page);
+    const posted = await begun.browser.request(`${world.issuer}/interaction/${begun.uid}/passkey`, {
+      form: { csrf, answer: text },
+    });
+    const isResume = (to: string) => new URL(to, world.issuer).pathname.startsWith('/auth/');
+    const stopped = await begun.browser.follow(posted, isResume);
+    const [key] = await world.app.parts.passkeys.list(id);
+    expect(await world.app.parts.passkeys.remove(id, String(key?.id))).toBe(true);
+    const resume = new URL(stopped.headers.get('location') ?? '', world.issuer).href;
+    const end = await begun.browser.get(resume, (to) => to.startsWith(world.redirectUri));
+    await expect(tokensAt(begun, end)).rejects.toMatchObject({ error: 'invalid_grant' });
+  });
+
   test('one that did not verify the person is refused: whoever finds it is not in', async () => {
     const { name, device } = await holder();
     const [begun, page] = await alone(name);

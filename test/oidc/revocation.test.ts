@@ -20,6 +20,7 @@ let endedWith: Map<string, object>;
 /** of each account */
 let signOuts: Record<string, number>;
 let standing: 'good' | 'must-re-enrol';
+let isAllowed: boolean;
 let failing: (grantId: string) => boolean;
 let provider: object;
 let revocation: Revocation;
@@ -33,6 +34,7 @@ beforeEach(async () => {
   endedWith = new Map();
   signOuts = { a: 0, b: 0 };
   standing = 'good';
+  isAllowed = true;
   failing = () => false;
   const end = async (id: string) => {
     if (failing(id)) throw new Error('the storage is away');
@@ -60,7 +62,7 @@ function create(): Revocation {
       if (id in signOuts) signOuts[id] = change({ signOuts: signOuts[id] ?? 0 }).signOuts ?? 0;
     },
   };
-  const consents = { find: async () => undefined, takeBack: async () => [] };
+  const consents = { find: async () => (isAllowed ? {} : undefined), takeBack: async () => [] };
   return createRevocation({ provider, accounts, consents, store, logout, clock } as unknown as Parameters<
     typeof createRevocation
   >[0]);
@@ -87,6 +89,7 @@ async function authorize(
   const oidc = {
     route: 'resume',
     session: { uid: session, accountId },
+    client: { clientId: 'c' },
     entities: { AuthorizationCode: { grantId } },
     ...(proofIds ? { result: { login: { proofIds, signOuts: finishedWith, own: proofIds.find(isLoginProof) } } } : {}),
   };
@@ -105,6 +108,19 @@ test('T8: a refused proof ends what it allowed, also what came later by its sess
   await revocation.revokeAccount('a');
   expect([grants.size, sessions.size]).toEqual([0, 0]);
 });
+
+test.each([true, false])(
+  'T14: a code whose permission is withdrawn meanwhile is good for nothing (just signed in: %s)',
+  async (isNew) => {
+    const withdraw = async () => {
+      isAllowed = false;
+    };
+    await authorize('a', 's', 'g1', ['v', 'login:1']);
+    await authorize('a', 's', 'g2', isNew ? ['v', 'login:2'] : undefined, withdraw);
+    expect([...grants]).toEqual(['g1']);
+    expect([...sessions.keys()]).toEqual(['s']);
+  },
+);
 
 test('a code of a session that is ended while the code is made is good for nothing', async () => {
   await authorize('a', 's', 'g1', ['v', 'login:1']);

@@ -41,6 +41,51 @@ function laterBy(seconds: number): void {
   jest.spyOn(Date, 'now').mockImplementation(() => at);
 }
 
+describe('two people in one browser', () => {
+  test('a request that names one of them is answered for no other, also where it goes on after the other signed in', async () => {
+    const { tokens } = await o.signIn({ who: 'alice' });
+    for (const params of [{}, { response_mode: 'form_post' }]) {
+      const browser = new Browser();
+      const page = await o.go(browser, o.ask('app', { ...params, id_token_hint: tokens.idToken }));
+      const uid = /\/interaction\/([^/?]+)/.exec(page.url)?.[1] ?? '';
+      await o.signIn({ browser, who: 'bob', client: 'es256' });
+      const resumed = await browser.get(`${o.issuer}/auth/${uid}`, o.isOutside);
+      expect(resumed.url).toContain('/interaction/');
+      expect(resumed.text).not.toContain('name="code"');
+      expect(wordsOf(resumed)).toContain('alice');
+    }
+  });
+
+  test('T11: a session of one answers no sign-in that was begun for the other', async () => {
+    const browser = new Browser();
+    const asked = o.ask('app');
+    const first = await o.go(browser, asked);
+    const fields = { identifier: 'alice', biometric_consent: 'yes' };
+    const begun = await browser.press(first, { name: 'begin', value: 'here' }, fields);
+    const session = o.sandbox.sessions().find(({ url }) => url === begun.headers.get('location'));
+    await o.signIn({ browser, who: 'bob', client: 'es256' });
+    const again = await browser.get(first.url, o.isOutside);
+    expect(again.url).toMatch(/\/waiting$/);
+    expect(o.sandbox.session(String(session?.id)).status).toBe('Not Started');
+    await browser.press(again, 'abort');
+  });
+
+  test('T12: a sign-in whose request is gone is over in its own browser, and nothing is left of it', async () => {
+    const browser = new Browser();
+    const first = await o.go(browser, o.ask('app'));
+    const fields = { identifier: 'alice', biometric_consent: 'yes' };
+    const begun = await browser.press(first, { name: 'begin', value: 'here' }, fields);
+    const session = o.sandbox.sessions().find(({ url }) => url === begun.headers.get('location'));
+    const uid = /\/interaction\/([^/?]+)/.exec(first.url)?.[1] ?? '';
+    // the library takes the request to a new page
+    await browser.get(`${o.issuer}/auth/${uid}`, o.isOutside);
+    for (const page of ['waiting', 'finish', ''])
+      expect((await browser.get(`${o.issuer}/interaction/${uid}/${page}`.replace(/\/$/, ''))).status).toBe(410);
+    expect((await browser.get(String(session?.callback))).status).toBe(410);
+    expect((await o.world.app.parts.attempts.find(uid))?.state).toBe('ended');
+  });
+});
+
 describe('a session', () => {
   test('answers other clients without a face, and without a page where no consent is owed', async () => {
     const { browser, tokens } = await o.signIn({ who: 'alice' });

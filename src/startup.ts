@@ -79,9 +79,14 @@ export function letGoOfStart(): void {
 export function dieLoudly(base?: object): void {
   const log = createLogger({ level: 'error', base });
   const die = (message: string) => (error: unknown) => {
-    log.error({ err: error }, message);
-    process.exit(FAILED);
+    try {
+      log.error({ err: error }, message);
+    } finally {
+      process.exit(FAILED);
+    }
   };
+  // what cannot be told there, as its disk is full, is no such fault
+  process.stderr.on('error', () => undefined);
   process.on('uncaughtException', die('a fault that nobody caught'));
   process.on('unhandledRejection', die('a failure that nobody waited for'));
 }

@@ -4,6 +4,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type DestinationStream, type LevelWithSilent, pino } from 'pino';
 import type { Logger } from '../login/ports.ts';
+import { standardOutput } from './output.ts';
 import { redactFields, redactText } from './redact.ts';
 
 export { redactPath } from './redact.ts';
@@ -26,7 +27,7 @@ export interface RequestLogger extends Logger {
  * belong in the field `err`.
  *
  * @param options.base        stands on every line
- * @param options.destination where lines go; standard output, synchronously, if absent
+ * @param options.destination where lines go; standard output if absent, at once or as soon as it takes them
  */
 export function createLogger(options: {
   readonly level: LogLevel;
@@ -45,7 +46,7 @@ export function createLogger(options: {
       // plain data by then: pino's own reader of errors would copy what they carry, and join the messages of causes
       serializers: { err: (described: unknown) => described },
     },
-    options.destination ?? pino.destination({ dest: 1, sync: true }),
+    options.destination ?? standardOutput(),
   );
 
   const write = (level: 'debug' | 'info' | 'warn' | 'error') => (fields: object, message: string) => {

@@ -99,18 +99,28 @@ local attempts = job and string.match(job, '^%S+ (%d+) ') or '0'
 redis.call('HSET', KEYS[2], ARGV[2], ARGV[3] .. ' ' .. attempts .. ' ' .. ARGV[4])
 redis.call('ZADD', KEYS[1], ARGV[3], ARGV[2])
 redis.call('ZADD', KEYS[3], ARGV[3], ARGV[2])`,
-  /** now, limit, end of the lease, what comes before a kind in the name of its set */
+  /**
+   * now, limit, end of the lease, what comes before a kind in the name of its set. A name without a job (evicted, or removed by hand) is
+   * dropped: it would be the first of all that is due, for ever.
+   */
   claimDue: `
 local names = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[2], 'LIMIT', 0, ARGV[3])
 local claimed = {}
 for _, name in ipairs(names) do
   local job = redis.call('HGET', KEYS[2], name)
-  local due, attempts, payload = string.match(job, '^(%S+) (%d+) (.*)$')
-  redis.call('HSET', KEYS[2], name, due .. ' ' .. string.format('%.0f', attempts + 1) .. ' ' .. payload)
-  redis.call('ZADD', KEYS[1], ARGV[4], name)
-  redis.call('ZADD', ARGV[5] .. string.match(name, '^%Z*'), ARGV[4], name)
-  claimed[#claimed + 1] = name
-  claimed[#claimed + 1] = job
+  local due, attempts, payload = string.match(job or '', '^(%-?%d+) (%d+) (.*)$')
+  local readyOfKind = ARGV[5] .. string.match(name, '^%Z*')
+  if due then
+    redis.call('HSET', KEYS[2], name, due .. ' ' .. string.format('%.0f', attempts + 1) .. ' ' .. payload)
+    redis.call('ZADD', KEYS[1], ARGV[4], name)
+    redis.call('ZADD', readyOfKind, ARGV[4], name)
+    claimed[#claimed + 1] = name
+    claimed[#claimed + 1] = job
+  else
+    redis.call('HDEL', KEYS[2], name)
+    redis.call('ZREM', KEYS[1], name)
+    redis.call('ZREM', readyOfKind, name)
+  end
 end
 return claimed`,
   /** name */
@@ -137,10 +147,16 @@ redis.call('ZADD', KEYS[3], ARGV[4], ARGV[2])`,
   hasten: `
 local names = redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. ARGV[2], '+inf', 'LIMIT', 0, ARGV[3])
 for _, name in ipairs(names) do
-  local due, rest = string.match(redis.call('HGET', KEYS[2], name), '^(%S+)( .*)$')
-  if tonumber(due) > tonumber(ARGV[2]) then redis.call('HSET', KEYS[2], name, ARGV[2] .. rest) end
-  redis.call('ZADD', KEYS[1], ARGV[2], name)
-  redis.call('ZADD', KEYS[3], ARGV[2], name)
+  local due, rest = string.match(redis.call('HGET', KEYS[2], name) or '', '^(%-?%d+)( .*)$')
+  if due then
+    if tonumber(due) > tonumber(ARGV[2]) then redis.call('HSET', KEYS[2], name, ARGV[2] .. rest) end
+    redis.call('ZADD', KEYS[1], ARGV[2], name)
+    redis.call('ZADD', KEYS[3], ARGV[2], name)
+  else
+    redis.call('HDEL', KEYS[2], name)
+    redis.call('ZREM', KEYS[1], name)
+    redis.call('ZREM', KEYS[3], name)
+  end
 end
 return #names`,
 };

@@ -142,6 +142,22 @@ describeWithOwn('redis', 'a Redis in trouble', () => {
     expect(await backend.store.increment('count', 60)).toBe(1);
   });
 
+  test.each(['no job', 'a job that is none'])('a name that waits with %s keeps nobody from work', async (what) => {
+    const jobs = '{selfie-oidc:jobs}';
+    const name = "'poll'..string.char(0)..'orphan'";
+    for (const ready of [`${jobs}:ready`, `${jobs}:ready:poll`])
+      server.tell('EVAL', `return redis.call('ZADD', KEYS[1], 1, ${name})`, '1', ready);
+    if (what !== 'no job')
+      server.tell('EVAL', `return redis.call('HSET', KEYS[1], ${name}, 'nonsense')`, '1', `${jobs}:jobs`);
+    expect(await backend.jobs.claimDue({ nowMs: 10, limit: 9, leaseMs: 5 })).toMatchObject([{ id: 'before' }]);
+    expect(await backend.jobs.nextDueAtMs()).toBe(15);
+    // the same where only the set of its kind still has it
+    server.tell('EVAL', `return redis.call('ZADD', KEYS[1], 99, ${name})`, '1', `${jobs}:ready:poll`);
+    await backend.jobs.hasten('poll', 12);
+    expect(await backend.jobs.nextDueAtMs()).toBe(12);
+    expect(server.tell('ZCARD', `${jobs}:ready:poll`).trim()).toBe('1');
+  });
+
   test('what was asked before closing is done, what is asked after is refused', async () => {
     const writing = backend.store.set('a', 'after', 60);
     const closing = backend.close();

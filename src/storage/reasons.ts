@@ -1,6 +1,8 @@
 // Why a storage engine did not do what it was asked, in words that an operator can use. A code and words of ours: what a driver says
 // may hold what the URL held.
 
+import { StorageUnavailable } from '../core/errors.ts';
+
 const SILENT = 'no answer: a firewall, another port, or TLS on one side only';
 
 const MEANINGS: Readonly<Record<string, string>> = {
@@ -42,6 +44,8 @@ const BY_MESSAGE: readonly (readonly [RegExp, string])[] = [
 
 /** `CODE: meaning`, one of the two, or nothing. */
 export function reasonOf(error: unknown): string | undefined {
+  // said by us, and made for whoever reads it
+  if (error instanceof StorageUnavailable) return error.message;
   const { code, message = '' } = (error ?? {}) as { code?: unknown; message?: string };
   // what a server answers with a code is no silence, whatever its message is about
   const isAnswer = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code);

@@ -7,6 +7,7 @@ import { StorageUnavailable } from '../core/errors.ts';
 import type { Logger } from '../login/ports.ts';
 import { createDeadlines, type Turn } from './deadlines.ts';
 import { orUnavailable, type RedisCommands } from './redis-commands.ts';
+import type { RedisJudge } from './redis-judge.ts';
 import { codeOf, type RedisNode } from './redis-node.ts';
 import { slotOf } from './redis-slots.ts';
 import { createTopology } from './redis-topology.ts';
@@ -24,12 +25,13 @@ const PASSING = new Set(['MOVED', 'ASK', 'TRYAGAIN', 'CLUSTERDOWN', 'READONLY', 
 export async function createClusterCommands(options: {
   readonly place: RedisPlace;
   readonly deadlineMs: number;
+  readonly judge?: RedisJudge | undefined;
   readonly log?: Logger | undefined;
 }): Promise<RedisCommands> {
-  const { place, deadlineMs, log } = options;
+  const { place, deadlineMs, judge, log } = options;
   const description = `redis cluster ${addressOf(place)} ${place.prefix}`;
   const deadlines = createDeadlines({ engine: description, deadlineMs });
-  const topology = createTopology({ place, description, deadlineMs, log });
+  const topology = createTopology({ place, description, deadlineMs, judge, log });
   let turns = 0;
 
   /** Whoever serves the slot, once there is a connection. Waits for neither longer than the deadline, nor in a long outage. */

@@ -5,6 +5,7 @@ import { StorageUnavailable } from '../core/errors.ts';
 import type { Logger } from '../login/ports.ts';
 import { createDeadlines, type Turn } from './deadlines.ts';
 import { failureOf } from './reasons.ts';
+import type { RedisJudge } from './redis-judge.ts';
 import { createRedisNode } from './redis-node.ts';
 import type { Script } from './redis-scripts.ts';
 import type { RedisPlace } from './redis-url.ts';
@@ -30,12 +31,13 @@ export interface RedisCommands {
 export function createRedisCommands(options: {
   readonly place: RedisPlace;
   readonly deadlineMs: number;
+  readonly judge?: RedisJudge | undefined;
   readonly log?: Logger | undefined;
 }): RedisCommands {
-  const { place, deadlineMs, log } = options;
+  const { place, deadlineMs, judge, log } = options;
   const { description } = place;
   const deadlines = createDeadlines({ engine: description, deadlineMs });
-  const node = createRedisNode({ place, deadlineMs, replicas: () => 0, log });
+  const node = createRedisNode({ place, deadlineMs, replicas: () => 0, judge, log });
   return {
     description,
     run: deadlines.run,

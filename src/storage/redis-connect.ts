@@ -1,10 +1,11 @@
-// How a Redis URL becomes something that can be asked: one server or a cluster, which the server itself tells, and whether what the
-// servers are told to do with data when memory is short or they are restarted can be borne.
+// How a Redis URL becomes something that can be asked: one server or a cluster, which the server itself tells, of servers that can be
+// trusted with records (`redis-judge.ts`).
 
 import { StorageUnavailable } from '../core/errors.ts';
 import type { Logger } from '../login/ports.ts';
 import { createClusterCommands } from './redis-cluster.ts';
 import { createRedisCommands, type RedisCommands } from './redis-commands.ts';
+import { createRedisJudge, readInfo } from './redis-judge.ts';
 import { placeAt, type RedisPlace } from './redis-url.ts';
 
 interface Options {
@@ -26,10 +27,13 @@ export async function connectRedis(options: Options): Promise<RedisCommands> {
   if (!isCluster && place.others.length > 0) {
     throw new StorageUnavailable('the Redis URL names several nodes, and the server is none of a Redis Cluster');
   }
-  const commands = isCluster ? await createClusterCommands(options) : createRedisCommands(options);
+  const judge = createRedisJudge({ log });
+  const judged = { ...options, judge };
+  const commands = isCluster ? await createClusterCommands(judged) : createRedisCommands(judged);
   try {
     const infos = await commands.run((turn) => commands.askEach(turn, ['INFO']));
-    for (const info of infos) judgeServer(String(info), log);
+    for (const info of infos) judge.judge(String(info));
+    judge.watch();
     return commands;
   } catch (error) {
     await commands.close();
@@ -49,32 +53,4 @@ async function askWhatItIs({ place, deadlineMs, log }: Options): Promise<string>
   } finally {
     await Promise.all(all.map((commands) => commands.close()));
   }
-}
-
-function judgeServer(info: string, log: Logger | undefined): void {
-  const version = readInfo(info, 'redis_version') ?? '';
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (major < 6 || (major === 6 && minor < 2))
-    throw new StorageUnavailable(`redis ${version} is too old; 6.2 or later is needed`);
-  if (readInfo(info, 'role') === 'slave')
-    throw new StorageUnavailable('this redis is a replica and takes no writes; name the master');
-  const policy = readInfo(info, 'maxmemory_policy');
-  if (policy?.startsWith('allkeys')) {
-    throw new StorageUnavailable(
-      `redis has maxmemory-policy ${policy} and would throw away accounts and used codes; set maxmemory-policy noeviction`,
-    );
-  }
-  if (readInfo(info, 'aof_enabled') === '0') {
-    log?.warn(
-      {},
-      'redis has appendonly no: a restart of it forgets what was stored since its last snapshot; set appendonly yes',
-    );
-  }
-  if (readInfo(info, 'cluster_enabled') === '1' && readInfo(info, 'connected_slaves') === '0') {
-    log?.warn({}, 'a master of the redis cluster has no replica: while it is down nobody can sign in');
-  }
-}
-
-function readInfo(info: string, name: string): string | undefined {
-  return new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1];
 }

@@ -1,10 +1,11 @@
-// One Redis server: its connection, with the scripts loaded beforehand and its clock measured, and what a command or script there
+// One Redis server: its connection, with the scripts loaded beforehand, its clock measured and its settings judged, and what a command or script there
 // costs and can fail with. Failures are Redis' own; what they mean is decided above (`redis-commands.ts`, `redis-cluster.ts`).
 
 import type { Logger } from '../login/ports.ts';
 import { assertInTime, type Turn } from './deadlines.ts';
 import { keepConnected } from './kept-connection.ts';
 import { createConfirm } from './redis-confirm.ts';
+import type { RedisJudge } from './redis-judge.ts';
 import { createRedisConnector, type RedisClient } from './redis-link.ts';
 import { ALL_SCRIPTS, type Script } from './redis-scripts.ts';
 import type { RedisPlace } from './redis-url.ts';
@@ -22,14 +23,18 @@ export interface RedisNode {
   close(): void;
 }
 
-/** @param replicas see `createConfirm` */
+/**
+ * @param options.replicas see `createConfirm`
+ * @param options.judge    looks at the server at each connection and each beat; what it refuses is as good as away
+ */
 export function createRedisNode(options: {
   readonly place: RedisPlace;
   readonly deadlineMs: number;
   readonly replicas: () => number | undefined;
+  readonly judge?: RedisJudge | undefined;
   readonly log?: Logger | undefined;
 }): RedisNode {
-  const { place, deadlineMs, replicas, log } = options;
+  const { place, deadlineMs, replicas, judge, log } = options;
   const { description } = place;
   /** of the present connection: after a failover another machine counts the time */
   const clocks = new WeakMap<RedisClient, ServerClock>();
@@ -37,10 +42,20 @@ export function createRedisNode(options: {
   const measure = async (client: RedisClient) => {
     clocks.set(client, await measureServerClock(async () => readTime(await client.sendCommand(['TIME']))));
   };
+  const assertTrusted = async (client: RedisClient) =>
+    judge?.look(description, String(await client.sendCommand(['INFO'])));
   const prepare = (client: RedisClient) =>
-    Promise.all([...ALL_SCRIPTS.map(({ source }) => client.sendCommand(['SCRIPT', 'LOAD', source])), measure(client)]);
+    Promise.all([
+      assertTrusted(client),
+      ...ALL_SCRIPTS.map(({ source }) => client.sendCommand(['SCRIPT', 'LOAD', source])),
+      measure(client),
+    ]);
+  const beat = async (client: RedisClient) => {
+    await measure(client);
+    await assertTrusted(client);
+  };
   const link = keepConnected({
-    connector: createRedisConnector({ description, place: () => place, deadlineMs, prepare, beat: measure }),
+    connector: createRedisConnector({ description, place: () => place, deadlineMs, prepare, beat }),
     deadlineMs,
     log,
   });

@@ -6,6 +6,7 @@ import { StorageUnavailable } from '../core/errors.ts';
 import type { Logger } from '../login/ports.ts';
 import type { Turn } from './deadlines.ts';
 import { inTime } from './kept-connection.ts';
+import type { RedisJudge } from './redis-judge.ts';
 import { createRedisNode, type RedisNode } from './redis-node.ts';
 import { readSlotMap, type SlotMap } from './redis-slots.ts';
 import { addressOf, type Endpoint, placeAt, type RedisPlace } from './redis-url.ts';
@@ -34,9 +35,10 @@ export function createTopology(options: {
   readonly place: RedisPlace;
   readonly description: string;
   readonly deadlineMs: number;
+  readonly judge?: RedisJudge | undefined;
   readonly log?: Logger | undefined;
 }): Topology {
-  const { place, description, deadlineMs, log } = options;
+  const { place, description, deadlineMs, judge, log } = options;
   const seeds: readonly Endpoint[] = [place, ...place.others];
   const nodes = new Map<string, { node: RedisNode; wantedAtMs: number }>();
   let map: SlotMap | undefined;
@@ -52,6 +54,7 @@ export function createTopology(options: {
         place: placeAt(place, endpoint),
         deadlineMs,
         replicas: () => map?.masters.get(address)?.replicas,
+        judge,
         log,
       });
     nodes.set(address, { node, wantedAtMs: performance.now() });

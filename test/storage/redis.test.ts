@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import tls from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createClient } from '@redis/client';
@@ -213,6 +214,36 @@ describeWithOwn('redis', 'opening Redis', () => {
     said.length = 0;
     await (await open()).close();
     expect(said).toEqual([expect.stringMatching(/set appendonly yes/)]);
+  });
+
+  test('a server whose settings go bad while it is used is refused soon, told once, and used again when they are good', async () => {
+    const told: unknown[] = [];
+    const watching = { ...log, error: (fields: object) => told.push(fields) } as Logger;
+    const backend = await openBackend(server.url, { clock, deadlineMs: DEADLINE_MS, log: watching });
+    leftOpen.push(backend.close);
+    server.tell('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-random');
+    const refusal = await patiently(async () => {
+      const failure = await backend.store.get('a').catch((error: unknown) => error);
+      expect(failure).toBeInstanceOf(StorageUnavailable);
+      return failure as Error;
+    });
+    expect(refusal.message).toContain('set maxmemory-policy noeviction');
+    await expect(backend.ping()).rejects.toThrow('set maxmemory-policy noeviction');
+    await delay(1000);
+    expect(told).toEqual([expect.objectContaining({ problem: expect.stringContaining('allkeys-random') })]);
+    server.tell('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+    expect(await recovered(backend)).toBeLessThan(2000);
+  });
+
+  test('a connection that leads to a server with bad settings is not used', async () => {
+    const backend = await open();
+    leftOpen.push(backend.close);
+    server.tell('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
+    server.tell('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await expect(backend.store.set('a', 'lost', 60)).rejects.toThrow(StorageUnavailable);
+    server.tell('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+    expect(await recovered(backend)).toBeLessThan(2000);
+    expect(await backend.store.get('a')).toBeUndefined();
   });
 
   test('a replica is refused', async () => {

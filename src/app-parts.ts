@@ -33,7 +33,7 @@ import { vendorFactories } from './vendors/registry.ts';
 export async function openParts(config: Config, options: PartsOptions = {}) {
   const clock = options.clock ?? { now: () => Math.floor(Date.now() / 1000) };
   const log = options.log ?? createLogger({ level: logLevelOf(config.logLevel), base: options.logBase });
-  const backend = await openBackend(config.storageUrl, { clock, log, relay: options.relay });
+  const backend = await openBackend(config.storageUrl, { clock, log, relay: options.relay, file: options.storageFile });
   const { store } = backend;
   const sealer = createSealer(config.dataKeys);
   await keepHashKeys({ store, sealer }).catch(async (error: unknown) => {
@@ -98,6 +98,8 @@ export interface PartsOptions {
   readonly logBase?: object;
   /** to the other processes of this machine, which share its storage */
   readonly relay?: Relay;
+  /** `Backend.file` of those processes */
+  readonly storageFile?: string | undefined;
 }
 
 export type Parts = Awaited<ReturnType<typeof openParts>>;

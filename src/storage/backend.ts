@@ -23,6 +23,8 @@ export interface Backend {
   close(): Promise<void>;
   /** engine and place, for logs; no secrets */
   readonly description: string;
+  /** which file it is, of an engine that has one: a path may name another one later */
+  readonly file?: string | undefined;
 }
 
 /** What a decision about one row leads to. */

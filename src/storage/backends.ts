@@ -13,6 +13,8 @@ export interface BackendOptions {
   readonly log?: Logger;
   /** to the other processes of this machine; engines with a server have one of their own */
   readonly relay?: Relay | undefined;
+  /** `Backend.file` of those that this one joins: it opens no other, and makes none */
+  readonly file?: string | undefined;
 }
 
 /** A little less than the two seconds that an answer may take altogether. */
@@ -27,7 +29,7 @@ const DEADLINE_MS = 1500;
  */
 export async function openBackend(url: string, options: BackendOptions): Promise<Backend> {
   const scheme = url.slice(0, url.indexOf(':') + 1);
-  const { clock, deadlineMs = DEADLINE_MS, log, relay } = options;
+  const { clock, deadlineMs = DEADLINE_MS, log, relay, file } = options;
   // only the one that is used is loaded: the drivers of the others take tens of megabytes and a tenth of a second of the start
   switch (scheme) {
     case 'memory:': {
@@ -36,7 +38,7 @@ export async function openBackend(url: string, options: BackendOptions): Promise
     }
     case 'sqlite:': {
       const { openSqlite } = await import('./sqlite.ts');
-      return openSqlite({ path: sqlitePath(url), clock, deadlineMs, log, relay });
+      return openSqlite({ path: sqlitePath(url), clock, deadlineMs, log, relay, file });
     }
     case 'redis:':
     case 'rediss:': {

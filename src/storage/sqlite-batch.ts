@@ -38,13 +38,17 @@ export interface SqliteBatch {
   close(): void;
 }
 
-/** @param onCommit told after every transaction that was committed */
+/**
+ * @param options.assertKept throws where what is read and written would be of no use; asked before each
+ * @param options.onCommit   told after every transaction that was committed
+ */
 export function createSqliteBatch(options: {
   database: DatabaseSync;
   deadlineMs: number;
-  onCommit?: () => void;
+  assertKept?: (() => void) | undefined;
+  onCommit?: (() => void) | undefined;
 }): SqliteBatch {
-  const { database, deadlineMs, onCommit } = options;
+  const { database, deadlineMs, assertKept, onCommit } = options;
   const begin = database.prepare('BEGIN IMMEDIATE');
   const commit = database.prepare('COMMIT');
   const pendingKeys = new Set<string>();
@@ -72,6 +76,7 @@ export function createSqliteBatch(options: {
     flushing = false;
     if (waiting.length === 0) return;
     try {
+      assertKept?.();
       begin.run();
     } catch (error) {
       if (isBusy(error)) waitForTheFile(error);
@@ -136,6 +141,7 @@ export function createSqliteBatch(options: {
       const behind = key === undefined ? pendingKeys.size > 0 : pendingKeys.has(key);
       if (behind || closed) return enqueue(key, run);
       try {
+        assertKept?.();
         return Promise.resolve(run());
       } catch (error) {
         return isBusy(error) ? enqueue(key, run) : Promise.reject(asStorageError(error));

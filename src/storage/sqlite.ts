@@ -14,6 +14,7 @@ import { createSqliteBulk } from './sqlite-bulk.ts';
 import { lookAtFile, openFile } from './sqlite-file.ts';
 import { createLogFlusher } from './sqlite-flush.ts';
 import { createSqliteJobs } from './sqlite-jobs.ts';
+import { assertSameFile, watchSqlitePlace } from './sqlite-place.ts';
 import { LATEST_END } from './sqlite-schema.ts';
 import { createStore } from './store.ts';
 import { sweep } from './sweep.ts';
@@ -25,19 +26,29 @@ interface SqliteOptions {
   readonly log?: Logger | undefined;
   /** to the other processes on this file */
   readonly relay?: Relay | undefined;
+  /** the `file` of those it joins */
+  readonly file?: string | undefined;
 }
 
 /**
  * Opens or makes the file, and brings its tables up to date.
  *
- * @throws StorageUnavailable it cannot be opened, or is held by another process for longer than the deadline
+ * @throws StorageUnavailable it cannot be opened, is held by another process for longer than the deadline, or is not the file it should be
  */
-export async function openSqlite({ path, clock, deadlineMs, log, relay }: SqliteOptions): Promise<Backend> {
+export async function openSqlite({ path, clock, deadlineMs, log, relay, file }: SqliteOptions): Promise<Backend> {
+  if (file !== undefined) assertSameFile(path, file);
   const { database } = await openFile({ path, deadlineMs, log });
+  const place = watchSqlitePlace({ path, log });
   const logFlusher = createLogFlusher(`${path}-wal`, log);
-  const backend = assembleSqlite({ database, clock, deadlineMs, log, relay, onCommit: logFlusher.touch });
+  const { touch: onCommit } = logFlusher;
+  const backend = assembleSqlite({ database, clock, deadlineMs, log, relay, assertKept: place.assertKept, onCommit });
   return {
     ...backend,
+    file: place.file,
+    async ping() {
+      place.look();
+      await backend.ping();
+    },
     close: async () => {
       logFlusher.stop();
       await backend.close();
@@ -65,10 +76,11 @@ export function assembleSqlite(options: {
   deadlineMs: number;
   log?: Logger | undefined;
   relay?: Relay | undefined;
-  onCommit?: () => void;
+  assertKept?: (() => void) | undefined;
+  onCommit?: (() => void) | undefined;
 }): Backend {
-  const { database, clock, deadlineMs, log, relay, onCommit } = options;
-  const batch = createSqliteBatch({ database, deadlineMs, ...(onCommit && { onCommit }) });
+  const { database, clock, deadlineMs, log, relay, assertKept, onCommit } = options;
+  const batch = createSqliteBatch({ database, deadlineMs, assertKept, onCommit });
   const rows = createSqliteRows(database, batch);
   return {
     store: createStore({ rows, clock }),

@@ -7,8 +7,14 @@ import type { StartFailure } from '../startup.ts';
 import type { Series } from '../telemetry/summed-series.ts';
 
 export type ToWorker =
-  /** the answer to `ready`; `joins`: others are at work already */
-  | { readonly kind: 'begin'; readonly config: Config; readonly number: number; readonly joins: boolean }
+  /** the answer to `ready`; `joins`: others are at work already; `storageFile`: see `Backend.file` */
+  | {
+      readonly kind: 'begin';
+      readonly config: Config;
+      readonly number: number;
+      readonly joins: boolean;
+      readonly storageFile: string | undefined;
+    }
   | { readonly kind: 'serve-clients'; readonly version: number; readonly clients: readonly ClientEntry[] }
   /** the files of the keys have changed */
   | { readonly kind: 'reload-keys' }

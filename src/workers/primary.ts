@@ -52,7 +52,9 @@ export async function startPrimary(options: {
   let keys: KeySet = config;
   // tables are made once, and a storage that does not open is told once
   const clock = { now: () => Math.floor(Date.now() / 1000) };
-  await (await openBackend(config.storageUrl, { clock, log })).close();
+  const backend = await openBackend(config.storageUrl, { clock, log });
+  await backend.close();
+  const { file: storageFile } = backend;
 
   const members = () => crew.members;
   const reloading = createReloading({ first: config.clients, read: readClients, members, log });
@@ -68,6 +70,7 @@ export async function startPrimary(options: {
       config: { ...config, ...keysOf(keys), clients: [...reloading.begin(number)] },
       number,
       joins: !isFirst,
+      storageFile,
     }),
     heard(member, message) {
       if (message.kind === 'bus') {

@@ -34,7 +34,7 @@ function obey(message: ToWorker): void {
   else if (message.kind === 'stop') stop();
 }
 
-async function begin({ number, joins, ...message }: Extract<ToWorker, { kind: 'begin' }>): Promise<void> {
+async function begin({ number, joins, storageFile, ...message }: Extract<ToWorker, { kind: 'begin' }>): Promise<void> {
   const config = receiveConfig(message.config);
   ({ clients } = config);
   try {
@@ -46,6 +46,7 @@ async function begin({ number, joins, ...message }: Extract<ToWorker, { kind: 'b
       relay: link.relay,
       exposition: link.exposition,
       joins,
+      storageFile,
     });
     app = made;
     letGoOfStart();

@@ -3,18 +3,19 @@
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { StorageUnavailable } from '../../src/core/errors.ts';
+import type { Logger } from '../../src/login/ports.ts';
 import type { Backend } from '../../src/storage/backend.ts';
 import { openBackend } from '../../src/storage/backends.ts';
 import { assembleSqlite } from '../../src/storage/sqlite.ts';
 import { movableClock } from '../contract/store.ts';
 import { createTestRelay } from '../support/relay.ts';
-import { startWatch } from './fixtures/faults.ts';
+import { patiently, startWatch } from './fixtures/faults.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'selfie-oidc-'));
 const clock = movableClock();
@@ -43,6 +44,75 @@ test('two on one file with a relay between them wake each other’s listeners on
   await new Promise(setImmediate);
   expect(woken.toSorted()).toEqual(['alone', 'one', 'two']);
   await Promise.all([one, two, alone].map((backend) => backend.close()));
+});
+
+describe('a file that is removed or replaced underneath', () => {
+  const FILES = ['', '-wal', '-shm'];
+  const told: [string, string][] = [];
+  const log = {
+    debug() {},
+    info: (_: object, message: string) => told.push(['info', message]),
+    warn() {},
+    error: (_: object, message: string) => told.push(['error', message]),
+  } as unknown as Logger;
+  let backend: Backend;
+
+  beforeEach(async () => {
+    told.length = 0;
+    backend = await open({ log });
+    await backend.store.set('a', 'before', 60);
+  });
+  afterEach(() => backend.close());
+
+  /** What is asked again and again is refused within a second or two, and a look at readiness at once. */
+  async function expectRefused(): Promise<void> {
+    await expect(backend.ping()).rejects.toThrow(
+      /was removed or replaced while it was in use: put it back, or restart/,
+    );
+    await expect(backend.store.set('a', 'lost', 60)).rejects.toThrow(StorageUnavailable);
+    await expect(backend.store.get('a')).rejects.toThrow(StorageUnavailable);
+    await expect(backend.store.keys('')).rejects.toThrow(StorageUnavailable);
+    expect(told).toEqual([['error', expect.stringContaining('put it back, or restart')]]);
+  }
+
+  test.each([
+    ['all of it', FILES],
+    ['the database', ['']],
+    ['its log', ['-wal']],
+    ['its locks', ['-shm']],
+  ])('is noticed, and told once: %s', async (_, suffixes) => {
+    for (const suffix of suffixes) rmSync(`${path}${suffix}`);
+    await expectRefused();
+    await expectRefused();
+  });
+
+  test('another one in its place is not taken for it; put back, it is served again', async () => {
+    for (const suffix of FILES) renameSync(`${path}${suffix}`, `${path}.away${suffix}`);
+    const other = await open();
+    await expectRefused();
+    await other.close();
+    for (const suffix of FILES) renameSync(`${path}.away${suffix}`, `${path}${suffix}`);
+    await backend.ping();
+    expect(await backend.store.get('a')).toBe('before');
+    expect(told.at(-1)?.[0]).toBe('info');
+  });
+
+  test('is noticed within two seconds where nobody looks at readiness', async () => {
+    for (const suffix of FILES) rmSync(`${path}${suffix}`);
+    const refused = async () => expect(await backend.store.get('a').catch(() => 'refused')).toBe('refused');
+    const stopWatch = startWatch();
+    await patiently(refused);
+    expect(stopWatch()).toBeLessThan(2000);
+  });
+
+  test('a process that joins others makes no new one, and takes no other one', async () => {
+    const { file } = backend;
+    for (const suffix of FILES) rmSync(`${path}${suffix}`);
+    await expect(open({ file })).rejects.toThrow(/was removed or replaced/);
+    expect(existsSync(path)).toBe(false);
+    await (await open()).close();
+    await expect(open({ file })).rejects.toThrow(StorageUnavailable);
+  });
 });
 
 describe('opening', () => {

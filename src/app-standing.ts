@@ -1,13 +1,16 @@
 // May this storage be served from? It may have been moved away, or an archive may be on its way into it: then a token would be good in two
-// places. Looked at before the start, and again while it goes on, as a move looks for running providers and may have missed this one.
+// places. Looked at before the start, and again while it goes on, as a move looks for running providers and may have missed this one, and as
+// a storage may lose what it held: whoever goes on with secrets from before makes what nobody can make again.
 
 import { Misconfigured } from './config/faults.ts';
 import { everyInterval } from './config/reload.ts';
 import { StorageUnavailable } from './core/errors.ts';
 import type { Logger, Store } from './login/ports.ts';
 import { createMarks, type Standing } from './storage/archive/marks.ts';
+import { findStorageId } from './storage/storage-id.ts';
 
-const LOOK_EVERY_MS = 10_000;
+/** What is lost underneath is made anew with secrets that are kept nowhere, until it is noticed. */
+const LOOK_EVERY_MS = 2_000;
 
 export interface StandingWatch {
   start(): void;
@@ -17,22 +20,26 @@ export interface StandingWatch {
   assertServable(): void;
 }
 
-/** @param changed told when nothing may be served any more, and when it may again */
+/**
+ * @param parts.storageId as it was before any secret was read (`keepStorageId`)
+ * @param parts.changed   told when nothing may be served any more, and when it may again
+ */
 export function watchStanding(parts: {
   readonly store: Store;
+  readonly storageId: string;
   readonly log: Logger;
   readonly changed: (isServable: boolean) => void;
 }): StandingWatch {
-  const { store, log, changed } = parts;
+  const { store, storageId, log, changed } = parts;
   const marks = createMarks({ store });
-  let refusal: string | undefined;
+  let refusal: Refusal | undefined;
   let end = (): void => undefined;
   let isStopped = false;
 
   async function look(): Promise<void> {
-    let now: string | undefined;
+    let now: Refusal | undefined;
     try {
-      now = refusalOf(await marks.standing())?.problem;
+      now = refusalOf(await marks.standing()) ?? ((await findStorageId(store)) === storageId ? undefined : LOST);
     } catch {
       // it is asked again soon; what is served meanwhile asks the same storage
       return;
@@ -40,7 +47,7 @@ export function watchStanding(parts: {
     if (isStopped || (now === undefined) === (refusal === undefined)) return;
     refusal = now;
     if (now === undefined) log.info({}, 'this storage may be served from again');
-    else log.error({ problem: now }, 'nothing is served from this storage any more');
+    else log.error(now, 'nothing is served from this storage any more');
     changed(now === undefined);
   }
 
@@ -54,7 +61,7 @@ export function watchStanding(parts: {
     },
     look,
     assertServable() {
-      if (refusal !== undefined) throw new StorageUnavailable(refusal);
+      if (refusal !== undefined) throw new StorageUnavailable(refusal.problem);
     },
   };
 }
@@ -65,7 +72,17 @@ export async function assertServable(store: Store): Promise<void> {
   if (refusal) throw new Misconfigured([{ where: 'STORAGE_URL', ...refusal }]);
 }
 
-function refusalOf(standing: Standing): { readonly problem: string; readonly fix: string } | undefined {
+interface Refusal {
+  readonly problem: string;
+  readonly fix: string;
+}
+
+const LOST: Refusal = {
+  problem: 'this storage has lost what it held when the provider started, or is another one',
+  fix: 'restore it, or restart the provider to begin anew with what is there',
+};
+
+function refusalOf(standing: Standing): Refusal | undefined {
   if (standing.kind === 'servable') return undefined;
   if (standing.kind === 'arriving') {
     const problem = `archive ${standing.arrival.archive} has not wholly arrived in this storage`;

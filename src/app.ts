@@ -40,6 +40,7 @@ import { type Reload, serveProvider } from './provider-app.ts';
 import { createOidcAdapter } from './storage/oidc-adapter.ts';
 import { inRequest } from './storage/request-patience.ts';
 import { createResealing, RESEAL } from './storage/resealing.ts';
+import { keepStorageId } from './storage/storage-id.ts';
 import { createSweeper } from './storage/sweeper.ts';
 import { redactPath } from './telemetry/log.ts';
 import type { Exposition } from './telemetry/metrics.ts';
@@ -99,6 +100,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       throw error;
     });
   await orClose(assertServable(store));
+  const storageId = await orClose(keepStorageId(store));
   const views = createViews({ now: () => new Date(clock.now() * 1000) });
   const reply = createReply(views);
   const revoker: Revoker = {
@@ -123,6 +125,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   let isDraining = false;
   const standing = watchStanding({
     store,
+    storageId,
     log: quietLog,
     // what waits to be done was moved as well
     changed: (isServable) => (isServable ? journey.worker.start() : void journey.worker.stop()),

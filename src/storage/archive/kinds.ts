@@ -86,6 +86,7 @@ const RECORDS: Readonly<Record<string, Kind>> = {
   instance: { name: 'own', fate: 'own' },
   lease: { name: 'own', fate: 'own' },
   moves: { name: 'own', fate: 'own' },
+  'storage-id': { name: 'own', fate: 'own' },
   sweep: { name: 'own', fate: 'own' },
   'vendor-notes': { name: 'own', fate: 'own' },
   'vendor-probe': { name: 'own', fate: 'own' },
@@ -124,8 +125,8 @@ function lookUp(table: Readonly<Record<string, Kind>>, name: string): Kind {
   return Object.hasOwn(table, name) ? (table[name] ?? UNKNOWN) : UNKNOWN;
 }
 
-/** What a provider that nobody has used yet writes by itself; it gives way to what an archive holds. */
-const OF_A_NEW_PROVIDER = new Set(['pairwise-salt', 'hash-keys', 'key-history']);
+/** What a provider that nobody has used yet writes by itself; it gives way to what an archive holds, and one that runs all the same notices. */
+const OF_A_NEW_PROVIDER = new Set(['pairwise-salt', 'hash-keys', 'key-history', 'storage-id']);
 
 /** Is this in a storage that nobody has used yet? */
 export function isOfNoAccount(key: string): boolean {

@@ -1,0 +1,70 @@
+// A storage that loses what it held underneath a running provider: what was read out of it before is not what is kept there any more.
+
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { type StandingWatch, watchStanding } from '../src/app-standing.ts';
+import { StorageUnavailable } from '../src/core/errors.ts';
+import { createPairwiseSub } from '../src/oidc/accounts.ts';
+import type { Backend } from '../src/storage/backend.ts';
+import { openBackend } from '../src/storage/backends.ts';
+import { createSealer } from '../src/storage/sealer.ts';
+import { findStorageId, keepStorageId } from '../src/storage/storage-id.ts';
+import { movableClock } from './contract/store.ts';
+
+let backend: Backend;
+let standing: StandingWatch;
+let told: [string, object][];
+let changes: boolean[];
+
+beforeEach(async () => {
+  told = [];
+  changes = [];
+  backend = await openBackend('memory:', { clock: movableClock() });
+  const tell = (level: string) => (fields: object) => void told.push([level, fields]);
+  standing = watchStanding({
+    store: backend.store,
+    storageId: await keepStorageId(backend.store),
+    log: { debug: tell('debug'), info: tell('info'), warn: tell('warn'), error: tell('error') },
+    changed: (isServable) => changes.push(isServable),
+  });
+});
+afterEach(() => backend.close());
+
+async function forgetEverything(): Promise<void> {
+  for (const key of await backend.store.keys('')) await backend.store.delete(key);
+}
+
+test('a provider goes on with a storage that is still the one it began with', async () => {
+  await keepStorageId(backend.store);
+  await standing.look();
+  expect(standing.assertServable).not.toThrow();
+  expect(told).toEqual([]);
+});
+
+test.each(['forgot everything', 'was begun anew by another provider'])(
+  'nothing is served from a storage that %s',
+  async (what) => {
+    const id = await findStorageId(backend.store);
+    await forgetEverything();
+    if (what !== 'forgot everything') await keepStorageId(backend.store);
+    await standing.look();
+    await standing.look();
+    expect(standing.assertServable).toThrow(StorageUnavailable);
+    expect(told).toEqual([
+      ['error', { problem: expect.stringContaining('lost'), fix: expect.stringContaining('restart') }],
+    ]);
+    // restored
+    await backend.store.set('storage-id', id, 60);
+    await standing.look();
+    expect(standing.assertServable).not.toThrow();
+    expect(changes).toEqual([false, true]);
+  },
+);
+
+test('an account whose identifiers were made before the loss would get others after it: that is what is refused', async () => {
+  const sealer = createSealer([new Uint8Array(32)]);
+  const before = (await createPairwiseSub({ store: backend.store, sealer }))('a', 'sector');
+  await forgetEverything();
+  expect((await createPairwiseSub({ store: backend.store, sealer }))('a', 'sector')).not.toBe(before);
+  await standing.look();
+  expect(standing.assertServable).toThrow(StorageUnavailable);
+});

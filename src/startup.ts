@@ -17,12 +17,15 @@ export interface StartFailure {
   readonly exitCode: number;
   readonly faults?: readonly Fault[];
   readonly message?: string;
+  /** the storage did not answer: no fault of the process, and over when it does */
+  readonly isOutage?: true;
 }
 
 export function startFailureOf(error: unknown, config: Config): StartFailure {
   const faults = faultsOf(error);
   if (faults) return { exitCode: MISCONFIGURED, faults };
-  return { exitCode: FAILED, message: explain(error, config) };
+  const isOutage = (error as NodeJS.ErrnoException).code === 'storage_unavailable';
+  return { exitCode: FAILED, message: explain(error, config), ...(isOutage && { isOutage }) };
 }
 
 function explain(error: unknown, config: Config): string {

@@ -1,6 +1,6 @@
 // The workers as the primary sees them: so many places, each filled by a process or waiting for the next. What has ended is replaced, ever
-// more slowly when it ends soon after its start, so that a fault that comes back at once does not eat the machine. No process is
-// made here and no clock read, which is what makes it testable: `hire` and `timing` are passed in.
+// more slowly when it ends soon after its start, so that a fault that comes back at once does not eat the machine; but not for the time
+// after an outage of the storage. No process is made here and no clock read, which is what makes it testable: `hire` and `timing` are passed in.
 
 import type { Logger } from '../login/ports.ts';
 import { FAILED, STOP_MS, type StartFailure } from '../startup.ts';
@@ -67,6 +67,8 @@ export interface Crew {
 const SHORT_LIFE_MS = 60_000;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
+/** Where the storage did not answer: once it does, all is served within five seconds (R7), of which two starts take most. */
+const OUTAGE_PAUSE_MS = 1_000;
 const MARGIN_MS = 500;
 /** A start that takes so long will not end: it takes a second, and some more with large tables of networks. */
 const START_MS = 120_000;
@@ -80,6 +82,8 @@ interface Place {
   /** lives in a row that were short */
   shortLives: number;
   failure: StartFailure | undefined;
+  /** its last start met an outage, and that was told */
+  isOutageTold: boolean;
   callOff: (() => void) | undefined;
 }
 
@@ -93,6 +97,7 @@ export function createCrew(options: CrewOptions): Crew {
     sinceMs: 0,
     shortLives: 0,
     failure: undefined,
+    isOutageTold: false,
     callOff: undefined,
   }));
   const started = Promise.withResolvers<Awaited<Crew['started']>>();
@@ -122,6 +127,7 @@ export function createCrew(options: CrewOptions): Crew {
     } else if (message.kind === 'failed') place.failure = message.failure;
     else if (message.kind === 'listening') {
       place.callOff?.();
+      place.isOutageTold = false;
       place.member = { place: place.place, worker };
       options.joined(place.member);
       if (isWithdrawn) worker.send({ kind: 'withdraw' });
@@ -175,14 +181,17 @@ export function createCrew(options: CrewOptions): Crew {
     how: { readonly code: number | null; readonly signal: string | null } | undefined,
   ): void {
     const isShort = how === undefined || timing.nowMs() - place.sinceMs < SHORT_LIFE_MS;
-    const pauseMs =
-      place.shortLives === 0 ? 0 : Math.min(FIRST_PAUSE_MS * 2 ** (place.shortLives - 1), LONGEST_PAUSE_MS);
+    const isOutage = how === undefined && place.failure?.isOutage === true;
+    const longestMs = isOutage ? OUTAGE_PAUSE_MS : LONGEST_PAUSE_MS;
+    const pauseMs = place.shortLives === 0 ? 0 : Math.min(FIRST_PAUSE_MS * 2 ** (place.shortLives - 1), longestMs);
     place.shortLives = isShort ? place.shortLives + 1 : 0;
     const fields = { worker: place.place, pause_ms: isShort ? pauseMs : 0 };
     if (how?.code === 0) log.info(fields, 'a worker was told to end, and is replaced');
     else if (how)
       log.error({ ...fields, exit_status: how.code, signal: how.signal }, 'a worker ended, and is replaced');
-    else log.error({ ...fields, failure: place.failure }, 'a worker could not start, and is started again');
+    else if (!(isOutage && place.isOutageTold))
+      log.error({ ...fields, failure: place.failure }, 'a worker could not start, and is started again');
+    place.isOutageTold = isOutage;
     place.callOff = timing.after(fields.pause_ms, () => fill(place));
   }
 

@@ -147,6 +147,28 @@ test('one that ends is replaced at once; one that ends again and again waits eve
   expect(it.lines.at(0)).toMatchObject({ level: 'error', fields: { worker: 1, signal: 'SIGKILL' } });
 });
 
+test('R7: one that ends while the storage is away is tried every second, is told of once, and is there soon after', () => {
+  const it = crewOf(1);
+  const away: StartFailure = { exitCode: 1, message: 'STORAGE_URL: not connected', isOutage: true };
+  it.listen(1);
+  it.at(1).ended(KILLED);
+  it.pass(0);
+  for (let tries = 0; tries < 20; tries++) {
+    const before = it.hired.length;
+    it.at(1).heard({ kind: 'ready' });
+    it.at(1).heard({ kind: 'failed', failure: away });
+    it.at(1).ended({ code: 1, signal: null });
+    it.pass(1_000);
+    expect(it.hired).toHaveLength(before + 1);
+  }
+  expect(it.lines.map(({ message }) => message)).toEqual([
+    'a worker ended, and is replaced',
+    'a worker could not start, and is started again',
+  ]);
+  it.listen(1);
+  expect(it.crew.members).toHaveLength(1);
+});
+
 test('what one says before it listens, or after it has ended, is nobody else’s business', () => {
   const it = crewOf(1);
   const first = it.at(1);

@@ -34,8 +34,7 @@ const LOCK_TIMEOUT_MS = 15_000;
 /** @throws Error a schema of a newer program, a database that cannot hold every text, or what PostgreSQL says */
 export async function prepareSchema(client: Client, name: string): Promise<Migration> {
   const schema = `"${name}"`;
-  const { rows } = await client.query("SELECT current_setting('server_encoding') AS encoding");
-  if (rows[0].encoding !== 'UTF8') throw new Error(`the database is encoded in ${rows[0].encoding}; UTF8 is needed`);
+  await assertEncoding(client);
   const { from, to } = await readMigration(client, name);
   if (from === to) return { from, to };
   await client.query('BEGIN');
@@ -52,6 +51,36 @@ export async function prepareSchema(client: Client, name: string): Promise<Migra
     await client.query('ROLLBACK').catch(() => {});
     throw error;
   }
+}
+
+/** @throws Error a database that cannot hold every text */
+async function assertEncoding(client: Client): Promise<void> {
+  const { rows } = await client.query("SELECT current_setting('server_encoding') AS encoding");
+  if (rows[0].encoding !== 'UTF8') throw new Error(`the database is encoded in ${rows[0].encoding}; UTF8 is needed`);
+}
+
+/** What opening would do, and whether it could. @throws Error what keeps it from it */
+export async function foresee(client: Client, name: string): Promise<Migration> {
+  const migration = await readMigration(client, name);
+  if (migration.from === migration.to) return migration;
+  await assertEncoding(client);
+  const { rows } = await client.query(
+    `SELECT current_user AS "user", n.oid IS NOT NULL AS "isThere",
+       CASE WHEN n.oid IS NULL THEN has_database_privilege(current_database(), 'CREATE')
+            ELSE has_schema_privilege(n.oid, 'CREATE') END AS "mayCreate"
+     FROM (SELECT 1) AS one LEFT JOIN pg_namespace n ON n.nspname = $1`,
+    [name],
+  );
+  const { user, isThere, mayCreate } = rows[0];
+  if (!mayCreate) {
+    const fix = isThere
+      ? `GRANT CREATE ON SCHEMA "${name}"`
+      : `CREATE SCHEMA "${name}" for it, or GRANT CREATE ON DATABASE`;
+    throw new Error(
+      `the user ${user} may make no ${isThere ? 'tables in this schema' : 'schema in this database'}; ${fix}`,
+    );
+  }
+  return migration;
 }
 
 /** What opening the database would do to the schema. @throws Error it was written by a newer program */

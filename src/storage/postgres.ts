@@ -12,7 +12,7 @@ import { createPostgresBulk } from './postgres-bulk.ts';
 import { createPostgresJobs } from './postgres-jobs.ts';
 import { codeOf, createPostgresQueries, takeLeave } from './postgres-queries.ts';
 import { createPostgresRows } from './postgres-rows.ts';
-import { prepareSchema, readMigration } from './postgres-schema.ts';
+import { foresee, prepareSchema, readMigration } from './postgres-schema.ts';
 import { type PostgresPlace, readPostgresUrl } from './postgres-url.ts';
 import { reasonOf } from './reasons.ts';
 import type { Migration } from './schema-version.ts';
@@ -80,9 +80,12 @@ export async function migratePostgres({
   onlyLook,
 }: Omit<PostgresOptions, 'clock'> & { onlyLook: boolean }): Promise<Migration & { description: string }> {
   const place = readPostgresUrl(url);
-  const migration = onlyLook ? await look(place, deadlineMs) : await prepare(place, deadlineMs);
+  const migration = onlyLook ? await foreseeAt(place, deadlineMs) : await prepare(place, deadlineMs);
   return { ...migration, description: place.description };
 }
+
+const foreseeAt = (place: PostgresPlace, deadlineMs: number): Promise<Migration> =>
+  withClient(place, { deadlineMs }, (client) => foresee(client, place.schema));
 
 type Also = (client: pg.Client) => Promise<void>;
 

@@ -1,7 +1,17 @@
 // The SQLite file itself: private to its owner, and its tables up to date before anybody reads or writes.
 
-import { accessSync, chmodSync, closeSync, constants, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { StorageUnavailable } from '../core/errors.ts';
 import type { Logger } from '../login/ports.ts';
@@ -42,6 +52,7 @@ export async function lookAtFile({ path, deadlineMs }: FileOptions): Promise<Mig
       assertFolderCanBeMade(dirname(path));
       return EMPTY_FILE;
     }
+    assertFile(path);
     database = new DatabaseSync(path, { readOnly: true, timeout: deadlineMs });
     return readMigration(database);
   } catch (error) {
@@ -49,6 +60,14 @@ export async function lookAtFile({ path, deadlineMs }: FileOptions): Promise<Mig
   } finally {
     database?.close();
   }
+}
+
+/** @throws Error it is something else, and what would be right */
+function assertFile(path: string): Stats {
+  const found = statSync(path);
+  if (found.isFile()) return found;
+  const what = found.isDirectory() ? 'a folder' : 'no file';
+  throw new Error(`it is ${what}; name a file in STORAGE_URL, as in sqlite:${join(path, 'selfie-oidc.sqlite')}`);
 }
 
 /** @throws Error what making it would fail with */
@@ -70,8 +89,7 @@ function makePrivateFile(path: string, deadlineMs: number, log: Logger | undefin
     closeSync(openSync(path, 'wx', 0o600));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    const found = statSync(path);
-    if (!found.isFile()) throw new Error('it is no file');
+    const found = assertFile(path);
     if ((found.mode & 0o077) !== 0) closeToOthers(path, deadlineMs, log);
   }
 }

@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { describe, expect, test } from '@jest/globals';
 import { FOREVER } from '../../src/login/ports.ts';
 import { checkArchive } from '../../src/storage/archive/check.ts';
@@ -514,6 +515,9 @@ describe('an archive', () => {
     await expect(check(path, [KEY])).rejects.toThrow(`DATA_KEYS lacks ${dataKeyId(OLDER_KEY)}`);
     expect(await faultOf(check(path, [OLDER_KEY]))).toBe('key-missing');
     expect(await faultOf(check(newFile()))).toBe('unreadable');
+    await expect(check(newFile())).rejects.toThrow(/there is no such file; name the one that export has written/);
+    expect(await faultOf(check(tmpdir()))).toBe('unreadable');
+    await expect(check(tmpdir())).rejects.toThrow(/is a folder; name the file that export has written/);
     const other = newFile();
     writeFileSync(other, '{"format":"something else","version":1,"keys":[]}\n');
     expect(await faultOf(check(other))).toBe('not-an-archive');

@@ -10,7 +10,7 @@ import pg from 'pg';
 import { StorageUnavailable } from '../../src/core/errors.ts';
 import type { Logger } from '../../src/login/ports.ts';
 import type { Backend } from '../../src/storage/backend.ts';
-import { openBackend } from '../../src/storage/backends.ts';
+import { migrateBackend, openBackend } from '../../src/storage/backends.ts';
 import { readPostgresUrl } from '../../src/storage/postgres-url.ts';
 import { movableClock } from '../contract/store.ts';
 import { describeOn, describeWithOwn } from '../support/describe-on.ts';
@@ -315,6 +315,14 @@ describeWithOwn('postgres', 'a PostgreSQL of one’s own', () => {
       );
       const url = server.url.replace('postgres@', 'plain@');
       await expect(open(url)).rejects.toThrow(/permission denied/);
+      // foretold, too
+      const look = (at: string) => migrateBackend(at, { onlyLook: true });
+      await expect(look(url)).rejects.toThrow(/the user plain may make no schema in this database; CREATE SCHEMA "/);
+      server.tell('CREATE SCHEMA foreign_one; GRANT USAGE ON SCHEMA foreign_one TO plain');
+      await expect(look(`${url}?schema=foreign_one`)).rejects.toThrow(
+        /may make no tables in this schema; GRANT CREATE ON/,
+      );
+      expect(await look(`${url}?schema=given`)).toMatchObject({ from: 0 });
       const backend = await open(`${url}?schema=given`);
       await backend.ping();
       await backend.close();
@@ -322,7 +330,9 @@ describeWithOwn('postgres', 'a PostgreSQL of one’s own', () => {
 
     test('a database that cannot hold every text is refused, a server that may forget is warned of', async () => {
       server.tell("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0");
-      await expect(open(server.url.replace(/postgres$/, 'latin'))).rejects.toThrow(/UTF8 is needed/);
+      const latin = server.url.replace(/postgres$/, 'latin');
+      await expect(open(latin)).rejects.toThrow(/UTF8 is needed/);
+      await expect(migrateBackend(latin, { onlyLook: true })).rejects.toThrow(/UTF8 is needed/);
       said.length = 0;
       await (await open()).close();
       expect(said).toEqual([expect.stringMatching(/fsync off/)]);

@@ -13,7 +13,7 @@ import { createClient } from '@redis/client';
 import { StorageUnavailable } from '../../src/core/errors.ts';
 import type { Logger } from '../../src/login/ports.ts';
 import type { Backend } from '../../src/storage/backend.ts';
-import { openBackend } from '../../src/storage/backends.ts';
+import { migrateBackend, openBackend } from '../../src/storage/backends.ts';
 import { readRedisUrl } from '../../src/storage/redis-url.ts';
 import { movableClock } from '../contract/store.ts';
 import { describeOn, describeWithOwn } from '../support/describe-on.ts';
@@ -244,6 +244,15 @@ describeWithOwn('redis', 'opening Redis', () => {
     server.tell('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
     expect(await recovered(backend)).toBeLessThan(2000);
     expect(await backend.store.get('a')).toBeUndefined();
+  });
+
+  test('what stands in the place of the layout, and is none, is told as that, and stays', async () => {
+    server.tell('SET', '{selfie-oidc:layout}', 'garbage');
+    const told = /the key \{selfie-oidc:layout\} in redis should hold the number of a schema and does not/;
+    await expect(open()).rejects.toThrow(told);
+    await expect(migrateBackend(server.url, { onlyLook: true })).rejects.toThrow(told);
+    expect(server.tell('GET', '{selfie-oidc:layout}').trim()).toBe('garbage');
+    server.tell('DEL', '{selfie-oidc:layout}');
   });
 
   test('a replica is refused', async () => {

@@ -11,7 +11,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/g
 import { StorageUnavailable } from '../../src/core/errors.ts';
 import type { Logger } from '../../src/login/ports.ts';
 import type { Backend } from '../../src/storage/backend.ts';
-import { openBackend } from '../../src/storage/backends.ts';
+import { migrateBackend, openBackend } from '../../src/storage/backends.ts';
 import { assembleSqlite } from '../../src/storage/sqlite.ts';
 import { movableClock } from '../contract/store.ts';
 import { createTestRelay } from '../support/relay.ts';
@@ -142,6 +142,10 @@ describe('opening', () => {
     for (const other of [text, before]) {
       await expect(openBackend(`sqlite:${other}`, { clock })).rejects.toThrow(StorageUnavailable);
     }
+    const look = () => migrateBackend(`sqlite:${before}`, { onlyLook: true });
+    await expect(look()).rejects.toThrow(
+      `it is a folder; name a file in STORAGE_URL, as in sqlite:${before}/selfie-oidc.sqlite`,
+    );
     expect(statSync(text).mode & 0o777).toBe(0o644);
     expect(statSync(before).mode & 0o777).toBe(0o755);
   });

@@ -36,13 +36,24 @@ export interface Archive {
   close(): Promise<void>;
 }
 
+const WHY_UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file; name the one that export has written',
+  EACCES: 'this user may not read it',
+};
+
 /** @throws ArchiveFault unreadable | not-an-archive | newer-format | key-missing */
 export async function openArchive(path: string, dataKeys: readonly Uint8Array[]): Promise<Archive> {
   const file = await open(path, 'r').catch((cause: NodeJS.ErrnoException) => {
-    throw new ArchiveFault('unreadable', `${path} cannot be read: ${cause.code ?? 'unknown'}`, { cause });
+    const why = WHY_UNREADABLE[cause.code ?? ''] ?? cause.code ?? 'unknown';
+    throw new ArchiveFault('unreadable', `${path} cannot be read: ${why}`, { cause });
   });
   try {
-    const { size } = await file.stat();
+    const stats = await file.stat();
+    if (!stats.isFile()) {
+      const what = stats.isDirectory() ? 'a folder' : 'no file';
+      throw new ArchiveFault('unreadable', `${path} is ${what}; name the file that export has written`);
+    }
+    const { size } = stats;
     const { header, line } = await readHeader(file, path);
     const cipher = createChunkCipher(header, line, dataKeys);
     const begin = Buffer.byteLength(line) + 1;

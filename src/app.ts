@@ -42,6 +42,7 @@ import { inRequest } from './storage/request-patience.ts';
 import { createResealing, RESEAL } from './storage/resealing.ts';
 import { keepStorageId } from './storage/storage-id.ts';
 import { createSweeper } from './storage/sweeper.ts';
+import { createUsedUp } from './storage/used-up.ts';
 import { redactPath } from './telemetry/log.ts';
 import type { Exposition } from './telemetry/metrics.ts';
 import { hushOutage } from './telemetry/outage.ts';
@@ -149,12 +150,14 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       draining: () => isDraining,
     }),
   ];
+  const usedUp = createUsedUp();
   const serving = serveProvider(
     {
       ...parts,
       clientsFile: config.clientsFile,
       issuer: config.issuer,
-      adapter: createOidcAdapter({ store, sealer, clock }),
+      adapter: createOidcAdapter({ store, sealer, clock, usedUp }),
+      usedUp,
       pairwiseSub,
       hasMail: mail !== undefined,
       networks,

@@ -45,7 +45,7 @@ export type LastingParts = Omit<ProviderParts, keyof ProviderSettings> &
   Omit<InteractionRouteParts, 'interactions' | 'csrf' | 'clientView'> &
   Omit<AccountRouteParts, 'revocation' | 'denials' | 'clientView' | 'verifierName'> &
   Omit<RevocationParts, 'provider' | 'logout'> &
-  Pick<MountParts, 'webhook' | 'assets' | 'log' | 'assertServable'> & {
+  Pick<MountParts, 'webhook' | 'assets' | 'log' | 'assertServable' | 'usedUp'> & {
     /** as faults name it */
     readonly clientsFile: string;
     readonly store: Store;

@@ -122,10 +122,18 @@ export const KILL_POINTS: readonly KillPoint[] = [
     keeps: true,
   },
   { name: 'result stored, before the redirect', moment: answer('GET', FINISH, 'before'), by: 'known', keeps: true },
-  { name: 'interaction taken, no session yet', moment: write('take', 'oidc:Interaction:', 'after'), by: 'both' },
+  {
+    name: 'interaction taken, no session yet',
+    moment: write('take', 'oidc:Interaction:', 'after'),
+    by: 'both',
+  },
   { name: 'code stored, before its redirect', moment: write('set', 'oidc:AuthorizationCode:', 'after'), by: 'both' },
   { name: 'before the redirect with the code', moment: answer('GET', RESUME, 'before'), by: 'known' },
   { name: 'before the code is consumed', moment: write('update', 'oidc:AuthorizationCode:', 'before'), by: 'known' },
-  { name: 'code consumed, no token yet', moment: write('update', 'oidc:AuthorizationCode:', 'after'), by: 'both' },
-  { name: 'tokens stored, before their answer', moment: answer('POST', TOKEN, 'before'), by: 'known' },
+  {
+    name: 'code consumed, after all it gives',
+    moment: write('update', 'oidc:AuthorizationCode:', 'after'),
+    by: 'both',
+  },
+  { name: 'before the answer with tokens', moment: answer('POST', TOKEN, 'before'), by: 'known' },
 ];

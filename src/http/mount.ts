@@ -47,6 +47,11 @@ export interface MountParts {
   track(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void>;
   /** @throws StorageUnavailable while nothing may be served */
   assertServable(): void;
+  /** what a request uses up that is good once (`storage/used-up.ts`) */
+  readonly usedUp: {
+    around(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void>;
+    giveBack(request: object): Promise<void>;
+  };
 }
 
 export function mountRoutes(provider: Provider, parts: MountParts): void {
@@ -82,6 +87,8 @@ export function mountRoutes(provider: Provider, parts: MountParts): void {
     ctx.remove('Location');
     // a session or a code that could not be noted with what it rests on could not be taken back: it reaches nobody (T8)
     ctx.remove('Set-Cookie');
+    // and what it has used up is good again: whoever comes back as they are told goes on from where they were
+    await parts.usedUp.giveBack(ctx.req);
     reply.failure(ctx as unknown as Context, error, { isForMachines: FOR_PROGRAMS.has(ctx.path) });
   });
 
@@ -163,5 +170,6 @@ export function mountRoutes(provider: Provider, parts: MountParts): void {
     });
   provider.use(router.routes() as Parameters<typeof provider.use>[0]);
   provider.use(router.allowedMethods() as Parameters<typeof provider.use>[0]);
+  provider.use((ctx, next) => parts.usedUp.around(ctx as unknown as KoaContextWithOIDC, next as () => Promise<void>));
   provider.use((ctx, next) => parts.track(ctx as unknown as KoaContextWithOIDC, next as () => Promise<void>));
 }

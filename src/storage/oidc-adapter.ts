@@ -10,6 +10,7 @@ import type { Clock, Sealer, Store } from '../login/ports.ts';
 import { hashToken } from '../login/tokens.ts';
 import { createSessionAdapter } from './oidc-sessions.ts';
 import { seeThrough } from './request-patience.ts';
+import { createUsedUp, type Use, type UsedUp } from './used-up.ts';
 
 export interface OidcAdapterOptions {
   readonly store: Store;
@@ -17,6 +18,8 @@ export interface OidcAdapterOptions {
   readonly clock: Clock;
   /** longest life of any token; revocations are remembered for this long, and what comes without a life gets it */
   readonly longestLifeSeconds?: number;
+  /** without it nothing is given back when a request fails */
+  readonly usedUp?: UsedUp;
 }
 
 /** 30 days of refresh token, and a day for clocks and requests under way. */
@@ -45,7 +48,11 @@ const NO_CREDENTIAL: ReadonlySet<string> = new Set(['Interaction', 'Grant']);
 const HOLDS_REQUEST: ReadonlySet<string> = new Set(['Interaction', 'PushedAuthorizationRequest']);
 
 /** A payload as it is stored: without `jti`. */
-type Stored = AdapterPayload & { readonly sealed?: string };
+type Stored = AdapterPayload & {
+  readonly sealed?: string;
+  /** the request that used it up: if it fails, it takes back this use and no other */
+  readonly usedBy?: string;
+};
 
 /** The library's ids are URL-safe and short; whatever else a request brings cannot be one, and is not looked up. */
 const POSSIBLE_ID = /^[\w-]{1,128}$/;
@@ -76,7 +83,7 @@ type StillGood = WeakMap<object, Set<string>>;
 
 function createModelAdapter(
   model: string,
-  { store, sealer, clock, longestLifeSeconds }: OidcAdapterOptions,
+  { store, sealer, clock, longestLifeSeconds, usedUp = createUsedUp() }: OidcAdapterOptions,
   stillGood: StillGood,
 ): Adapter {
   const keyOf = (id: string) => `oidc:${model}:${NO_CREDENTIAL.has(model) ? id : hashToken(id)}`;
@@ -114,7 +121,7 @@ function createModelAdapter(
   }
 
   /** @returns undefined for a request that an earlier version wrote, which is over */
-  function toPayload(key: string, id: string, stored: Stored): AdapterPayload | undefined {
+  function toPayload(key: string, id: string, { usedBy: _usedBy, ...stored }: Stored): AdapterPayload | undefined {
     if (!HOLDS_REQUEST.has(model)) return { ...stored, jti: id };
     const { sealed, ...outside } = stored;
     return sealed === undefined ? undefined : { ...JSON.parse(sealer.openText(sealed, key)), ...outside, jti: id };
@@ -123,10 +130,49 @@ function createModelAdapter(
   async function find(id: string): Promise<AdapterPayload | undefined> {
     if (!POSSIBLE_ID.test(id)) return undefined;
     const key = keyOf(id);
+    await usedUp.settle(key);
     const stored = await store.get<Stored>(key);
     const payload = stored && toPayload(key, id, stored);
     // The tombstone is read after the record: a revocation in between is seen.
     return payload === undefined || (await isRevoked(id, payload)) ? undefined : payload;
+  }
+
+  /**
+   * The first caller wins, for the rest of the record's life (R1, R2). Every other caller fails, and takes the whole
+   * grant with it: of two uses at the same moment nobody can say which was the thief's, so the loser of a race is a
+   * replay like one that comes a minute later, which the library answers the same way when it reads `consumed`.
+   *
+   * @see RFC 6749 §4.1.2, RFC 9700 §4.14.2
+   */
+  function consumptionOf(key: string): Use {
+    return {
+      key,
+      async mark(owner) {
+        const outcome = await store.update<Stored, Consumption>(key, (stored) => {
+          if (stored === undefined) return { kind: 'keep', result: { won: false } };
+          if (stored.consumed !== undefined) return { kind: 'keep', result: { won: false, grantId: stored.grantId } };
+          const now = clock.now();
+          const ttlSeconds = lifeOf(stored.exp === undefined ? undefined : stored.exp - now, longest);
+          const value = { ...stored, consumed: now, usedBy: owner };
+          return { kind: 'write', value, ttlSeconds, result: { won: true } };
+        });
+        if (outcome.won) return seeThrough();
+        if (outcome.grantId !== undefined) await revoke(outcome.grantId);
+        if (model === 'PushedAuthorizationRequest') {
+          throw new errors.InvalidRequestUri('request_uri is invalid, expired, or was already used');
+        }
+        throw new errors.InvalidGrant(`${model} already consumed`);
+      },
+      unmark: (owner) => unmark(key, owner),
+    };
+  }
+
+  function unmark(key: string, owner: string): Promise<boolean> {
+    return store.update<Stored, boolean>(key, (marked) => {
+      if (marked?.usedBy !== owner) return { kind: 'keep', result: false };
+      const { consumed: _consumed, usedBy: _usedBy, ...value } = marked;
+      return { kind: 'replace', value, result: true };
+    });
   }
 
   return {
@@ -156,28 +202,7 @@ function createModelAdapter(
         return { kind: 'write', value, ttlSeconds, result: undefined };
       });
     },
-    /**
-     * The first caller wins, for the rest of the record's life (R1, R2). Every other caller fails, and takes the whole
-     * grant with it: of two uses at the same moment nobody can say which was the thief's, so the loser of a race is a
-     * replay like one that comes a minute later, which the library answers the same way when it reads `consumed`.
-     *
-     * @see RFC 6749 §4.1.2, RFC 9700 §4.14.2
-     */
-    async consume(id) {
-      const outcome = await store.update<Stored, Consumption>(keyOf(id), (stored) => {
-        if (stored === undefined) return { kind: 'keep', result: { won: false } };
-        if (stored.consumed !== undefined) return { kind: 'keep', result: { won: false, grantId: stored.grantId } };
-        const now = clock.now();
-        const ttlSeconds = lifeOf(stored.exp === undefined ? undefined : stored.exp - now, longest);
-        return { kind: 'write', value: { ...stored, consumed: now }, ttlSeconds, result: { won: true } };
-      });
-      if (outcome.won) return seeThrough();
-      if (outcome.grantId !== undefined) await revoke(outcome.grantId);
-      if (model === 'PushedAuthorizationRequest') {
-        throw new errors.InvalidRequestUri('request_uri is invalid, expired, or was already used');
-      }
-      throw new errors.InvalidGrant(`${model} already consumed`);
-    },
+    consume: (id) => usedUp.use(consumptionOf(keyOf(id))),
     async destroy(id) {
       if (!POSSIBLE_ID.test(id)) return;
       if (model === 'Grant') return revoke(id);

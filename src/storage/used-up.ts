@@ -1,0 +1,127 @@
+// What a request uses up that is good once (a code, a refresh token, a pushed request), when the
+// storage fails in the middle of it (R7). A 503 says "come back": whoever does must find again what was refused, and not hear that it was
+// used. Two rules see to that, and neither lets anything be used twice:
+//
+// - A token request uses its code or refresh token up as its last step, when all that it gives is stored: no answer with tokens goes out
+//   before that step has won. What was stored for a loser is known to nobody.
+// - Each use carries a mark of its request. A request that is answered by a failure takes back its own mark and no other, again and
+//   again until the storage answers. Whoever comes in between finds it used, and is refused.
+
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import Provider, { errors, type KoaContextWithOIDC } from 'oidc-provider';
+import { seeThrough } from './request-patience.ts';
+
+/** A write whose answer was lost may still be on its way: longer than any engine carries out what was given up. */
+const ON_ITS_WAY_MS = 3_000;
+/** As long as the answer waits for what it gives back: a storage that is well again has taken it by then. */
+const ANSWER_WAITS_MS = 250;
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 400;
+/** Of a storage that is away for longer it is not known when it comes back, and a code has ended by then. */
+const TRIED_FOR_MS = 600_000;
+
+export interface Use {
+  /** of the record that is used up */
+  readonly key: string;
+  /** Exactly one of any number of callers gets through. @throws OIDCProviderError another one did */
+  mark(owner: string): Promise<void>;
+  /** @returns was it marked by this owner, and is good again? */
+  unmark(owner: string): Promise<boolean>;
+}
+
+export interface UsedUp {
+  /** Middleware next to the library. */
+  around(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void>;
+  /** The answer will be a failure, whatever the library made of it. Resolves soon, and goes on beside it. */
+  giveBack(request: object): Promise<void>;
+  /** Uses something up in the name of the library's present request. */
+  use(use: Use): Promise<void>;
+  /** Whoever reads a record comes after what this process has to give back of it. @throws StorageUnavailable it could not be given back yet */
+  settle(key: string): Promise<void>;
+}
+
+interface Using {
+  readonly marked: { readonly use: Use; readonly owner: string }[];
+  last: (() => Promise<void>) | undefined;
+}
+
+export function createUsedUp(): UsedUp {
+  const requests = new WeakMap<object, Using>();
+  /** by key: looks that take back one mark each */
+  const toGiveBack = new Map<string, Set<() => Promise<void>>>();
+
+  /** @returns resolves after the first try, which may have failed */
+  function takeBack({ key, unmark }: Use, owner: string): Promise<void> {
+    const begunAtMs = performance.now();
+    const looks = toGiveBack.get(key) ?? new Set();
+    toGiveBack.set(key, looks);
+    const end = () => {
+      looks.delete(look);
+      if (looks.size === 0 && toGiveBack.get(key) === looks) toGiveBack.delete(key);
+    };
+    const look = async () => {
+      const isGiven = await unmark(owner);
+      if (isGiven || performance.now() - begunAtMs > ON_ITS_WAY_MS) end();
+    };
+    looks.add(look);
+    const goOn = async () => {
+      let pauseMs = FIRST_PAUSE_MS;
+      while (looks.has(look)) {
+        await delay(pauseMs, undefined, { ref: false });
+        pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+        if (looks.has(look)) await look().catch(() => {});
+        if (performance.now() - begunAtMs > TRIED_FOR_MS) end();
+      }
+    };
+    const first = look().catch(() => {});
+    void first.then(goOn);
+    return first;
+  }
+
+  return {
+    async around(ctx, next) {
+      const using: Using = { marked: [], last: undefined };
+      requests.set(ctx.req, using);
+      await next();
+      // what fails by a fault of ours uses nothing up; what is refused does, as it always did
+      if (using.last === undefined || ctx.status >= 500) return;
+      try {
+        await using.last();
+      } catch (error) {
+        if (!(error instanceof errors.OIDCProviderError)) throw error;
+        if (ctx.status >= 400) return;
+        ctx.status = error.statusCode;
+        ctx.body = { error: error.error, error_description: error.error_description };
+      }
+    },
+
+    async giveBack(request) {
+      const using = requests.get(request);
+      requests.delete(request);
+      if (using === undefined || using.marked.length === 0) return;
+      const given = Promise.all(using.marked.map(({ use, owner }) => takeBack(use, owner)));
+      await Promise.race([given, delay(ANSWER_WAITS_MS, undefined, { ref: false })]);
+    },
+
+    async use(use) {
+      const owner = randomUUID();
+      const ctx = Provider.ctx;
+      const using = ctx?.req && requests.get(ctx.req);
+      // outside a request that could give it back
+      if (!using) return use.mark(owner);
+      const now = () => {
+        // before: of a mark whose answer is lost nobody knows whether it is there
+        using.marked.push({ use, owner });
+        return use.mark(owner);
+      };
+      if (ctx.oidc.route !== 'token') return now();
+      seeThrough();
+      using.last = now;
+    },
+
+    async settle(key) {
+      for (const look of toGiveBack.get(key) ?? []) await look();
+    },
+  };
+}

@@ -32,6 +32,8 @@ const CREATE = '^POST /v3/session/?$';
 const BEGIN = '^/interaction/[^/]+/begin$';
 /** the vendor tells that it was begun, and then the verdict */
 const VERDICT = 2;
+/** its answer is put into it, and then it is taken */
+const RESUMED = 2;
 const WEBHOOK = '^/webhooks/didit$';
 const RESUME = '^/auth/[\\w-]+$';
 const FINISH = '^/interaction/[^/]+/finish$';
@@ -124,7 +126,7 @@ export const KILL_POINTS: readonly KillPoint[] = [
   { name: 'result stored, before the redirect', moment: answer('GET', FINISH, 'before'), by: 'known', keeps: true },
   {
     name: 'interaction taken, no session yet',
-    moment: write('take', 'oidc:Interaction:', 'after'),
+    moment: write('update', 'oidc:Interaction:', 'after', { nth: RESUMED }),
     by: 'both',
   },
   { name: 'code stored, before its redirect', moment: write('set', 'oidc:AuthorizationCode:', 'after'), by: 'both' },

@@ -121,8 +121,9 @@ function createModelAdapter(
   }
 
   /** @returns undefined for a request that an earlier version wrote, which is over */
-  function toPayload(key: string, id: string, { usedBy: _usedBy, ...stored }: Stored): AdapterPayload | undefined {
+  function toPayload(key: string, id: string, { usedBy, ...stored }: Stored): AdapterPayload | undefined {
     if (!HOLDS_REQUEST.has(model)) return { ...stored, jti: id };
+    if (model === 'Interaction' && usedBy !== undefined) return undefined;
     const { sealed, ...outside } = stored;
     return sealed === undefined ? undefined : { ...JSON.parse(sealer.openText(sealed, key)), ...outside, jti: id };
   }
@@ -167,6 +168,28 @@ function createModelAdapter(
     };
   }
 
+  /**
+   * An interaction is destroyed when it is resumed: of two resumes at once one goes on, else one selfie would give two
+   * codes (T13). The other hears what it would have heard a moment later. The record stays until the answer is out: an
+   * approval is not lost because what follows it could not be stored.
+   */
+  function resumptionOf(key: string): Use {
+    return {
+      key,
+      async mark(owner) {
+        const won = await store.update<Stored, boolean>(key, (stored) =>
+          stored === undefined || stored.usedBy !== undefined
+            ? { kind: 'keep', result: false }
+            : { kind: 'replace', value: { ...stored, usedBy: owner }, result: true },
+        );
+        if (!won) throw new errors.SessionNotFound('interaction session not found');
+        seeThrough();
+      },
+      unmark: (owner) => unmark(key, owner),
+      forget: () => store.delete(key),
+    };
+  }
+
   function unmark(key: string, owner: string): Promise<boolean> {
     return store.update<Stored, boolean>(key, (marked) => {
       if (marked?.usedBy !== owner) return { kind: 'keep', result: false };
@@ -188,7 +211,7 @@ function createModelAdapter(
       // An answer to an interaction that was resumed meanwhile would bring it back, and one selfie would give two codes (T13).
       if (model === 'Interaction' && payload.result !== undefined) {
         return store.update<Stored, void>(key, (stored) =>
-          stored === undefined
+          stored === undefined || stored.usedBy !== undefined
             ? { kind: 'keep', result: undefined }
             : { kind: 'write', value: record, ttlSeconds, result: undefined },
         );
@@ -207,11 +230,7 @@ function createModelAdapter(
       if (!POSSIBLE_ID.test(id)) return;
       if (model === 'Grant') return revoke(id);
       if (model !== 'Interaction') return store.delete(keyOf(id));
-      // An interaction is destroyed when it is resumed: of two resumes at once one goes on, else one selfie would give
-      // two codes (T13). The other hears what it would have heard a moment later.
-      if ((await store.take(keyOf(id))) === undefined)
-        throw new errors.SessionNotFound('interaction session not found');
-      seeThrough();
+      await usedUp.use(resumptionOf(keyOf(id)));
     },
     async findByUserCode(userCode) {
       if (!POSSIBLE_ID.test(userCode)) return undefined;

@@ -1,4 +1,4 @@
-// What a request uses up that is good once (a code, a refresh token, a pushed request), when the
+// What a request uses up that is good once (a code, a refresh token, a pushed request, an interaction that is resumed), when the
 // storage fails in the middle of it (R7). A 503 says "come back": whoever does must find again what was refused, and not hear that it was
 // used. Two rules see to that, and neither lets anything be used twice:
 //
@@ -28,6 +28,8 @@ export interface Use {
   mark(owner: string): Promise<void>;
   /** @returns was it marked by this owner, and is good again? */
   unmark(owner: string): Promise<boolean>;
+  /** The answer is out: what is not needed any more */
+  forget?(): Promise<void>;
 }
 
 export interface UsedUp {
@@ -83,6 +85,10 @@ export function createUsedUp(): UsedUp {
     async around(ctx, next) {
       const using: Using = { marked: [], last: undefined };
       requests.set(ctx.req, using);
+      ctx.res.once('finish', () => {
+        if (!requests.has(ctx.req)) return;
+        for (const { use } of using.marked) use.forget?.().catch(() => {});
+      });
       await next();
       // what fails by a fault of ours uses nothing up; what is refused does, as it always did
       if (using.last === undefined || ctx.status >= 500) return;
@@ -109,7 +115,10 @@ export function createUsedUp(): UsedUp {
       const ctx = Provider.ctx;
       const using = ctx?.req && requests.get(ctx.req);
       // outside a request that could give it back
-      if (!using) return use.mark(owner);
+      if (!using) {
+        await use.mark(owner);
+        return use.forget?.();
+      }
       const now = () => {
         // before: of a mark whose answer is lost nobody knows whether it is there
         using.marked.push({ use, owner });

@@ -1,8 +1,8 @@
 // R7: whatever write of a request fails, it is answered by 503, and whoever asks again as that tells them to goes on from where they were:
-// a code and a refresh token are not used up by what failed. And each still gives one answer, and no more.
+// a code, a refresh token and an approval are not used up by what failed. And each still gives one answer, and no more.
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Browser } from '../support/browser.ts';
+import { Browser, type Page } from '../support/browser.ts';
 import { type Loss, loseWrite } from '../support/lost-writes.ts';
 import { type Asked, type OidcWorld, startOidcWorld, type Tokens } from '../support/oidc-world.ts';
 
@@ -31,7 +31,7 @@ async function losingEach<T>(
     await play(prepared, () => {
       lost = end();
       return lost;
-    });
+    }).finally(end);
     if (lost === undefined) return failed;
     failed.push(lost);
   }
@@ -106,5 +106,54 @@ describe.each(LOSSES)('a write that fails (%s)', (loss) => {
     );
     expect(failed).toContain('update oidc:PushedAuthorizationRequest');
     expect(failed).toContain('set oidc:AuthorizationCode');
+  });
+
+  /** Up to the redirect by which the approval is resumed. */
+  async function approved(who: string, jar: Browser, client: string) {
+    const asked = o.ask(client);
+    let resume = '';
+    const isResume = (location: string) => {
+      if (location.startsWith(`${o.issuer}/auth/`)) resume = location;
+      return resume !== '' || o.isOutside(location);
+    };
+    jar.follow = (page) => Browser.prototype.follow.call(jar, page, isResume);
+    await o.comply(jar, await o.go(jar, asked), who);
+    jar.follow = Browser.prototype.follow;
+    return { jar, asked, resume };
+  }
+
+  const codesOf = (pages: readonly Page[]) =>
+    pages.flatMap(({ headers }) => new URL(headers.get('location') ?? 'none:').searchParams.getAll('code'));
+
+  test.each([
+    ['approval', 'app', false],
+    ['consent', 'third', true],
+  ])('loses no %s: a reload goes on with it, without another selfie, and once', async (_what, client, isSignedIn) => {
+    let faces = 0;
+    let round = 0;
+    const failed = await losingEach(
+      loss,
+      async () => {
+        const who = `${client}-${loss.length}-${round++}`;
+        const jar = isSignedIn ? (await o.signIn({ who })).browser : new Browser();
+        const ready = await approved(who, jar, client);
+        faces = o.sandbox.sessions().length;
+        return ready;
+      },
+      async ({ jar, asked, resume }, end) => {
+        const first = await jar.request(resume);
+        const lost = end();
+        if (lost === undefined) return expect(codesOf([first])).toHaveLength(1) as unknown as void;
+        expect([lost, first.status]).toEqual([lost, 503]);
+        const codes = codesOf(await Promise.all(Array.from({ length: 5 }, () => jar.request(resume))));
+        expect([lost, codes.length]).toEqual([lost, 1]);
+        expect((await o.redeem(asked, String(codes[0]))).status).toBe(200);
+        expect(codesOf([await jar.request(resume)])).toEqual([]);
+        expect(o.sandbox.sessions()).toHaveLength(faces);
+      },
+    );
+    expect(failed).toContain('update oidc:Interaction');
+    expect(failed).toContain('set oidc:AuthorizationCode');
+    expect(failed.length).toBeGreaterThan(5);
   });
 });

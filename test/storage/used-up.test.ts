@@ -107,6 +107,29 @@ test('a use is taken back by the request that made it, and leaves the record its
   expect(await adapter('PushedAuthorizationRequest').find('p')).toBeUndefined();
 });
 
+test('T13: who lost takes nothing back from who won', async () => {
+  const [one, other] = [startProcess(), startProcess()];
+  await one.adapter('Interaction').upsert('i', { exp: clock.now() + 60 }, 60);
+  expect((await one.request('resume', () => one.adapter('Interaction').destroy('i'))).status).toBe(200);
+  const lost = await other.request('resume', () => other.adapter('Interaction').destroy('i'));
+  expect(lost.status).toBe(400);
+  await other.usedUp.giveBack(lost.req);
+  expect(await other.adapter('Interaction').find('i')).toBeUndefined();
+  await expect(other.adapter('Interaction').destroy('i')).rejects.toMatchObject({ error: 'invalid_request' });
+});
+
+test('T13: an interaction that is being resumed takes no other answer, and is gone when the answer is out', async () => {
+  const { adapter, request } = startProcess();
+  const payload = { exp: clock.now() + 60 };
+  await adapter('Interaction').upsert('i', payload, 60);
+  const { res } = await request('resume', () => adapter('Interaction').destroy('i'));
+  await adapter('Interaction').upsert('i', { ...payload, result: { login: { accountId: 'x' } } }, 60);
+  expect(await adapter('Interaction').find('i')).toBeUndefined();
+  expect(await store.get('oidc:Interaction:i')).toBeDefined();
+  res.emit('finish');
+  expect(await store.get('oidc:Interaction:i')).toBeUndefined();
+});
+
 test('R2: a replay that comes before it was taken back ends the family, for good', async () => {
   const [one, other] = [startProcess(), startProcess()];
   await one.adapter('RefreshToken').upsert('r', token(), 60);

@@ -1,14 +1,16 @@
 // Back-channel logout: the person's logout is answered at once, clients are told by durable jobs, again and again until they
 // answer or a day has passed (R12); each try is a line of the journal. OpenID Connect Back-Channel Logout 1.0.
 
-import { randomUUID } from 'node:crypto';
-import type Provider from 'oidc-provider';
-import type { Job, JobQueue, Journal, Logger } from '../login/ports.ts';
+import { createHash, randomUUID } from 'node:crypto';
+import Provider from 'oidc-provider';
+import type { Job, JobQueue, Journal, Logger, Store } from '../login/ports.ts';
 
 export const LOGOUT = 'logout';
 
 /** Waits between tries, in seconds. */
 const RETRY_AFTER = [5, 30, 120, 600, 3600, 6 * 3600, 12 * 3600];
+/** Whoever presses again does so while the page is still there. */
+const TOLD_SECONDS = 3600;
 
 interface LogoutPayload {
   readonly clientId: string;
@@ -26,7 +28,8 @@ type LibraryClient = {
 };
 
 export interface LogoutDelivery {
-  schedule(clientId: string, accountId: string, sid: string): Promise<void>;
+  /** @param once names what may be repeated, as the storage failed half-way: a client that was told of it is not told again */
+  schedule(clientId: string, accountId: string, sid: string, once?: string): Promise<void>;
   deliver(job: Job): Promise<void>;
 }
 
@@ -34,14 +37,17 @@ export interface LogoutDelivery {
 export function createLogoutDelivery(parts: {
   provider: Provider;
   jobs: JobQueue;
+  store: Pick<Store, 'get' | 'set'>;
   journal: Journal;
   log: Logger;
   nowMs: () => number;
   poke: () => void;
 }): LogoutDelivery {
-  const { provider, jobs, journal, log, nowMs, poke } = parts;
+  const { provider, jobs, store, journal, log, nowMs, poke } = parts;
   const prototype = provider.Client.prototype as unknown as LibraryClient;
   const send = prototype.backchannelLogout;
+
+  const toldKey = (job: Job) => `logout-told:${job.id}`;
 
   async function giveUp(job: Job, reason: string): Promise<void> {
     const { clientId, tries } = job.payload as LogoutPayload;
@@ -51,14 +57,16 @@ export function createLogoutDelivery(parts: {
   }
 
   const delivery: LogoutDelivery = {
-    async schedule(clientId, accountId, sid) {
+    async schedule(clientId, accountId, sid, once) {
       const payload: LogoutPayload = { clientId, accountId, sid, tries: 0 };
-      await jobs.schedule({ kind: LOGOUT, id: randomUUID(), dueAtMs: nowMs(), payload });
+      const id = once === undefined ? randomUUID() : idOf(sid, once);
+      await jobs.schedule({ kind: LOGOUT, id, dueAtMs: nowMs(), payload });
       poke();
     },
 
     async deliver(job) {
       const { clientId, accountId, sid, tries, unknown = 0 } = job.payload as LogoutPayload;
+      if ((await store.get(toldKey(job))) !== undefined) return jobs.cancel(LOGOUT, job.id);
       const client = await provider.Client.find(clientId).catch(() => undefined);
       if (!client?.backchannelLogoutUri) {
         // the entry was changed meanwhile; or this process has not read it yet, and another one has
@@ -84,12 +92,26 @@ export function createLogoutDelivery(parts: {
       }
       // the line before the job is gone: after a crash in between a client is told twice, never a telling forgotten
       await journal.record({ event: 'logout.delivered', client: clientId, tries: tries + 1 });
-      await jobs.cancel(LOGOUT, job.id);
+      await Promise.all([store.set(toldKey(job), true, TOLD_SECONDS), jobs.cancel(LOGOUT, job.id)]);
     },
   };
 
   prototype.backchannelLogout = function (this: LibraryClient, accountId, sid) {
-    return delivery.schedule(this.clientId, accountId, sid);
+    return delivery.schedule(this.clientId, accountId, sid, formSecret());
   };
+  // The library asks for all of them before it ends the session, and of a failure makes this event and no more: a client whose job could
+  // not be stored would never hear of it. What is thrown here is the answer: 503, and the session stays for the next try (R3, R12).
+  provider.on('backchannel.error', (_ctx, error) => {
+    throw error;
+  });
   return delivery;
+}
+
+/** Of the form that is pressed: the same when it is pressed again, another for every page. */
+function formSecret(): string | undefined {
+  return (Provider.ctx?.oidc.session?.state as { readonly secret?: string } | undefined)?.secret;
+}
+
+function idOf(sid: string, once: string): string {
+  return createHash('sha256').update(`${sid} ${once}`).digest('base64url');
 }

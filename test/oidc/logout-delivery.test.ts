@@ -5,7 +5,7 @@ import { createLogoutDelivery, LOGOUT } from '../../src/oidc/logout.ts';
 import { openMemory } from '../../src/storage/memory.ts';
 
 test('R12: a try that took longer than its job was one’s own does not bring back what another process has told since', async () => {
-  const { jobs } = openMemory({ clock: { now: () => 0 } });
+  const { jobs, store } = openMemory({ clock: { now: () => 0 } });
   const claim = (nowMs: number) => jobs.claimDue({ nowMs, limit: 1, leaseMs: 30_000 });
   const client = {
     backchannelLogoutUri: 'https://client.example/logout',
@@ -17,7 +17,7 @@ test('R12: a try that took longer than its job was one’s own does not bring ba
   const journal = { record: async () => {} };
   const log = { warn() {}, error() {} };
   const timing = { nowMs: () => 0, poke: () => {} };
-  const parts = { provider: { Client }, jobs, journal, log, ...timing };
+  const parts = { provider: { Client, on() {} }, jobs, store, journal, log, ...timing };
   const delivery = createLogoutDelivery(parts as unknown as Parameters<typeof createLogoutDelivery>[0]);
   await delivery.schedule('app', 'a', 'sid');
   const [slow] = await claim(0);

@@ -3,11 +3,14 @@
 import { createServer } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { createRemoteJWKSet, exportJWK, generateKeyPair, jwtVerify, SignJWT } from 'jose';
+import Provider from 'oidc-provider';
 import { createApp } from '../../src/app.ts';
+import { StorageUnavailable } from '../../src/core/errors.ts';
 import { createOutgoingPolicy } from '../../src/core/outgoing.ts';
 import { createGuardedFetch } from '../../src/oidc/outgoing.ts';
 import { Browser, buttonsOf, type Page } from '../support/browser.ts';
 import { CLIENTS, type OidcWorld, startOidcWorld, startPeer, until } from '../support/oidc-world.ts';
+import { untilDone } from '../support/story.ts';
 import { CLIENT_SECRET } from '../support/world.ts';
 
 const BYE = 'https://rp.example.org/bye';
@@ -77,6 +80,25 @@ async function press(browser: Browser, page: Page, everywhere: boolean): Promise
   const xsrf = /name="xsrf" value="([^"]+)"/.exec(page.text)?.[1] ?? '';
   const form = { xsrf, ...(everywhere ? { logout: 'yes' } : {}) };
   return browser.follow(await browser.request(action, { form }), o.isOutside);
+}
+
+/** The so many-th call of an operation fails that is made in a request of the library. */
+async function failOnce<T>(what: string, call: number, work: () => Promise<T>): Promise<T> {
+  const [part, name] = what.split('.') as [string, 'set'];
+  const { store, backend } = o.world.app.parts;
+  const target = part === 'jobs' ? (backend.jobs as unknown as typeof store) : store;
+  const original = target[name].bind(target) as (...args: unknown[]) => Promise<unknown>;
+  let left = call;
+  const spy = jest.spyOn(target, name).mockImplementation((async (...args: unknown[]) => {
+    if (Provider.ctx !== undefined) left -= 1;
+    if (Provider.ctx !== undefined && left === 0) throw new StorageUnavailable('gone for the test');
+    return original(...args);
+  }) as never);
+  try {
+    return await work();
+  } finally {
+    spy.mockRestore();
+  }
 }
 
 function tokensAt(peer: { requests: { url: string; body: string; type: string }[] }, path: string): string[] {
@@ -209,6 +231,30 @@ describe('back-channel logout', () => {
     });
     expect(second.payload.sub).toBe(pairwise.tokens.claims.sub);
   });
+
+  test.each([
+    ['jobs.schedule', 1],
+    ['jobs.schedule', 2],
+    ['store.set', 1],
+    ['store.update', 1],
+  ])(
+    'R3: when the storage fails (%s, call %d) the session stays, and pressing again tells everybody, once',
+    async (what, call) => {
+      prompt.requests.length = 0;
+      const { browser } = await o.signIn({ who: 'alice', client: 'tab-0' });
+      await o.signIn({ browser, client: 'tab-1' });
+      const page = await askToLeave(browser, {});
+      const failed = await failOnce(what, call, () => press(browser, page, true));
+      expect([failed.status, failed.headers.get('location')]).toEqual([503, null]);
+      // whoever could be told is, by now
+      await until(() => prompt.requests.length >= (what === 'jobs.schedule' ? 1 : 2), 'the first to be told');
+      expect((await press(browser, page, true)).status).toBe(200);
+      expect(await isSignedIn(browser)).toBe(false);
+      await until(() => prompt.requests.length >= 2, 'both to be told');
+      await untilDone(o.world, 'logout');
+      expect(prompt.requests.map(({ url }) => url).sort()).toEqual(['/tab-0', '/tab-1']);
+    },
+  );
 
   test('a client that hangs does not keep the person waiting (R12)', async () => {
     hanging.requests.length = 0;

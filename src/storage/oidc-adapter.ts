@@ -97,6 +97,15 @@ function createModelAdapter(
     await store.set(revokedKeyOf(grantId), clock.now(), longest);
   }
 
+  /**
+   * A token is destroyed when its grant is revoked, and the library does that first: if the storage fails in between, whoever repeats the
+   * revocation finds no token, is told 200, and what else the grant gave stays good (R4, RFC 7009 §2.2).
+   */
+  async function revokeGrantOf(key: string): Promise<void> {
+    const grantId = (await store.get<Stored>(key))?.grantId;
+    if (grantId !== undefined) await revoke(grantId);
+  }
+
   async function isRevoked(id: string, payload: AdapterPayload): Promise<boolean> {
     // The Grant too: else a later sign-in would issue tokens under it that are dead from the start.
     const grantId = model === 'Grant' ? id : GRANT_BOUND.has(model) ? payload.grantId : undefined;
@@ -229,8 +238,9 @@ function createModelAdapter(
     async destroy(id) {
       if (!POSSIBLE_ID.test(id)) return;
       if (model === 'Grant') return revoke(id);
-      if (model !== 'Interaction') return store.delete(keyOf(id));
-      await usedUp.use(resumptionOf(keyOf(id)));
+      if (model === 'Interaction') return usedUp.use(resumptionOf(keyOf(id)));
+      if (GRANT_BOUND.has(model)) await revokeGrantOf(keyOf(id));
+      await store.delete(keyOf(id));
     },
     async findByUserCode(userCode) {
       if (!POSSIBLE_ID.test(userCode)) return undefined;

@@ -1,7 +1,8 @@
 // R7: whatever write of a request fails, it is answered by 503, and whoever asks again as that tells them to goes on from where they were:
 // a code, a refresh token and an approval are not used up by what failed. And each still gives one answer, and no more.
 
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { StorageUnavailable } from '../../src/core/errors.ts';
 import { Browser, type Page } from '../support/browser.ts';
 import { type Loss, loseWrite } from '../support/lost-writes.ts';
 import { type Asked, type OidcWorld, startOidcWorld, type Tokens } from '../support/oidc-world.ts';
@@ -90,6 +91,7 @@ describe.each(LOSSES)('a write that fails (%s)', (loss) => {
     const failed = await losingEach(
       loss,
       async () => {
+        await freshCode();
         const asked = o.ask('app');
         const { body } = await o.post('/request', 'app', Object.fromEntries(asked.url.searchParams));
         const url = new URL(`${o.issuer}/auth`);
@@ -156,4 +158,16 @@ describe.each(LOSSES)('a write that fails (%s)', (loss) => {
     expect(failed).toContain('set oidc:AuthorizationCode');
     expect(failed.length).toBeGreaterThan(5);
   });
+});
+
+test('R4: a revocation that could not be noted is done by the next try, and not told as done before', async () => {
+  const { tokens } = await o.signIn({ browser, params: OFFLINE });
+  const revoke = () => o.post('/token/revocation', 'app', { token: tokens.refreshToken });
+  const away = () => Promise.reject(new StorageUnavailable('gone for the test'));
+  const spy = jest.spyOn(o.world.app.parts.store, 'set').mockImplementation(away);
+  expect((await revoke()).status).toBe(503);
+  spy.mockRestore();
+  expect((await revoke()).status).toBe(200);
+  expect((await o.userinfo(tokens.accessToken)).status).toBe(401);
+  expect((await o.refresh('app', tokens.refreshToken)).body.error).toBe('invalid_grant');
 });

@@ -112,6 +112,20 @@ describe('revocation by grant', () => {
     expect(await adapter('AccessToken').find('a')).toBeUndefined();
   });
 
+  test('R4: of a token that is destroyed the grant goes first, so that a failure leaves what the next try finds it by', async () => {
+    const tokens = adapter('RefreshToken');
+    await tokens.upsert('r', token(), 60);
+    await adapter('AccessToken').upsert('a', token(), 60);
+    const spy = jest.spyOn(store, 'delete').mockRejectedValueOnce(new StorageUnavailable('gone for the test'));
+    await expect(tokens.destroy('r')).rejects.toThrow(StorageUnavailable);
+    expect(await adapter('AccessToken').find('a')).toBeUndefined();
+    spy.mockRestore();
+    await adapter('AccessToken').upsert('b', token({ grantId: 'g2' }), 60);
+    jest.spyOn(store, 'set').mockRejectedValueOnce(new StorageUnavailable('gone for the test'));
+    await expect(adapter('AccessToken').destroy('b')).rejects.toThrow(StorageUnavailable);
+    expect(await adapter('AccessToken').find('b')).toBeDefined();
+  });
+
   test('is remembered for longer than any token lives', async () => {
     await adapter('AccessToken').revokeByGrantId('g1');
     clock.advance(30 * 86_400);

@@ -192,7 +192,6 @@ function createModelAdapter(
             : { kind: 'replace', value: { ...stored, usedBy: owner }, result: true },
         );
         if (!won) throw new errors.SessionNotFound('interaction session not found');
-        seeThrough();
       },
       unmark: (owner) => unmark(key, owner),
       forget: () => store.delete(key),

@@ -204,7 +204,12 @@ export function claimsIn({ idToken }: Tokens): Readonly<Record<string, unknown>>
 
 /** The client's part: new tokens for old. */
 export async function refresh(issuer: string, client: BenchClient, refreshToken: string): Promise<Tokens> {
-  return tokensIn(await askTokenEndpoint(issuer, client, { grant_type: 'refresh_token', refresh_token: refreshToken }));
+  return tokensIn(await askToRefresh(issuer, client, refreshToken));
+}
+
+/** The same, whatever comes of it. */
+export function askToRefresh(issuer: string, client: BenchClient, refreshToken: string): Promise<Answer> {
+  return askTokenEndpoint(issuer, client, { grant_type: 'refresh_token', refresh_token: refreshToken });
 }
 
 function askTokenEndpoint(

@@ -236,6 +236,27 @@ export const MUTATIONS: readonly Mutation[] = [
     tests: ['test/storage/oidc-adapter.test.ts'],
   },
   {
+    name: 'used up: who lost takes back the use of who won (T13)',
+    file: 'src/storage/oidc-adapter.ts',
+    find: 'if (marked?.usedBy !== owner)',
+    replace: 'if (marked === undefined)',
+    tests: ['test/storage/used-up.test.ts'],
+  },
+  {
+    name: 'used up: tokens go out to a request that lost its code (R1)',
+    file: 'src/storage/used-up.ts',
+    find: 'ctx.status = error.statusCode;',
+    replace: 'ctx.status = 200;',
+    tests: ['test/storage/used-up.test.ts'],
+  },
+  {
+    name: 'used up: a request that failed keeps what it had used up (R7)',
+    file: 'src/http/mount.ts',
+    find: 'await parts.usedUp.giveBack(ctx.req);',
+    replace: '',
+    tests: ['test/oidc/lost-writes.test.ts'],
+  },
+  {
     name: 'archive: a chunk is good in any place',
     file: 'src/storage/archive/format.ts',
     find: 'bytes.writeBigUInt64BE(BigInt(number));',

@@ -1,13 +1,13 @@
 // May this storage be served from? It may have been moved away, or an archive may be on its way into it: then a token would be good in two
 // places. Looked at before the start, and again while it goes on, as a move looks for running providers and may have missed this one, and as
-// a storage may lose what it held: whoever goes on with secrets from before makes what nobody can make again.
+// a storage may lose what it held: secrets from before must be kept there again, or be used no more.
 
 import { Misconfigured } from './config/faults.ts';
 import { everyInterval } from './config/reload.ts';
 import { StorageUnavailable } from './core/errors.ts';
 import type { Logger, Store } from './login/ports.ts';
 import { createMarks, type Standing } from './storage/archive/marks.ts';
-import { findStorageId } from './storage/storage-id.ts';
+import { findStorageId, type OwnRecords, readOwnRecords, writeOwnRecords } from './storage/storage-id.ts';
 
 /** What is lost underneath is made anew with secrets that are kept nowhere, until it is noticed. */
 const LOOK_EVERY_MS = 2_000;
@@ -33,13 +33,27 @@ export function watchStanding(parts: {
   const { store, storageId, log, changed } = parts;
   const marks = createMarks({ store });
   let refusal: Refusal | undefined;
+  let own: OwnRecords | undefined;
   let end = (): void => undefined;
   let isStopped = false;
+
+  /** What was lost with everything else is written again: identifiers of before stay what they were. */
+  async function isStillOurs(): Promise<boolean> {
+    const id = await findStorageId(store);
+    if (id === storageId) own = await readOwnRecords(store);
+    if (id !== undefined || own === undefined) return id === storageId;
+    await writeOwnRecords(store, own);
+    log.error(
+      { fix: 'restore it from a backup' },
+      'this storage has lost what it held; the provider goes on with none of it',
+    );
+    return (await findStorageId(store)) === storageId;
+  }
 
   async function look(): Promise<void> {
     let now: Refusal | undefined;
     try {
-      now = refusalOf(await marks.standing()) ?? ((await findStorageId(store)) === storageId ? undefined : LOST);
+      now = refusalOf(await marks.standing()) ?? ((await isStillOurs()) ? undefined : REPLACED);
     } catch {
       // it is asked again soon; what is served meanwhile asks the same storage
       return;
@@ -53,6 +67,7 @@ export function watchStanding(parts: {
 
   return {
     start() {
+      void look();
       end = everyInterval(LOOK_EVERY_MS, look);
     },
     stop() {
@@ -77,8 +92,8 @@ interface Refusal {
   readonly fix: string;
 }
 
-const LOST: Refusal = {
-  problem: 'this storage has lost what it held when the provider started, or is another one',
+const REPLACED: Refusal = {
+  problem: 'this storage has lost what it held when the provider started, and another provider has begun anew there',
   fix: 'restore it, or restart the provider to begin anew with what is there',
 };
 

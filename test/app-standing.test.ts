@@ -40,31 +40,33 @@ test('a provider goes on with a storage that is still the one it began with', as
   expect(told).toEqual([]);
 });
 
-test.each(['forgot everything', 'was begun anew by another provider'])(
-  'nothing is served from a storage that %s',
-  async (what) => {
-    const id = await findStorageId(backend.store);
-    await forgetEverything();
-    if (what !== 'forgot everything') await keepStorageId(backend.store);
-    await standing.look();
-    await standing.look();
-    expect(standing.assertServable).toThrow(StorageUnavailable);
-    expect(told).toEqual([
-      ['error', { problem: expect.stringContaining('lost'), fix: expect.stringContaining('restart') }],
-    ]);
-    // restored
-    await backend.store.set('storage-id', id, 60);
-    await standing.look();
-    expect(standing.assertServable).not.toThrow();
-    expect(changes).toEqual([false, true]);
-  },
-);
-
-test('an account whose identifiers were made before the loss would get others after it: that is what is refused', async () => {
-  const sealer = createSealer([new Uint8Array(32)]);
-  const before = (await createPairwiseSub({ store: backend.store, sealer }))('a', 'sector');
+test('nothing is served from a storage that another provider has begun anew', async () => {
+  await standing.look();
+  const id = await findStorageId(backend.store);
   await forgetEverything();
-  expect((await createPairwiseSub({ store: backend.store, sealer }))('a', 'sector')).not.toBe(before);
+  await keepStorageId(backend.store);
+  await standing.look();
   await standing.look();
   expect(standing.assertServable).toThrow(StorageUnavailable);
+  expect(told).toEqual([
+    ['error', { problem: expect.stringContaining('begun anew'), fix: expect.stringContaining('restart') }],
+  ]);
+  // restored
+  await backend.store.set('storage-id', id, 60);
+  await standing.look();
+  expect(standing.assertServable).not.toThrow();
+  expect(changes).toEqual([false, true]);
+});
+
+test('where a storage forgot everything the provider goes on, and an account keeps its identifiers at the next start', async () => {
+  const sealer = createSealer([new Uint8Array(32)]);
+  const before = (await createPairwiseSub({ store: backend.store, sealer }))('a', 'sector');
+  await standing.look();
+  await forgetEverything();
+  await standing.look();
+  expect(standing.assertServable).not.toThrow();
+  expect(told).toEqual([['error', { fix: expect.stringContaining('backup') }]]);
+  expect((await createPairwiseSub({ store: backend.store, sealer }))('a', 'sector')).toBe(before);
+  await standing.look();
+  expect(told).toHaveLength(1);
 });

@@ -134,10 +134,10 @@ export function identityMatches(enrolled: IdentityMatch, shown: IdentityMatch, r
 
 /**
  * An account that has to be proven anew is proven by a document, and one under review by a face: a way around would leave whoever is the
- * reason for it where they are. A code from support was made for this person, by somebody who could see the review.
+ * reason for it where they are. A code from support that was made since was made by somebody who could see the review.
  */
-export function isHeldBack({ standing, review }: Account, factor: FactorProof['factor']): boolean {
-  return standing !== 'good' || (review !== undefined && factor !== 'recovery_code');
+export function isHeldBack({ standing, review }: Account, { madeAt = 0 }: Pick<FactorProof, 'madeAt'>): boolean {
+  return standing !== 'good' || (review !== undefined && madeAt < review.since);
 }
 
 /** With a reason to look at it; reasons add up. */

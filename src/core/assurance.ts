@@ -129,6 +129,8 @@ export interface FactorProof {
   readonly at: number;
   /** what is taken back with it: the verifications it rests on */
   readonly rests: readonly string[];
+  /** of a code from support: when it was made, epoch seconds */
+  readonly madeAt?: number;
   /** what the face stood on that is behind it: nothing of it is looked at, but it ends with it */
   readonly faces?: readonly string[];
   /** of a passkey: which one, as long as the login is under way */

@@ -46,9 +46,9 @@ export function createOtherWays(parts: JourneyParts & { limiter: Limiter }): Oth
     return strength !== undefined && isEnough(strength.acr, attempt.required);
   }
 
-  async function isHeldBackWith({ claimant, proofs }: LoginAttempt, { factor }: FactorProof): Promise<boolean> {
+  async function isHeldBackWith({ claimant, proofs }: LoginAttempt, proof: FactorProof): Promise<boolean> {
     const account = claimant.kind === 'account' ? await accounts.find(claimant.accountId) : undefined;
-    return account !== undefined && proofs.length === 0 && isHeldBack(account, factor);
+    return account !== undefined && proofs.length === 0 && isHeldBack(account, proof);
   }
 
   const otherWays: OtherWays = {
@@ -92,10 +92,10 @@ export function createOtherWays(parts: JourneyParts & { limiter: Limiter }): Oth
       const { claimant } = attempt;
       // for nobody's account a code is looked up all the same, so that the answer takes as long
       const accountId = claimant.kind === 'account' ? claimant.accountId : 'nobody';
-      const isRight = await recovery.use(accountId, typed, uid);
-      await journal.record({ event: isRight ? 'recovery.used' : 'recovery.wrong', attempt: uid });
-      if (!isRight) return { kind: 'wrong' };
-      return otherWays.prove(uid, { factor: 'recovery_code', at: clock.now(), rests: [] });
+      const madeAt = await recovery.use(accountId, typed, uid);
+      await journal.record({ event: madeAt === undefined ? 'recovery.wrong' : 'recovery.used', attempt: uid });
+      if (madeAt === undefined) return { kind: 'wrong' };
+      return otherWays.prove(uid, { factor: 'recovery_code', at: clock.now(), rests: [], madeAt });
     },
   };
   return otherWays;

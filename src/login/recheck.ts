@@ -41,9 +41,10 @@ export function createRecheck(parts: JourneyParts & { risk: RiskView }): Recheck
     const faces = facesShown(attempt);
     if (faces && !standsOnlyOn(account, faces)) return true;
     if (proofs.length > 0) return false;
-    for (const { factor, credential } of factors) {
+    for (const proof of factors) {
+      const { factor, credential } = proof;
       if (factor === 'device') continue;
-      if (isHeldBack(account, factor)) return true;
+      if (isHeldBack(account, proof)) return true;
       if (credential !== undefined && (await parts.passkeys.ownerOf(credential)) !== account.id) return true;
     }
     return false;

@@ -253,7 +253,7 @@ export interface RecoveryStore {
    * Safe to repeat: a crash right after it must not cost the person their code (R6).
    *
    * @param uid the interaction it is used in
-   * @returns true for exactly one interaction, and only if the code is this account's, approved where needed, unused and in time
+   * @returns when it was made; for exactly one interaction, and only if it is this account's, approved where needed, unused and in time
    */
-  use(accountId: string, code: string, uid: string): Promise<boolean>;
+  use(accountId: string, code: string, uid: string): Promise<number | undefined>;
 }

@@ -106,14 +106,14 @@ export function createRecoveryStore(parts: { store: Store; sealer: Sealer; clock
 
     use(accountId, code, uid) {
       const hashes = sealer.keyedHashes(textOf(accountId, code), PURPOSE);
-      return change(accountId, (codes) => {
+      return change<number | undefined>(accountId, (codes) => {
         const now = clock.now();
         // every hash is compared, whatever an earlier one said
         const shown = codes.filter((each) => hashes.map((hash) => isSame(hash, each.hash)).includes(true));
         const found = shown.find((each) => describe(each, now).state === 'usable');
-        if (!found) return { result: shown.some(({ usedBy }) => usedBy === uid) };
+        if (!found) return { result: shown.find(({ usedBy }) => usedBy === uid)?.createdAt };
         const used = { ...found, usedAt: now, usedBy: uid };
-        return { codes: codes.map((each) => (each === found ? used : each)), result: true };
+        return { codes: codes.map((each) => (each === found ? used : each)), result: found.createdAt };
       });
     },
 

@@ -3,6 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { approveRecovery, issueRecovery, withdrawRecovery } from '../../src/admin/recovery-codes.ts';
+import { setReview } from '../../src/admin/set-standing.ts';
 import type { Policy } from '../../src/config/policy.ts';
 import { StorageUnavailable } from '../../src/core/errors.ts';
 import { Browser, buttonsOf, fieldsOf, type Page, wordsOf } from '../support/browser.ts';
@@ -434,6 +435,17 @@ describe('recovery codes', () => {
     const { begun, browser, page } = await seekWays(world, name);
     return { begun, browser, end: await pressOn(world, browser, page, BY_CODE, { code }) };
   }
+
+  test('T14: a code that was made before the account came under review goes no way around it; one made since does', async () => {
+    const { name, id } = await newPerson();
+    const { code } = await issue(id);
+    world.clock.move(60);
+    await setReview(world.app.parts, id, 'denied-by-person');
+    expect(isAtClient(world, (await use(name, code)).end)).toBe(false);
+    world.clock.move(60);
+    const later = await issue(id);
+    expect(isAtClient(world, (await use(name, later.code)).end)).toBe(true);
+  });
 
   const isWrong = (page: Page) =>
     page.status === 422 && wordsOf(page).includes('This code is not right, or no longer good.');

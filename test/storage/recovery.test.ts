@@ -41,19 +41,19 @@ describe.each(LOCAL_ENGINES)('%s', (engine) => {
 
   test('a code opens its account once', async () => {
     await recovery.create(CODE, record());
-    expect(await recovery.use('a', CODE, 'u')).toBe(true);
-    expect(await recovery.use('a', CODE, 'other')).toBe(false);
+    expect(await recovery.use('a', CODE, 'u')).toEqual(expect.any(Number));
+    expect(await recovery.use('a', CODE, 'other')).toBeUndefined();
     expect(await recovery.list()).toMatchObject([{ state: 'used', usedAt: now }]);
   });
 
   test('R6: the interaction that used it may do so again, also in another process; nobody learns which one it was', async () => {
     await recovery.create(CODE, record());
     const usedAt = now;
-    expect(await recovery.use('a', CODE, 'u')).toBe(true);
+    expect(await recovery.use('a', CODE, 'u')).toEqual(expect.any(Number));
     now += 60;
-    expect(await other.use('a', CODE, 'u')).toBe(true);
-    expect(await other.use('a', '0000-0000-0000-0000', 'u')).toBe(false);
-    expect(await recovery.use('a', CODE, 'other')).toBe(false);
+    expect(await other.use('a', CODE, 'u')).toEqual(expect.any(Number));
+    expect(await other.use('a', '0000-0000-0000-0000', 'u')).toBeUndefined();
+    expect(await recovery.use('a', CODE, 'other')).toBeUndefined();
     const [listed] = await recovery.list();
     expect(listed).toMatchObject({ state: 'used', usedAt });
     expect(listed).not.toHaveProperty('usedBy');
@@ -75,37 +75,37 @@ describe.each(LOCAL_ENGINES)('%s', (engine) => {
     'Ｋ７ＱＺM2X091VBTR4H',
   ])('it may be typed as %j', async (typed) => {
     await recovery.create(CODE, record());
-    expect(await recovery.use('a', typed, 'u')).toBe(true);
+    expect(await recovery.use('a', typed, 'u')).toEqual(expect.any(Number));
   });
 
   test.each(['', 'K7QZ-M2X0-91VB-TR4', 'K7QZ-M2X0-91VB-TR4J', 'K7QZ-M2X0-91VB-TR4HH'])(
     '%j opens nothing',
     async (typed) => {
       await recovery.create(CODE, record());
-      expect(await recovery.use('a', typed, 'u')).toBe(false);
-      expect(await recovery.use('a', CODE, 'u')).toBe(true);
+      expect(await recovery.use('a', typed, 'u')).toBeUndefined();
+      expect(await recovery.use('a', CODE, 'u')).toEqual(expect.any(Number));
     },
   );
 
   test('it opens no other account, also not one with a code of its own', async () => {
     await recovery.create(CODE, record());
     await recovery.create('0000-0000-0000-0001', record({ accountId: 'b' }));
-    expect(await recovery.use('b', CODE, 'u')).toBe(false);
-    expect(await recovery.use('nobody', CODE, 'u')).toBe(false);
+    expect(await recovery.use('b', CODE, 'u')).toBeUndefined();
+    expect(await recovery.use('nobody', CODE, 'u')).toBeUndefined();
   });
 
   test('it ends with its life', async () => {
     await recovery.create(CODE, record());
     now += 3600;
-    expect(await recovery.use('a', CODE, 'u')).toBe(false);
+    expect(await recovery.use('a', CODE, 'u')).toBeUndefined();
     expect(await recovery.list()).toMatchObject([{ state: 'expired' }]);
   });
 
   test('a newer one replaces it, and leaves what was used as it was', async () => {
     await recovery.create(CODE, record());
     await recovery.create('2222-2222-2222-2222', record());
-    expect(await recovery.use('a', CODE, 'u')).toBe(false);
-    expect(await recovery.use('a', '2222-2222-2222-2222', 'u')).toBe(true);
+    expect(await recovery.use('a', CODE, 'u')).toBeUndefined();
+    expect(await recovery.use('a', '2222-2222-2222-2222', 'u')).toEqual(expect.any(Number));
     now += 1;
     await recovery.create('3333-3333-3333-3333', record());
     expect((await recovery.list()).map(({ state }) => state)).toEqual(['usable', 'used', 'replaced']);
@@ -116,21 +116,21 @@ describe.each(LOCAL_ENGINES)('%s', (engine) => {
     const [isUsed] = await Promise.all([other.use('a', CODE, 'u'), recovery.create('2222-2222-2222-2222', record())]);
     const states = (await recovery.list()).map(({ state }) => state);
     expect(states).toContain(isUsed ? 'used' : 'replaced');
-    expect(await other.use('a', CODE, 'another')).toBe(false);
+    expect(await other.use('a', CODE, 'another')).toBeUndefined();
   });
 
   test('where a second operator has to approve, nothing opens before, and nobody approves their own', async () => {
     const name = await recovery.create(CODE, record({ needsApproval: true }));
-    expect(await recovery.use('a', CODE, 'u')).toBe(false);
+    expect(await recovery.use('a', CODE, 'u')).toBeUndefined();
     for (const same of ['Ann Operator', ' ann  OPERATOR '])
       expect(await recovery.approve(name, same)).toEqual({ kind: 'same-operator' });
-    expect(await recovery.use('a', CODE, 'u')).toBe(false);
+    expect(await recovery.use('a', CODE, 'u')).toBeUndefined();
     expect(await recovery.approve(name, 'Bea')).toMatchObject({
       kind: 'done',
       code: { state: 'usable', approvedBy: 'Bea' },
     });
     expect(await recovery.approve(name, 'Cleo')).toEqual({ kind: 'unneeded' });
-    expect(await recovery.use('a', CODE, 'u')).toBe(true);
+    expect(await recovery.use('a', CODE, 'u')).toEqual(expect.any(Number));
     expect(await recovery.approve(name, 'Bea')).toMatchObject({ kind: 'over', code: { state: 'used' } });
   });
 
@@ -142,7 +142,7 @@ describe.each(LOCAL_ENGINES)('%s', (engine) => {
     const name = await recovery.create(CODE, record({ needsApproval: true }));
     expect(await recovery.withdraw(name)).toMatchObject({ kind: 'done', code: { accountId: 'a', state: 'withdrawn' } });
     expect(await recovery.approve(name, 'Bea')).toMatchObject({ kind: 'over', code: { state: 'withdrawn' } });
-    expect(await recovery.use('a', CODE, 'u')).toBe(false);
+    expect(await recovery.use('a', CODE, 'u')).toBeUndefined();
     expect(await recovery.withdraw('nothing-of-it')).toEqual({ kind: 'unknown' });
   });
 
@@ -158,7 +158,7 @@ describe.each(LOCAL_ENGINES)('%s', (engine) => {
 
   test('it is still good when the data keys were rotated', async () => {
     await createRecoveryStore({ store, sealer: createSealer([KEYS[1]]), clock }).create(CODE, record());
-    expect(await recovery.use('a', CODE, 'u')).toBe(true);
+    expect(await recovery.use('a', CODE, 'u')).toEqual(expect.any(Number));
   });
 
   test('the past is kept for those who ask later, and goes with the account', async () => {

@@ -65,8 +65,8 @@ function judgeSecret(
       'add a secret (openssl rand -base64 33), or token_endpoint_auth_method: none for a public client',
     );
   }
-  if (secret !== undefined && production && secret.length < 32)
-    report.fault('client_secret', 'has fewer than 32 characters', 'make one with: openssl rand -base64 33');
+  const weakness = production && secret !== undefined ? weaknessOf(secret) : undefined;
+  if (weakness !== undefined) report.fault('client_secret', weakness, 'make one with: openssl rand -base64 33');
   if (secret !== undefined && method === 'client_secret_jwt' && secret.length < 32)
     report.fault(
       'client_secret',
@@ -101,6 +101,17 @@ function judgeSecret(
       method === 'client_secret_jwt' ? 'write HS256' : 'write RS256, PS256, ES256 or EdDSA',
     );
   }
+}
+
+/** What stands in examples, ours and others', where a secret is to be put. */
+const PLACEHOLDER =
+  /(?:replace|change)[-_ ]?(?:me|this)|your[-_ ](?:client[-_ ])?secret|openssl rand|at least \d+ characters/i;
+
+/** Why this may be no secret at all. RFC 6749 appendix A.2 allows a space in one; no generator makes one, and a sentence has some. */
+function weaknessOf(secret: string): string | undefined {
+  if (PLACEHOLDER.test(secret)) return 'is the placeholder of an example';
+  if (/\s/.test(secret)) return 'holds white space, as words do and no generated secret does';
+  return secret.length < 32 ? 'has fewer than 32 characters' : undefined;
 }
 
 function judgeFlow(client: Partial<ClientEntry>, written: ReadonlySet<string>, report: RuleReport): void {

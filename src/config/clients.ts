@@ -41,7 +41,7 @@ export function readClients(text: string, where: string, context: ClientContext)
     clients: readings.flatMap(({ client }) => (client ? [client] : [])),
     drafts: readings.map(({ draft }) => draft),
     faults: byLine(faults, where),
-    warnings: readings.flatMap(({ warnings }) => warnings),
+    warnings: readings.length === 0 ? [`${where}: names no client`] : readings.flatMap(({ warnings }) => warnings),
   };
 }
 

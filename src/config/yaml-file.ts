@@ -2,7 +2,18 @@
 // message: the parser's own messages quote, and are replaced by ours. Anchors and aliases are refused (a few lines of
 // them can unfold into gigabytes), and so are tags.
 
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isCollection,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from 'yaml';
 import type { Fault } from './faults.ts';
 
 /** A value and where it stands. */
@@ -28,6 +39,8 @@ const PROBLEMS: Partial<Record<string, readonly [string, string]>> = {
   MULTIPLE_DOCS: ['is the start of a second document', 'keep one document in the file: remove the line ---'],
   TAB_AS_INDENT: ['is indented with a tab', 'indent with spaces'],
   BAD_INDENT: ['is indented unlike its neighbours', 'line it up'],
+  // ours: the parser says BAD_INDENT, at the line behind
+  OPEN_BRACKET: ['has a bracket that is not closed, or closed too far to the left', 'close what [ or { began'],
   BAD_ALIAS: ['has an alias', 'write the value itself'],
   TAG_RESOLVE_FAILED: ['has a tag (!…)', 'write the value without it'],
 };
@@ -36,6 +49,7 @@ const PROBLEMS: Partial<Record<string, readonly [string, string]>> = {
 export function readYaml(text: string, where: string): YamlReading {
   const lineCounter = new LineCounter();
   const lineOf = (offset: number | undefined) => lineCounter.linePos(offset ?? 0).line;
+  const lines = text.split('\n');
   const faults: Fault[] = [];
   const refuse = (line: number, code: string) => {
     const [problem, fix] = PROBLEMS[code] ?? [
@@ -54,7 +68,14 @@ export function readYaml(text: string, where: string): YamlReading {
       logLevel: 'error',
     });
     const troubles = [...document.errors, ...document.warnings];
-    for (const trouble of troubles) refuse(lineOf(trouble.pos[0]), trouble.code);
+    for (const { code, message, pos } of troubles) {
+      const line = lineOf(pos[0]);
+      const opened = message.startsWith('Flow ') ? bracketBefore(document, pos[0]) : undefined;
+      // whatever the parser took it for: a line that is carried on, a key, a bracket without its end
+      if (code !== 'DUPLICATE_KEY' && isTabbed(lines[line - 1])) refuse(line, 'TAB_AS_INDENT');
+      else if (opened !== undefined) refuse(lineOf(opened), 'OPEN_BRACKET');
+      else refuse(line, code);
+    }
     visit(document, {
       Node(_key, node) {
         if (isAlias(node) || node.anchor !== undefined) refuse(lineOf(node.range?.[0]), 'BAD_ALIAS');
@@ -71,6 +92,20 @@ export function readYaml(text: string, where: string): YamlReading {
     const fault = { where, problem: 'cannot be parsed as YAML', fix: 'check brackets: it may be nested too deeply' };
     return { root: undefined, faults: [fault] };
   }
+}
+
+const isTabbed = (line = '') => /^ *\t\s*\S/.test(line);
+
+/** Where the innermost list or map in brackets begins that is being read at this place. */
+function bracketBefore(document: Document.Parsed, offset: number): number | undefined {
+  let opened: number | undefined;
+  visit(document, {
+    Collection(_key, node) {
+      const [from, , to] = node.range ?? [offset, offset, offset];
+      if (isCollection(node) && node.flow && from < offset && to >= offset - 1) opened = from;
+    },
+  });
+  return opened;
 }
 
 /** Faults of one file in the order of its lines, however they were found. */

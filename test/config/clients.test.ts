@@ -301,6 +301,16 @@ describe('is refused:', () => {
     ]);
   });
 
+  test.each([
+    ['the words of an example', 'at least 32 characters, made with "openssl rand -base64 33"', 'is the placeholder'],
+    ['a placeholder that is long enough', 'CHANGE_ME-CHANGE_ME-CHANGE_ME-CHANGE_ME', 'is the placeholder'],
+    ['a sentence', 'my cat is called Tom and she is nine years old', 'holds white space'],
+  ])('a secret that is no secret, in production: %s', (_what, secret, problem) => {
+    const text = confidential('').replace(CANARY, secret);
+    expect(read(text, PRODUCTION).told).toEqual([expect.stringContaining(`client_secret ${problem}`)]);
+    expect(read(text).told).toEqual([]);
+  });
+
   test('everything at once, in the order of lines, with suggestions', () => {
     const { faults, clients } = read(`- client_id: a
   respones_types: [code]
@@ -336,9 +346,25 @@ describe('is refused:', () => {
     ['two documents', '- client_id: a\n---\n- client_id: b', 'c.yaml:2: is the start of a second document'],
     ['an open quote', `- client_id: a\n  client_secret: "${CANARY}`, 'c.yaml:2: is not well-formed YAML'],
     ['a secret with a colon', `- client_id: a\n  client_secret: x: ${CANARY}`, 'c.yaml:2: is not well-formed YAML'],
+    ['a tab before a name', '- client_id: a\n\tclient_name: b', 'c.yaml:2: is indented with a tab'],
+    ['a tab in a list', '- client_id: a\n  redirect_uris: [a,\n\tb]', 'c.yaml:3: is indented with a tab'],
+    [
+      'an open bracket',
+      '- client_id: a\n  redirect_uris: [https://a.example/cb,\n    https://b.example/cb\n  client_name: b\n',
+      'c.yaml:2: has a bracket that is not closed',
+    ],
+    [
+      'an open brace',
+      '- client_id: a\n  jwks: {keys: [1]\n- client_id: b\n',
+      'c.yaml:2: has a bracket that is not closed',
+    ],
     ['brackets without end', '['.repeat(100_000), 'c.yaml'],
   ])('a file that is or has %s', (_what, text, fault) => {
     expect(read(text).told.join('\n')).toContain(fault);
+  });
+
+  test.each(['', '# nothing yet\n', '[]'])('a file without a client is warned of: %j', (text) => {
+    expect(read(text)).toMatchObject({ faults: [], warnings: ['c.yaml: names no client'] });
   });
 
   test('a bomb of aliases, at once', () => {

@@ -31,6 +31,7 @@ export function readMoment(name: string, text: string): number {
 export function readPeriod(values: Readonly<Record<string, unknown>>): (at: number) => boolean {
   const since = typeof values.since === 'string' ? readMoment('since', values.since) : Number.NEGATIVE_INFINITY;
   const until = typeof values.until === 'string' ? readMoment('until', values.until) : Number.POSITIVE_INFINITY;
+  if (since >= until) throw new Misuse('--since is not before --until: nothing lies between them');
   return (at) => at >= since && at < until;
 }
 

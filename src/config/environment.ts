@@ -23,7 +23,7 @@ export async function readEnvironment(env: NodeJS.ProcessEnv, cwd: string): Prom
   const given = new Set<SettingName>();
   const values: Partial<Record<SettingName, unknown>> = {};
   // A misspelt "production" is a fault; until it is mended, the strict rules hold, so that the list is whole.
-  const production = /^prod/i.test(env.NODE_ENV?.trim() ?? '');
+  const production = /^["']?prod/i.test(env.NODE_ENV?.trim() ?? '');
 
   for (const name of SETTING_NAMES) {
     const setting: Setting<unknown> = SETTINGS[name];
@@ -32,6 +32,10 @@ export async function readEnvironment(env: NodeJS.ProcessEnv, cwd: string): Prom
     if (source === undefined) continue;
     given.add(name);
     if (source.text === undefined) continue;
+    if (isQuoted(source.text)) {
+      faults.push({ where: source.where, ...QUOTED });
+      continue;
+    }
     const reading = setting.read(source.text, { production });
     if (!reading.ok) faults.push({ where: source.where, problem: reading.problem, fix: reading.fix });
     else values[name] = reading.value;
@@ -40,6 +44,11 @@ export async function readEnvironment(env: NodeJS.ProcessEnv, cwd: string): Prom
   }
   return { values: values as SettingValues, given, production, faults, warnings };
 }
+
+/** A shell takes quotes away; `docker run --env-file` and others make them a part of the value. */
+const QUOTED = { problem: 'is between quotes, which are a part of the value', fix: 'leave the quotes out' };
+
+const isQuoted = (text: string) => /^(["']).*\1$/s.test(text) && text.length > 1;
 
 /** The setting's text and the variable it came from; no text when it was set but cannot be had, which is a fault by then. */
 async function findText(
@@ -57,6 +66,10 @@ async function findText(
     return { where: name, text: direct };
   }
   const file = await readTextFile(path, cwd);
+  if (!file.ok && isQuoted(path)) {
+    faults.push({ where: variable, ...QUOTED });
+    return { where: variable, text: undefined };
+  }
   if (!file.ok) {
     faults.push({ where: variable, problem: `the file it names ${file.problem}`, fix: file.fix });
     return { where: variable, text: undefined };

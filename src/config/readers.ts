@@ -107,7 +107,11 @@ export const readVendorBase: Reader<string> = (text) => {
     return bad('has a query or a fragment', 'write scheme, host and, if need be, a path');
   if (url.protocol === 'http:' && !isLoopbackHost(url.hostname))
     return bad('is http on a host that is not this machine', 'write https; plain http is for loopback only');
-  return good(url.href.replace(/\/+$/, ''));
+  const base = url.href.replace(/\/+$/, '');
+  const version = /\/v\d+$/.exec(base)?.[0];
+  if (version !== undefined)
+    return bad(`ends in ${version}, which is added to it for each request`, `write ${base.slice(0, -version.length)}`);
+  return good(base);
 };
 
 /** A workflow's id as the vendor's console shows it. */

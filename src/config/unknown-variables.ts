@@ -15,6 +15,9 @@ export function findUnknownVariables(env: NodeJS.ProcessEnv): Fault[] {
   const names = new Set<string>(known);
   return Object.keys(env).flatMap((variable) => {
     if (names.has(variable) || OTHERS.has(variable) || isServiceLink(variable, env)) return [];
+    const plain = SETTING_NAMES.find((name) => variable === `${name}_FILE`);
+    if (plain !== undefined)
+      return [{ where: variable, problem: 'is not read: only a secret may lie in a file', fix: `set ${plain}` }];
     const meant = known.find((name) => isNear(variable, name));
     const ours = OUR_PREFIXES.some((prefix) => variable.toUpperCase().startsWith(prefix));
     if (meant === undefined && !ours) return [];

@@ -97,6 +97,7 @@ test.each([
   [['keys', 'make', 'cookies'], /did you mean cookie\?/],
   [['journal', 'verfy'], /did you mean verify\?/],
   [['costs', '--since', 'yesterday'], /2026-11-01/],
+  [['journal', '--since', '2026-11-02', '--until', '2026-11-01'], /--since is not before --until/],
   [['export'], /to which file/],
   [['export', 'a', 'b'], /one word too many/],
   [['export', '--call-off', '--move'], /stands alone/],

@@ -114,6 +114,16 @@ describe('files', () => {
     expect(await faultsOf({ ...PRODUCTION, ...env }, files as Record<string, string>)).toContain(expected);
   });
 
+  test('a value between quotes is told as such, wherever it came from', async () => {
+    const env = { NODE_ENV: '"production"', ISSUER: "'https://login.example'", DATA_KEYS: '', DATA_KEYS_FILE: '"k"' };
+    const told = await faultsOf(
+      { ...PRODUCTION, ...env, COOKIE_KEYS: '', COOKIE_KEYS_FILE: 'k' },
+      { k: `"${CANARY}"` },
+    );
+    for (const name of ['NODE_ENV', 'ISSUER', 'DATA_KEYS_FILE', 'COOKIE_KEYS_FILE'])
+      expect(told).toContain(`${name}: is between quotes`);
+  });
+
   test('a policy file that was named must be there; the default one need not', async () => {
     expect(await faultsOf({ POLICY_FILE: 'mine.yaml' })).toContain('POLICY_FILE mine.yaml: does not exist');
     const { config } = await configOf({}, { 'config/policy.yaml': 'attempt: { tries: 5 }\n' });

@@ -95,6 +95,7 @@ describe('a setting refuses', () => {
     ['DATA_KEYS', `${dataKey},${CANARY}`, /not exactly 32 bytes in entry 2/],
     ['DIDIT_API_KEY', `${CANARY} x`, /spaces/],
     ['DIDIT_BASE_URL', 'http://vendor.example', /not this machine/],
+    ['DIDIT_BASE_URL', 'https://vendor.example/v3/', /ends in \/v3/],
     ['DIDIT_BASE_URL', 'vendor.example', /not an https URL/],
     ['DIDIT_BASE_URL', 'https://vendor.example/?a', /query/],
     ['DIDIT_BASE_URL', `https://u:${CANARY}@vendor.example`, /password/],
@@ -229,9 +230,9 @@ describe('a variable nobody knows', () => {
   });
 
   test('is a setting that has no file variant, with one', async () => {
-    expect(await faultsOf({ ...DEVELOPMENT, ISSUER_FILE: '/x' }).catch(() => 'accepted')).toBe('accepted');
-    expect(await faultsOf({ ...DEVELOPMENT, DIDIT_BASE_URL_FILE: '/x' })).toContain(
-      'DIDIT_BASE_URL_FILE: is not a setting',
-    );
+    for (const name of ['ISSUER', 'DIDIT_BASE_URL'])
+      expect(await faultsOf({ ...DEVELOPMENT, [`${name}_FILE`]: '/x' })).toContain(
+        `${name}_FILE: is not read: only a secret may lie in a file\n    → set ${name}`,
+      );
   });
 });

@@ -192,6 +192,30 @@ describe('in a browser', () => {
     expect(tooWide).toEqual([]);
   });
 
+  chromiumTest(
+    'text of twice the size stays readable on a phone: nothing is wider, and no value is a column of letters',
+    async () => {
+      const found: string[] = [];
+      await inTabs(
+        { viewport: { width: 360, height: 640 } },
+        async (page, { path }) => {
+          await page.goto(`${base}/${path}`);
+          const [wide, narrow] = await page.evaluate<[number, number]>(`{
+          for (const each of document.querySelectorAll('details')) each.open = true;
+          const ems = [...document.querySelectorAll('dd')].map((each) => each.clientWidth / parseFloat(getComputedStyle(each).fontSize));
+          [document.documentElement.scrollWidth, Math.min(99, ...ems)];
+        }`);
+          if (wide > 360 || narrow < 6.5) found.push(`${path}: ${wide} px wide, a value of ${narrow.toFixed(1)} em`);
+        },
+        async (page) => {
+          const session = await page.context().newCDPSession(page);
+          await session.send('Page.setFontSizes', { fontSizes: { standard: 32, fixed: 26 } });
+        },
+      );
+      expect(found).toEqual([]);
+    },
+  );
+
   chromiumTest('a form goes off once, with the button that was pressed, and again after coming back', async () => {
     const { context, page } = await open({});
     const bodies: string[] = [];

@@ -98,9 +98,14 @@ export function createViews(options: ViewsOptions = {}): Views {
 /** Titles, and whether the page is one somebody may write to support about. A page without a row does not compile. */
 const about: { [N in PageName]: { title: (data: Pages[N]) => string; support?: boolean } } = {
   begin: { title: (page) => `${page.fault === undefined ? '' : 'Error: '}Sign in to ${clientName(page.client)}` },
-  waiting: { title: (page) => `${waitingTitle(page)} – ${clientName(page.client)}` },
+  waiting: {
+    title: (page) =>
+      `${page.number?.fault === undefined ? '' : 'Error: '}${waitingTitle(page)} – ${clientName(page.client)}`,
+  },
   retry: { title: (page) => `Not signed in yet – ${clientName(page.client)}`, support: true },
-  'other-ways': { title: (page) => `Other ways to sign in to ${clientName(page.client)}` },
+  'other-ways': {
+    title: (page) => `${page.fault === undefined ? '' : 'Error: '}Other ways to sign in to ${clientName(page.client)}`,
+  },
   code: { title: (page) => `${page.fault === undefined ? '' : 'Error: '}Type the code – ${clientName(page.client)}` },
   passkey: {
     title: (page) => `${page.fault === undefined ? '' : 'Error: '}Use a passkey – ${clientName(page.client)}`,

@@ -410,7 +410,7 @@ describe('order and loss (T8, R9)', () => {
     expect(await deliver(world, begun.sessionId, told)).toEqual([202]);
     const page = await visit(world, begun, '/waiting');
     expect(page.text).toContain('data-state="resubmitted"');
-    expect(page.text).toContain('LIVENESS');
+    expect(page.text).toContain('The selfie<');
     await leave(begun);
   });
 

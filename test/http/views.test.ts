@@ -230,6 +230,13 @@ describe('the live page', () => {
     expect(html).toMatch(/name="number"[^>]*inputmode="numeric" pattern="\[0-9 \]\*"[^>]*autocomplete="one-time-code"/);
   });
 
+  test('names the steps to do again in words, each once, and in the vendor’s where we have none', () => {
+    const steps = ['LIVENESS', 'FACE_MATCH', 'ID_VERIFICATION', 'PROOF_OF_ADDRESS'];
+    const html = render('waiting', { ...(samples.waiting.resubmitted as Pages['waiting']), steps });
+    const told = [...html.matchAll(/<li>(.*?)<\/li>/g)].map(([, item]) => item?.replace(/<[^>]+>/g, ''));
+    expect(told).toEqual(['The selfie', 'The identity document', 'PROOF_OF_ADDRESS']);
+  });
+
   test('shows the QR code as one picture and the way to use this camera instead', () => {
     const html = render('waiting', samples.waiting.phone as Pages['waiting']);
     expect(html).toMatch(/<div class="qr" role="img" aria-label="[^"]+"><svg/);
@@ -273,7 +280,26 @@ test('scope consent has an allowing and a denying button', () => {
   ]);
 });
 
-test('logout submits the library’s form, everywhere or for this client alone', () => {
+test.each(everySample().filter(({ data }) => 'fault' in data || ('number' in data && Object(data.number).fault)))(
+  '$path says in its title that something was wrong',
+  ({ name, data }) => {
+    expect(render(name, data as never)).toMatch(/<title>Error: /);
+  },
+);
+
+test('forgetting a browser does not promise to sign out this one', () => {
+  expect(render('account', samples.account.full as Pages['account'])).toContain('unless it is this one');
+});
+
+test('logout says that it is about this browser, and where the others are', () => {
+  const one = render('logout', samples.logout.client as Pages['logout']);
+  expect(one).toMatch(/value="yes">Sign out of all applications in this browser</);
+  expect(render('logout', samples.logout.all as Pages['logout'])).toMatch(/value="yes">Sign out</);
+  expect(one).not.toMatch(/everywhere/i);
+  expect(one).toContain('<a href="/account">');
+});
+
+test('logout submits the library’s form, for all or for this client alone', () => {
   const html = render('logout', samples.logout.client as Pages['logout']);
   expect(html).toMatch(/<button[^>]*form="op\.logoutForm" name="logout" value="yes">/);
   expect(html).toMatch(

@@ -97,6 +97,12 @@ export function mountRoutes(provider: Provider, parts: MountParts): void {
     return next();
   });
 
+  // RFC 7009 §2.2: a client library that is told of a type reads an empty answer as one, and fails
+  provider.use(async (ctx, next) => {
+    await next();
+    if (ctx.path === '/token/revocation' && ctx.body === '') ctx.remove('Content-Type');
+  });
+
   // a look must change nothing: HEAD on a page that resumes or notes a return would
   provider.use(async (ctx, next) => {
     if (ctx.method !== 'HEAD' || !ctx.path.startsWith('/interaction/')) return next();

@@ -26,6 +26,9 @@ export interface InteractionForm {
   readonly csrf: string;
 }
 
+/** What was wrong with the number that was typed; `malformed`: it was none, and no try is lost. */
+export type NumberFault = 'wrong' | 'expired' | 'malformed';
+
 export type RetryKind =
   | 'declined'
   | 'captured-elsewhere'
@@ -102,7 +105,7 @@ export interface Pages {
     /** steps to do again, in the vendor's words; for `resubmitted` */
     readonly steps: readonly string[];
     /** field `number` to `…/confirm`: the face was, or may be, shown on another device */
-    readonly number?: { readonly fault?: 'wrong' | 'expired'; readonly triesLeft: number; readonly kept: boolean };
+    readonly number?: { readonly fault?: NumberFault; readonly triesLeft: number; readonly kept: boolean };
     /** show the plain explanation "the face was shown elsewhere", as the verdict is already there */
     readonly numberNeeded: boolean;
     /** the hand-off to a phone: QR as inline SVG (ours, safe) and the same address as a link text-free for screen readers */

@@ -40,7 +40,8 @@ export type ReturnOutcome =
   | { readonly kind: 'nothing' };
 
 export type NumberOutcome =
-  | { readonly kind: 'right' | 'wrong' | 'expired' }
+  /** `malformed`: no number of six digits, and so no guess */
+  | { readonly kind: 'right' | 'wrong' | 'expired' | 'malformed' }
   /** the third wrong one ended the attempt */
   | { readonly kind: 'over' };
 
@@ -139,6 +140,8 @@ export function createVisits(parts: JourneyParts & { ending: Ending; denials: Pi
       let right = false;
       let wasConfirmed = false;
       let isLate = false;
+      let isMistyped = false;
+      const digits = typed.replace(/\s/g, '');
       // judged by the very record that the answer goes into: what was right of one capture must not confirm the next (T2)
       const step = await attempts.change(uid, (a): Step => {
         const current = currentVerification(a);
@@ -147,13 +150,15 @@ export function createVisits(parts: JourneyParts & { ending: Ending; denials: Pi
         const shownAt = current.returnedElsewhereAt;
         wasConfirmed = current.confirmedAt !== undefined;
         isLate = shownAt !== undefined && isTooOld(shownAt) && !wasConfirmed && isLive(a, clock.now());
-        if (isLate) return { kind: 'unchanged', attempt: a };
+        isMistyped = !/^\d{6}$/.test(digits) && !wasConfirmed && isLive(a, clock.now());
+        if (isLate || isMistyped) return { kind: 'unchanged', attempt: a };
         // a number that no device has shown yet can only be a guess
-        right = isSameNumber(typed.replace(/\s/g, ''), secrets.number) && shownAt !== undefined;
+        right = isSameNumber(digits, secrets.number) && shownAt !== undefined;
         return advance(a, { kind: 'number', right }, rules.attempt, clock.now());
       });
       if (!step || step.kind === 'refused') return { kind: 'over' };
       if (isLate) return { kind: 'expired' };
+      if (isMistyped) return { kind: 'malformed' };
       if (step.kind === 'moved') {
         await journal.record({ event: right ? 'number.confirmed' : 'number.wrong', attempt: uid });
         await bus.publish(uid);
@@ -181,5 +186,5 @@ export function createVisits(parts: JourneyParts & { ending: Ending; denials: Pi
 }
 
 function isSameNumber(typed: string, number: string): boolean {
-  return /^\d{6}$/.test(typed) && timingSafeEqual(Buffer.from(typed), Buffer.from(number));
+  return typed.length === number.length && timingSafeEqual(Buffer.from(typed), Buffer.from(number));
 }

@@ -220,7 +220,7 @@ describe('cross_device: confirm', () => {
     const number = numberOn(await comeBack(world, begun, victim));
     await awaitPage(world, begun, 'the question for the number', asksNumber);
     expect((await confirm(wrongFor(number))).status).toBe(422);
-    expect((await confirm('12345')).status).toBe(422);
+    expect((await confirm(wrongFor(number))).status).toBe(422);
     const waiting = await visit(world, begun, '/waiting');
     const third = await pressOn(world, attacker, waiting, 'confirm', { number: wrongFor(number) });
     expect(third.status).toBe(410);
@@ -292,8 +292,22 @@ describe('cross_device: confirm', () => {
     await captured();
     await awaitPage(world, begun, 'the question for the number', asksNumber);
     expect((await confirm('000000')).status).toBe(422);
-    expect((await confirm('')).status).toBe(422);
-    expect((await confirm('0000000')).status).toBe(410);
+    expect((await confirm('111111')).status).toBe(422);
+    expect((await confirm('222222')).status).toBe(410);
+  });
+
+  test('what is no number of six digits is no guess, however often: it is told, and the right one still counts', async () => {
+    await captured();
+    const number = numberOn(await comeBack(world, begun, victim));
+    await awaitPage(world, begun, 'the question for the number', asksNumber);
+    for (const typed of ['', '12345', '1234567', 'abcdef', `${number}0`, number.slice(1)]) {
+      const page = await confirm(typed);
+      expect(page.status).toBe(422);
+      expect(wordsOf(page)).toContain('The number has six digits');
+    }
+    const page = await confirm(number);
+    const end = isAtClient(world, page) ? page : await visit(world, begun, '/finish');
+    expect(isAtClient(world, end)).toBe(true);
   });
 
   test('T2: whoever told the number to somebody may still say that it was not them, when the sign-in is finished', async () => {

@@ -222,6 +222,7 @@ export const samples: { readonly [N in PageName]: Readonly<Record<string, Pages[
       number: { fault: 'wrong', triesLeft: 1, kept: false },
       numberNeeded: true,
     },
+    'no-number': { ...waiting, number: { fault: 'malformed', triesLeft: 3, kept: false }, numberNeeded: true },
     'old-number': { ...waiting, number: { fault: 'expired', triesLeft: 2, kept: false }, numberNeeded: true },
     'kept-number': { ...waiting, number: { triesLeft: 3, kept: true } },
     'kept-in-review': { ...waiting, state: 'in-review', number: { triesLeft: 3, kept: true }, numberNeeded: true },

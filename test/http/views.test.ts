@@ -227,7 +227,9 @@ describe('the live page', () => {
       'number=',
       'confirm=yes',
     ]);
-    expect(html).toMatch(/name="number"[^>]*inputmode="numeric" pattern="\[0-9 \]\*"[^>]*autocomplete="one-time-code"/);
+    expect(html).toMatch(
+      /name="number"[^>]*inputmode="numeric" pattern="\[0-9\]\{3\} \?\[0-9\]\{3\}"[^>]*autocomplete="one-time-code"/,
+    );
   });
 
   test('names the steps to do again in words, each once, and in the vendor’s where we have none', () => {

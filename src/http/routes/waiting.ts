@@ -16,7 +16,7 @@ import { bindingOf } from '../../login/bind.ts';
 import { openVerificationSecrets } from '../../login/secrets.ts';
 import type { OpenInteraction } from '../../oidc/interactions.ts';
 import { viewOfClient } from '../client-view.ts';
-import type { WaitingState as PageState, RetryKind } from '../pages.ts';
+import type { NumberFault, WaitingState as PageState, RetryKind } from '../pages.ts';
 import type { WaitingState } from '../waiting-room.ts';
 import type { Access, InteractionRouteParts } from './access.ts';
 
@@ -41,7 +41,7 @@ export function createWaiting(parts: InteractionRouteParts, access: Access) {
     ctx: Context,
     interaction: OpenInteraction,
     attempt: LoginAttempt | undefined,
-    shown: { fault?: 'wrong' | 'expired'; status?: number },
+    shown: { fault?: NumberFault; status?: number },
   ): Promise<void> {
     const { uid } = interaction;
     if (!attempt) return reply.onTo(ctx, `/interaction/${uid}`);
@@ -130,6 +130,7 @@ export function createWaiting(parts: InteractionRouteParts, access: Access) {
         return reply.onTo(ctx, `/interaction/${uid}/waiting`);
       case 'wrong':
       case 'expired':
+      case 'malformed':
         return showWaiting(ctx, interaction, await attempts.find(uid), { fault: outcome.kind, status: 422 });
       case 'over': {
         const attempt = await attempts.find(uid);

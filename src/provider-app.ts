@@ -107,7 +107,7 @@ export async function assembleProvider(parts: LastingParts, settings: ProviderSe
     invite: createInviteRoute({
       ...parts,
       clients: async () =>
-        (await Promise.all(settings.clients.map((client) => clientView(client.client_id)))).filter(
+        (await Promise.all(settings.clients.filter(signsIn).map((client) => clientView(client.client_id)))).filter(
           (view) => view !== undefined,
         ),
     }),
@@ -131,6 +131,9 @@ export async function assembleProvider(parts: LastingParts, settings: ProviderSe
   });
   return { callback: provider.callback(), provider, revocation, logout, readState: routes.readState, clientView };
 }
+
+/** A resource server only introspects: nobody signs in there. */
+const signsIn = ({ grant_types: grants }: ClientEntry) => grants.includes('authorization_code');
 
 /** Client ids, by what happened to them; or why those before stay in use. */
 export type Reload =

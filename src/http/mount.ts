@@ -119,6 +119,7 @@ export function mountRoutes(provider: Provider, parts: MountParts): void {
     };
   };
   router
+    .get('/', (ctx) => reply.page(ctx as Context, 200, 'home', {}))
     .get('/interaction/:uid', page(routes.first))
     .post('/interaction/:uid/begin', page(routes.begin))
     .get('/interaction/:uid/other', page(routes.ways))

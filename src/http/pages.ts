@@ -283,8 +283,10 @@ export interface Pages {
   };
   /** The way to the person's own page did not lead there. */
   'account-sign-in': { readonly reason: 'refused' | 'unavailable' | 'not-here' | 'too-old' };
-  /** This browser is signed out, and maybe all others. */
-  'account-signed-out': { readonly everywhere: boolean };
+  /** Nobody is signed in here any more, or nobody that could be shown the account: why. */
+  'account-signed-out': { readonly after: 'here' | 'everywhere' | 'denied' | 'denied-face' };
+  /** `/`, where somebody looks who knows no other address. */
+  home: Record<string, never>;
   /** `GET /account/deleted/:receipt`: how far a deletion is. */
   deleted: {
     /** the address of this page */

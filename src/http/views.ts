@@ -132,7 +132,8 @@ const about: { [N in PageName]: { title: (data: Pages[N]) => string; support?: b
   'account-delete': { title: (page) => `${page.fault === undefined ? '' : 'Error: '}Delete your account?` },
   'account-passkey': { title: (page) => `${page.fault === undefined ? '' : 'Error: '}Make a passkey` },
   'account-sign-in': { title: () => 'Not signed in', support: true },
-  'account-signed-out': { title: (page) => (page.everywhere ? 'Signed out everywhere' : 'Signed out') },
+  'account-signed-out': { title: (page) => signedOutTitle(page.after) },
+  home: { title: () => 'Sign-in with a selfie' },
   deleted: { title: (page) => deletedTitle(page.state) },
   error: { title: (page) => errorTitle(page.status) },
 };
@@ -154,6 +155,11 @@ function waitingTitle(page: Pages['waiting']): string {
     case 'unanswered':
       return 'The selfie check does not answer';
   }
+}
+
+function signedOutTitle(after: Pages['account-signed-out']['after']): string {
+  if (after === 'everywhere') return 'Signed out everywhere';
+  return after === 'here' ? 'Signed out' : 'It is ended';
 }
 
 function deletedTitle(state: Pages['deleted']['state']): string {

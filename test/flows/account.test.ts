@@ -53,6 +53,15 @@ function clients() {
       redirect_uris: ['http://127.0.0.1:9/cb'],
       backchannel_logout_uri: `${rp.url}/logout`,
     },
+    {
+      client_id: 'api',
+      client_name: 'Payments API',
+      client_secret: CLIENT_SECRET,
+      redirect_uris: [],
+      grant_types: [],
+      response_types: [],
+      token_endpoint_auth_method: 'client_secret_basic',
+    },
   ];
 }
 
@@ -281,6 +290,8 @@ describe('the client of our own', () => {
     const discovery = await (await fetch(at('/.well-known/openid-configuration'))).text();
     expect(discovery).not.toContain(CLIENT);
     const invite = await new Browser().get(at(`/invite/${'x'.repeat(22)}`));
+    expect(wordsOf(invite)).toContain('Example App');
+    expect(wordsOf(invite)).not.toContain('Payments API');
     expect(wordsOf(invite)).not.toContain('your account');
     const elsewhere = new URLSearchParams({
       client_id: CLIENT,
@@ -592,6 +603,12 @@ describe('its buttons', () => {
     expect(wordsOf(asked)).toContain('Share with Third Party?');
   });
 
+  test('whoever looks at the bare address is led to their account', async () => {
+    const home = await new Browser().get(at('/'));
+    expect(home.status).toBe(200);
+    expect(parse(home.text).querySelector('main a')?.getAttribute('href')).toBe('/account');
+  });
+
   test('this was not me: that sign-in ends with its browser, and the account is watched', async () => {
     const { browser } = await world.enrol('tia@example.org');
     world.clock.move(MINUTE);
@@ -617,6 +634,20 @@ describe('its buttons', () => {
     }
   });
 
+  test('this was not me, of a sign-in in this very browser: what came of it is told, and that it is signed out', async () => {
+    const { browser } = await world.enrol('teo@example.org');
+    const id = await accountIdOf('teo@example.org');
+    world.clock.move(MINUTE);
+    await signIn(browser, undefined);
+    const login = (await world.app.parts.activity.signIns(id))[0]?.uid ?? '';
+    world.clock.move(11 * MINUTE);
+    const after = await act(browser, await openAccount(browser), 'not-me', { login });
+    expect(after.url).toMatch(/\/account\/signed-out\?from=denied$/);
+    expect(wordsOf(after)).toContain('That sign-in has ended with all that came of it');
+    expect(wordsOf(after)).toContain('this browser is signed out');
+    expect((await browser.get(at('/account'))).url).toContain('/interaction/');
+  });
+
   test('a face that came with a denied sign-in does not count: a document is asked for next', async () => {
     const { browser } = await world.enrol('ugo@example.org');
     world.clock.move(MINUTE);
@@ -632,7 +663,8 @@ describe('its buttons', () => {
     const after = await act(browser, page, 'not-me', { login: login?.uid ?? '' });
     expect((await world.app.parts.accounts.find(id))?.standing).toBe('must-re-enrol');
     // and until then the page is closed as well
-    expect(after.url).toContain('/interaction/');
+    expect(wordsOf(after)).toContain('the next sign-in asks for your identity document');
+    expect((await browser.get(at('/account'))).url).toContain('/interaction/');
   });
 
   test('a new face that waits is called off', async () => {

@@ -377,7 +377,13 @@ export const samples: { readonly [N in PageName]: Readonly<Record<string, Pages[
     'not-here': { reason: 'not-here' },
     'too-old': { reason: 'too-old' },
   },
-  'account-signed-out': { everywhere: { everywhere: true }, here: { everywhere: false } },
+  'account-signed-out': {
+    everywhere: { after: 'everywhere' },
+    here: { after: 'here' },
+    denied: { after: 'denied' },
+    face: { after: 'denied-face' },
+  },
+  home: { all: {} },
   deleted: {
     'under-way': { path: '/account/deleted/r1', state: 'under-way', verifier: 'Didit' },
     done: { path: '/account/deleted/r1', state: 'done', at: hour(1), verifier: 'Didit' },

@@ -38,6 +38,7 @@ function poisoned<T>(value: T, key = ''): T {
     'fault',
     'ways',
     'purpose',
+    'after',
     'formHtml',
     'qrSvg',
     'logoPath',

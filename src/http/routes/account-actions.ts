@@ -5,7 +5,7 @@ import type { Context } from 'koa';
 import type { Denials } from '../../login/denials.ts';
 import { deviceProof } from '../../login/login-proof.ts';
 import type { Clock, Journal } from '../../login/ports.ts';
-import type { ActivityStore, DeviceStore, PasskeyStore } from '../../login/stores.ts';
+import type { AccountStore, ActivityStore, DeviceStore, PasskeyStore } from '../../login/stores.ts';
 import type { Consents } from '../../oidc/consents.ts';
 import type { Revocation } from '../../oidc/revocation.ts';
 import type { Cookies } from '../cookies.ts';
@@ -16,6 +16,7 @@ import { mayDeny } from './account-view.ts';
 
 export interface AccountActionParts {
   readonly access: AccountAccess;
+  readonly accounts: Pick<AccountStore, 'find'>;
   readonly activity: Pick<ActivityStore, 'findSignIn'>;
   readonly devices: Pick<DeviceStore, 'list' | 'drop' | 'accountsOf'>;
   readonly passkeys: Pick<PasskeyStore, 'remove'>;
@@ -49,10 +50,28 @@ export const FAULTS = {
 } as const;
 
 /** @returns what was done, or undefined when there was nothing to do */
-type Deed = (ctx: Context, session: AccountSession, fields: Fields) => Promise<Done | 'signed-out-here' | undefined>;
+type Deed = (ctx: Context, session: AccountSession, fields: Fields) => Promise<Done | Gone | undefined>;
+
+/** There is no page to come back to: what is said instead, by a word in the address. */
+const GONE = { 'signed-out-here': 'here', 'denied-here': 'denied', 'denied-face': 'denied-face' } as const;
+
+type Gone = keyof typeof GONE;
 
 export function createAccountActions(parts: AccountActionParts) {
-  const { access, activity, devices, passkeys, consents, denials, revocation, journal, clock, cookies, reply } = parts;
+  const {
+    access,
+    accounts,
+    activity,
+    devices,
+    passkeys,
+    consents,
+    denials,
+    revocation,
+    journal,
+    clock,
+    cookies,
+    reply,
+  } = parts;
 
   /** @param options.strong a code by mail or from support is not enough: whoever reads the person's mail could do it */
   function action(deed: Deed, options: { readonly strong: boolean }) {
@@ -63,7 +82,7 @@ export function createAccountActions(parts: AccountActionParts) {
       if (options.strong && !isStrong(session)) return reply.onTo(ctx, '/account?fault=weak');
       const done = await deed(ctx, session, fields);
       if (done === undefined) return reply.onTo(ctx, '/account?fault=not-there');
-      reply.onTo(ctx, done === 'signed-out-here' ? '/account/signed-out?from=here' : `/account?done=${done}`);
+      reply.onTo(ctx, done in GONE ? `/account/signed-out?from=${GONE[done as Gone]}` : `/account?done=${done}`);
     };
   }
 
@@ -134,7 +153,11 @@ export function createAccountActions(parts: AccountActionParts) {
   const notMe: Deed = async (_ctx, session, { login = '' }) => {
     const signIn = await activity.findSignIn(session.account.id, login);
     if (!signIn || !mayDeny(session, signIn, clock.now())) return undefined;
-    return (await denials.denySignIn(session.account.id, login)) ? 'sign-in-ended' : undefined;
+    if (!(await denials.denySignIn(session.account.id, login))) return undefined;
+    // it may have been this session's own, or have brought the face that this account was known by
+    const left = await revocation.sessionsOf(session.account.id);
+    if (!left.some(({ uid }) => uid === session.sessionUid)) return 'denied-here';
+    return (await accounts.find(session.account.id))?.standing === 'good' ? 'sign-in-ended' : 'denied-face';
   };
 
   const callOffNewFace: Deed = async (_ctx, { account }) =>

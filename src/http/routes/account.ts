@@ -32,7 +32,8 @@ export function createAccountRoutes(parts: AccountRouteParts, access: AccountAcc
     signedIn: access.signedIn,
 
     signedOut(ctx: Context): void {
-      reply.page(ctx, 200, 'account-signed-out', { everywhere: ctx.query.from !== 'here' });
+      const after = (['here', 'denied', 'denied-face'] as const).find((word) => word === ctx.query.from);
+      reply.page(ctx, 200, 'account-signed-out', { after: after ?? 'everywhere' });
     },
   };
 }

@@ -214,6 +214,7 @@ export const MAILED_CODES_ALLOWED = 3;
 export const WRONG_CODES_ALLOWED = 5;
 /** Also that of the link beside it. */
 export const CODE_LIFE_SECONDS = 600;
+const SECONDS_TO_ASK = 15;
 
 export function hasLapsed(attempt: LoginAttempt, now: number): boolean {
   return attempt.expiresAt <= now;
@@ -306,6 +307,12 @@ export function facesShown({ proofs, verifications }: LoginAttempt): readonly st
   const compared = selfies.map((id) => verifications.find((each) => each.id === id)?.basis?.faces);
   if (own.length === 0 || compared.includes(undefined)) return undefined;
   return [...new Set([...own, ...compared.flatMap((faces = []) => faces)])];
+}
+
+/** How many minutes a code is promised from when it is sent: no more than its sign-in has left, but for the seconds it took to come here. */
+export function codeMinutes({ expiresAt }: Pick<LoginAttempt, 'expiresAt'>, sentAt: number): number {
+  const seconds = Math.min(CODE_LIFE_SECONDS, expiresAt - sentAt + SECONDS_TO_ASK);
+  return Math.max(1, Math.floor(seconds / 60));
 }
 
 /** May a mailed code still be typed? */

@@ -31,6 +31,10 @@ export type NumberFault = 'wrong' | 'expired' | 'malformed';
 
 export type RetryKind =
   | 'declined'
+  /** the same, where a document was checked */
+  | 'document-declined'
+  /** the vendor takes no check of this person; nothing was shown or paid */
+  | 'blocked'
   | 'captured-elsewhere'
   | 'not-finished'
   | 'abandoned'
@@ -71,6 +75,8 @@ export interface Pages {
     readonly shownPerson?: string;
     /** checkbox `biometric_consent`; its text's version is stored with the consent */
     readonly askConsent: boolean;
+    /** it was ticked, and something else was wrong */
+    readonly isConsentGiven?: boolean;
     /** an input `invitation`, prefilled; absent where enrolment does not ask for one */
     readonly invitation?: { readonly value: string };
     /** first-time people may enrol here by a document check */
@@ -127,6 +133,8 @@ export interface Pages {
     readonly otherWays: boolean;
     /** the person may enrol anew, by a document: button `begin` with value `re-enrol` */
     readonly mayReEnrol: boolean;
+    /** what was typed, sent along again: no attempt may remember it yet */
+    readonly carried?: Readonly<Record<string, string>>;
   };
   /** Who cannot or will not show a face. Forms to `…/other`, button `way`; back to the selfie by `…/begin`. */
   'other-ways': {
@@ -147,6 +155,8 @@ export interface Pages {
     readonly client: ClientView;
     readonly identifier: string;
     readonly purpose: 'enrol' | 'sign-in';
+    /** how long it is good from when it was sent; absent when it is over */
+    readonly minutes?: number;
     readonly fault?: 'wrong' | 'expired' | 'no-more';
     readonly maySendAgain: boolean;
   };

@@ -3,14 +3,7 @@
 
 import { randomInt, timingSafeEqual } from 'node:crypto';
 import { advance } from '../core/advance.ts';
-import {
-  CODE_LIFE_SECONDS,
-  isCodeOpen,
-  isLive,
-  type LoginAttempt,
-  type MailedCode,
-  type Step,
-} from '../core/attempt.ts';
+import { codeMinutes, isCodeOpen, isLive, type LoginAttempt, type MailedCode, type Step } from '../core/attempt.ts';
 import { isEmailAddress } from '../core/identifier.ts';
 import { circumstancesOf } from './circumstances.ts';
 import { type Limiter, spenderOf } from './limits.ts';
@@ -112,7 +105,7 @@ export function createMailedCodes(parts: JourneyParts & { limiter: Limiter }): M
       if (step?.kind !== 'moved') return { kind: 'no-more' };
       const to = await recipientOf(attempt, purpose);
       const where = await circumstancesOf(parts, attempt.clientId, attempt.origin);
-      const minutes = CODE_LIFE_SECONDS / 60;
+      const minutes = codeMinutes(step.attempt, step.attempt.mailed?.sentAt ?? clock.now());
       if (to !== undefined && purpose === 'enrol')
         await mailer.send(to, { kind: 'enrolment-code', code, minutes, where });
       if (to !== undefined && purpose === 'sign-in') {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Browser } from '../support/browser.ts';
 import { startWorld, type World } from '../support/world.ts';
 
 let world: World;
@@ -17,4 +18,13 @@ test('a new person enrols by document and selfie, and the next time it is one se
   await world.sandbox.settle(begun.sessionId, 'approve');
   const again = await world.finish(begun);
   expect(again.claims()?.sub).toBe(claims?.sub);
+});
+
+test('an agreement that was ticked is not lost with a user name that was wrong', async () => {
+  const browser = new Browser();
+  const first = await browser.get((await world.authorize()).url);
+  const fields = { identifier: 'a b\u202e', biometric_consent: 'yes' };
+  const again = await browser.press(first, { name: 'begin', value: 'here' }, fields);
+  expect(again.status).toBe(422);
+  expect(again.text).toMatch(/name="biometric_consent"[^>]* checked/);
 });

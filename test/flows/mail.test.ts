@@ -290,6 +290,15 @@ describe('an enrolment under an e-mail address', () => {
     expect((await giveUp(world, browser, await visit(world, begun, '/code'))).get('error')).toBe('access_denied');
   });
 
+  test('a code that is sent late promises no more than the sign-in has left', async () => {
+    const { browser, page } = await start(world, 'late-code@example.org');
+    expect(wordsOf(page)).toContain('good for 10 minutes after');
+    world.clock.move(36 * MINUTE);
+    const again = await browser.follow(await browser.press(page, { name: 'resend', value: 'yes' }));
+    expect(wordsOf(again)).toMatch(/good for [34] minutes after/);
+    expect((await mailbox.waitFor('late-code@example.org', 2)).text).toMatch(/works for [34] minutes/);
+  });
+
   test('giving up on the page of the code ends it: the code is good no more', async () => {
     const { browser, page } = await start(world, 'cancel@example.org');
     const code = codeIn(await mailbox.waitFor('cancel@example.org'));

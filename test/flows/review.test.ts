@@ -4,7 +4,7 @@ import type { Account } from '../../src/core/account.ts';
 import { createAccountStore } from '../../src/storage/accounts.ts';
 import { openMemory } from '../../src/storage/memory.ts';
 import { createSealer } from '../../src/storage/sealer.ts';
-import { Browser } from '../support/browser.ts';
+import { Browser, wordsOf } from '../support/browser.ts';
 import { answerOf, comeBack, creates, deliver, isAtClient, showFace, until, visit } from '../support/story.ts';
 import { type Begun, CLIENT_SECRET, startWorld, type World } from '../support/world.ts';
 
@@ -365,7 +365,10 @@ describe('what costs nothing', () => {
       for (let tries = 0; tries < 5; tries += 1) await small.begin(new Browser(), 'holder');
       small.sandbox.fault('create', { status: 400, body: { vendor_data: ['blocked'] }, times: null });
       const before = creates(small);
-      for (let tries = 0; tries < 8; tries += 1) await small.begin(new Browser(), `blocked-${tries}`);
+      const told = await small.begin(new Browser(), 'blocked-0');
+      expect(told.page.status).toBe(403);
+      expect(wordsOf(told.page)).toContain('You cannot sign in with a selfie here');
+      for (let tries = 1; tries < 8; tries += 1) await small.begin(new Browser(), `blocked-${tries}`);
       expect(creates(small) - before).toBe(2);
       const events: string[] = [];
       for await (const { event } of small.app.parts.journal.entries()) events.push(event);

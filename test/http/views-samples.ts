@@ -145,6 +145,7 @@ export const samples: { readonly [N in PageName]: Readonly<Record<string, Pages[
     faulty: {
       ...begin,
       identifier: { kind: 'typed', value: 'ada@example' },
+      isConsentGiven: true,
       invitation: { value: '' },
       enrolmentOpen: false,
       fault: { field: 'identifier', message: 'Write a user name or an e-mail address.' },
@@ -198,7 +199,14 @@ export const samples: { readonly [N in PageName]: Readonly<Record<string, Pages[
     },
   },
   code: {
-    enrol: { form, client, identifier: 'ada@example.org', purpose: 'enrol', maySendAgain: true },
+    enrol: {
+      form,
+      client,
+      identifier: 'ada@example.org',
+      purpose: 'enrol',
+      minutes: 7,
+      maySendAgain: true,
+    },
     wrong: { form, client, identifier: 'ada@example.org', purpose: 'sign-in', fault: 'wrong', maySendAgain: false },
   },
   'mail-link': { asked: { form, client, action: '/interaction/uid-1/link/token-1', csrf: form.csrf } },
@@ -229,6 +237,16 @@ export const samples: { readonly [N in PageName]: Readonly<Record<string, Pages[
   },
   retry: {
     declined: { form, client, kind: 'declined', triesLeft: 2, offerPhone: true, otherWays: true, mayReEnrol: true },
+    'document-declined': {
+      form,
+      client,
+      kind: 'document-declined',
+      triesLeft: 2,
+      offerPhone: true,
+      otherWays: false,
+      mayReEnrol: false,
+    },
+    blocked: { form, client, kind: 'blocked', triesLeft: 0, offerPhone: false, otherWays: true, mayReEnrol: false },
     'not-finished': {
       form,
       client,

@@ -310,6 +310,30 @@ test('logout submits the library’s form, for all or for this client alone', ()
   );
 });
 
+test('advice after a document check is about the document, after a selfie about light', () => {
+  const document = render('retry', samples.retry['document-declined'] as Pages['retry']);
+  expect(document).toMatch(/still valid.*all of it.*reflected/s);
+  expect(render('retry', samples.retry.declined as Pages['retry'])).not.toMatch(/document that|reflected/);
+});
+
+test('who is not taken by the vendor is told so, and is not sent round', () => {
+  const blocked = samples.retry.blocked as Pages['retry'];
+  const html = render('retry', blocked);
+  expect(html).not.toMatch(/poor light|without a match|start again there|begin" value="here"/);
+  expect(html).toMatch(/<button class="main"[^>]*name="begin" value="other"/);
+  expect(render('retry', { ...blocked, otherWays: false })).toMatch(/<button class="main"[^>]*name="abort"/);
+});
+
+test('a mailed code is promised no longer than it is good', () => {
+  expect(render('code', samples.code.enrol as Pages['code'])).toContain('It is good for 7 minutes after');
+  expect(render('code', samples.code.wrong as Pages['code'])).not.toContain('It is good');
+});
+
+test('a box that was ticked stays ticked when something else was wrong', () => {
+  expect(render('begin', samples.begin.faulty as Pages['begin'])).toMatch(/name="biometric_consent"[^>]* checked/);
+  expect(render('begin', samples.begin.new as Pages['begin'])).not.toMatch(/name="biometric_consent"[^>]* checked/);
+});
+
 test('no tries left leaves only going back', () => {
   const html = render('retry', samples.retry.last as Pages['retry']);
   expect(html).not.toContain('/begin"');

@@ -86,6 +86,7 @@ export function createFirstPage(
     options: {
       isSwitching?: boolean;
       typed?: string;
+      isConsentGiven?: boolean;
       invitation?: string;
       fault?: Pages['begin']['fault'];
       status?: number;
@@ -112,6 +113,7 @@ export function createFirstPage(
       origin: viewOfOrigin(origin),
       identifier,
       askConsent: !account?.consent && method !== 'none',
+      isConsentGiven: options.isConsentGiven ?? false,
       ...(account ? { shownPerson: shownPerson(account.id) } : {}),
       ...(rules.enrolment === 'invite' && identifier.kind === 'typed'
         ? { invitation: { value: options.invitation ?? cookies.invitation(ctx) ?? '' } }
@@ -251,6 +253,7 @@ export function createFirstPage(
         return showBegin(ctx, interaction, await deviceAccounts(ctx), {
           status: 422,
           fault: { field, message },
+          isConsentGiven: Boolean(fields.biometric_consent),
           ...(identifier === undefined ? {} : { typed: identifier }),
           ...(invitation === undefined ? {} : { invitation }),
         });
@@ -267,7 +270,7 @@ export function createFirstPage(
       case 'vendor-down':
         return reply.page(ctx, 503, 'vendor-down', later(outcome.retryAfterSeconds));
       case 'blocked':
-        return reply.page(ctx, 403, 'retry', lastTry);
+        return reply.page(ctx, 403, 'retry', { ...lastTry, kind: 'blocked', carried: carriedOf(fields) });
       case 'no-portrait': {
         const attempt = await attempts.find(uid);
         return reply.page(ctx, 200, 'retry', {
@@ -279,8 +282,12 @@ export function createFirstPage(
           mayReEnrol: false,
         });
       }
-      case 'no-tries-left':
+      case 'no-tries-left': {
+        const attempt = await attempts.find(uid);
+        const current = attempt && currentVerification(attempt);
+        if (attempt && current?.conclusion === 'refused') return showRetry(ctx, interaction, attempt, current);
         return reply.page(ctx, 200, 'retry', lastTry);
+      }
       case 'over': {
         const attempt = await attempts.find(uid);
         if (attempt) return showEnded(ctx, interaction, attempt);

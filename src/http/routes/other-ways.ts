@@ -2,7 +2,13 @@
 // page of its own (`passkeys.ts`).
 
 import type { Context } from 'koa';
-import { isCodeOpen, isSettledByFactor, type LoginAttempt, MAILED_CODES_ALLOWED } from '../../core/attempt.ts';
+import {
+  codeMinutes,
+  isCodeOpen,
+  isSettledByFactor,
+  type LoginAttempt,
+  MAILED_CODES_ALLOWED,
+} from '../../core/attempt.ts';
 import { bindingOf } from '../../login/bind.ts';
 import { CONSENT_MISSING } from '../../login/identify.ts';
 import { CODE_PROOF, type ProofOutcome } from '../../login/other-ways.ts';
@@ -131,6 +137,7 @@ export function createOtherWayRoutes(
       identifier: openPerson(sealer, attempt).identifier,
       purpose: mailed.purpose,
       maySendAgain,
+      ...(isCodeOpen(mailed, clock.now()) ? { minutes: codeMinutes(attempt, mailed.sentAt) } : {}),
       ...(fault ? { fault } : {}),
     });
   }

@@ -200,6 +200,6 @@ function retryKind(current: Verification): RetryKind {
     case 'kyc-expired':
       return current.status;
     default:
-      return 'declined';
+      return current.purpose === 'login' ? 'declined' : 'document-declined';
   }
 }

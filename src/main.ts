@@ -5,7 +5,7 @@
 import type { App, AppOptions } from './app.ts';
 import type { Config } from './config/config.ts';
 import { type Fault, formatFaults } from './config/faults.ts';
-import { filesOf, type KeysReader, keySourcesOf, readKeySet } from './config/keys.ts';
+import { filesOf, keySourcesOf, readKeySet } from './config/keys.ts';
 import { loadConfig } from './config/load.ts';
 import { createClientsReader, fingerprintOf, watchFile } from './config/reload.ts';
 import {
@@ -36,16 +36,12 @@ export async function serve(env: NodeJS.ProcessEnv, options: { readonly json?: b
   const { config, warnings } = reading;
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   try {
-    const readKeys = () => readKeySet(env);
-    if (config.demo) {
-      const demo = await startDemo(config, readKeys);
-      stopOnSignal(demo);
-      reload = () => reloadKeys(demo);
-      return watchKeys(reload);
-    }
     const since = await fingerprintOf(config.clientsFile);
-    const readers = { readClients: createClientsReader({ env, config, warnings }), readKeys };
-    const running = config.workers > 1 ? await startWorkers(config, readers) : await startApp(config, readers);
+    const readers = {
+      readClients: createClientsReader({ env, config, warnings }),
+      readKeys: () => readKeySet(env),
+    };
+    const running = await starterOf(config)(config, readers);
     if ('exitCode' in running) return abandon(running, options.json);
     stopOnSignal(running);
     const watch = watchFile(config.clientsFile, () => reloadClients(running), { since });
@@ -64,13 +60,18 @@ export async function serve(env: NodeJS.ProcessEnv, options: { readonly json?: b
 type Running = Pick<App, 'close' | 'log'> & {
   reload(): Promise<unknown>;
   reloadKeys(): Promise<unknown>;
-  /** `/readyz` says that work should go elsewhere; all that comes is still served */
-  withdraw(): void;
+  /** `/readyz` says that work should go elsewhere; all that comes is still served. The demo has no elsewhere. */
+  withdraw?(): void;
   /** Ends the processes beside this one. */
   kill?(): void;
 };
 
 type Readers = Required<Pick<AppOptions, 'readClients' | 'readKeys'>>;
+
+function starterOf({ demo, workers }: Config): (config: Config, readers: Readers) => Promise<Running | StartFailure> {
+  if (demo) return startDemo;
+  return workers > 1 ? startWorkers : startApp;
+}
 
 async function startApp(config: Config, readers: Readers): Promise<Running> {
   const { createApp } = await import('./app.ts');
@@ -94,9 +95,9 @@ async function startWorkers(config: Config, readers: Readers): Promise<Running |
 }
 
 /** Loaded only now: production never reads a line of the stand-in, and need not have its client's package. */
-async function startDemo(config: Config, readKeys: KeysReader): Promise<Pick<App, 'close' | 'reloadKeys'>> {
+async function startDemo(config: Config, readers: Readers): Promise<Running> {
   const demo = await import('./demo/start.ts');
-  return demo.startDemo(config, { readKeys });
+  return demo.startDemo(config, readers);
 }
 
 /**
@@ -132,13 +133,13 @@ function reloadClients(running: Running): void {
   });
 }
 
-function reloadKeys(running: Pick<Running, 'reloadKeys'>): void {
+function reloadKeys(running: Running): void {
   running.reloadKeys().catch((error: unknown) => {
-    createLogger({ level: 'error' }).error({ err: error }, 'keys could not be read again: those before stay in use');
+    running.log.error({ err: error }, 'keys could not be read again: those before stay in use');
   });
 }
 
-function stopOnSignal(running: Pick<App, 'close'> & Partial<Running>): void {
+function stopOnSignal(running: Running): void {
   let stoppingSince: number | undefined;
   const stop = (signal: 'SIGTERM' | 'SIGINT') => {
     if (stoppingSince !== undefined) {
@@ -147,7 +148,7 @@ function stopOnSignal(running: Pick<App, 'close'> & Partial<Running>): void {
       process.exit(signal === 'SIGINT' ? 130 : 143);
     }
     stoppingSince = performance.now();
-    running.log?.info({ signal }, 'stopping: no new requests, those under way are finished');
+    running.log.info({ signal }, 'stopping: no new requests, those under way are finished');
     const isNoticed = signal === 'SIGTERM' && running.withdraw !== undefined;
     if (isNoticed) running.withdraw?.();
     endProcess(running.close, {

@@ -6,6 +6,7 @@ import { type App, type AppOptions, createApp } from '../app.ts';
 import { readClients } from '../config/clients.ts';
 import type { Config } from '../config/config.ts';
 import type { Policy } from '../config/policy.ts';
+import type { ClientsReader } from '../config/reload.ts';
 import { startSandbox } from '../sandbox/sandbox.ts';
 import { startDemoClient } from './client.ts';
 import { demoClients } from './client-entry.ts';
@@ -18,13 +19,13 @@ const RACES = 5;
 /** What the example API asks for beyond a login. */
 const SCOPES: Policy['scopes'] = { payments: 'urn:selfie-oidc:acr:selfie-active' };
 
-export interface RunningDemo extends Pick<App, 'close' | 'reloadKeys'> {
+export interface RunningDemo extends Pick<App, 'close' | 'log' | 'reload' | 'reloadKeys'> {
   readonly provider: string;
   readonly standIn: string;
   readonly client: string;
 }
 
-export interface DemoOptions extends Pick<AppOptions, 'readKeys'> {
+export interface DemoOptions extends Pick<AppOptions, 'readClients' | 'readKeys'> {
   readonly print?: (line: string) => void;
 }
 
@@ -41,7 +42,7 @@ export async function startDemo(config: Config, options: DemoOptions = {}): Prom
 }
 
 async function startOnFreePorts(config: Config, options: DemoOptions): Promise<RunningDemo> {
-  const { print = (line) => process.stdout.write(`${line}\n`), readKeys } = options;
+  const { print = (line) => process.stdout.write(`${line}\n`), readClients: readFile, readKeys } = options;
   const port = await freePort(config.port);
   const vendorPort = await freePort(config.demoVendorPort, [port]);
   const clientPort = await freePort(config.demoClientPort, [port, vendorPort]);
@@ -57,6 +58,13 @@ async function startOnFreePorts(config: Config, options: DemoOptions): Promise<R
     signingAlgorithms: config.jwks.keys.map((key) => String(key.alg)),
     scopes: Object.keys(scopes),
   });
+  /** its own client stands in no file */
+  const readBoth: ClientsReader | undefined =
+    readFile &&
+    (async (before) => {
+      const reading = await readFile(before);
+      return reading.ok ? { ...reading, clients: [...reading.clients, ...entries.clients] } : reading;
+    });
   const closers: (() => Promise<void>)[] = [];
   const close = async () => {
     for (const each of closers.reverse()) await each();
@@ -80,7 +88,11 @@ async function startOnFreePorts(config: Config, options: DemoOptions): Promise<R
         clients: [...config.clients, ...entries.clients],
         outgoingAllow: [...config.outgoingAllow, 'localhost'],
       },
-      { vendorBaseUrl: standIn.url, ...(readKeys ? { readKeys } : {}) },
+      {
+        vendorBaseUrl: standIn.url,
+        ...(readBoth ? { readClients: readBoth } : {}),
+        ...(readKeys ? { readKeys } : {}),
+      },
     );
     closers.push(() => app.close());
     await app.listen(port, config.host);
@@ -94,6 +106,16 @@ async function startOnFreePorts(config: Config, options: DemoOptions): Promise<R
       standIn: standIn.url,
       client: demoClient.url,
       close,
+      log: app.log,
+      async reload() {
+        const reload = await app.reload();
+        // told here, as the log of a demo tells of nothing that went well
+        if (reload.ok) {
+          const [added, changed, removed] = [reload.added, reload.changed, reload.removed].map((ids) => ids.length);
+          print(`clients read again: ${added} added, ${changed} changed, ${removed} removed`);
+        }
+        return reload;
+      },
       reloadKeys: () => app.reloadKeys(),
     };
   } catch (error) {

@@ -1,7 +1,7 @@
 // The process itself: how it starts, what keeps it from starting, how it stops.
 
 import { once } from 'node:events';
-import { readdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
@@ -192,6 +192,27 @@ test('a change of the clients file is noticed without a signal', async () => {
   await writeFile(join(place.cwd, 'clients.json'), JSON.stringify([OTHER]));
   expect(await read).toMatchObject({ added: 1, removed: 1 });
   expect(await knows(place.port, 'other')).toBe(true);
+});
+
+test('the demo reads its clients file again too, and keeps the client that comes with it', async () => {
+  const place = { cwd: await newFolder(), env: await demoEnv() };
+  const port = Number(place.env.PORT);
+  const demo = start([MAIN], place);
+  await said(demo, 3);
+  const file = join(place.cwd, 'config/clients.yaml');
+  await mkdir(join(place.cwd, 'config'));
+  const noticed = said(demo, 1);
+  await writeFile(file, JSON.stringify([OTHER]));
+  expect(await noticed).toEqual(['clients read again: 1 added, 0 changed, 0 removed']);
+  expect([await knows(port, 'other'), await knows(port, 'demo')]).toEqual([true, true]);
+  const told = said(demo, 1);
+  demo.kill('SIGHUP');
+  expect(await told).toEqual(['clients read again: 0 added, 0 changed, 0 removed']);
+  const fault = logged(demo, 'a fault in the configuration');
+  await writeFile(file, JSON.stringify([{ ...OTHER, redirect_uris: ['no address'] }]));
+  demo.kill('SIGHUP');
+  expect(await fault).toMatchObject({ level: 'error', where: expect.stringContaining('clients.yaml:1') });
+  expect(await knows(port, 'other')).toBe(true);
 });
 
 test('R11: keys are rotated while it runs, in one go; a faulty file is told and changes nothing', async () => {

@@ -83,6 +83,11 @@ export interface Pages {
     readonly enrolmentOpen: boolean;
     /** what the selfie will be: a still picture, a challenge that moves, or none this time, as the device is known */
     readonly method: 'passive' | 'active' | 'none';
+    /**
+     * No selfie alone is enough here. `first`: the passkey of who is shown is, and is the main button (`begin` with value `passkey`);
+     * `enough`: a passkey would be, if there is one; `beside`: it is needed beside the selfie.
+     */
+    readonly passkey?: 'first' | 'enough' | 'beside';
     /** there are other ways in than a selfie: button `begin` with value `other` */
     readonly otherWays: boolean;
     /** offer button `begin` with value `phone`, beside the plain `begin` */

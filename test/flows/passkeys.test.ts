@@ -46,6 +46,7 @@ beforeAll(async () => {
     clients: [
       { ...common, client_id: 'app', client_name: 'Example App' },
       { ...common, client_id: 'strict', client_name: 'Strict App', minimum_acr: SELFIE },
+      { ...common, client_id: 'keyed', client_name: 'Keyed App', minimum_acr: 'phr' },
     ],
     config: { smtp: { url: mailbox.url, from: 'login@op.example' } as never },
   });
@@ -287,6 +288,66 @@ describe('beside a selfie', () => {
 function csrfOf(page: Page): string {
   return /name="csrf" value="([^"]+)"/.exec(page.text)?.[1] ?? '';
 }
+
+describe('where no selfie is enough', () => {
+  const firstPage = async (browser: Browser, params: Record<string, string> = {}) => {
+    const request = await world.authorize({ prompt: 'login', ...params }, 'keyed');
+    return [request, await browser.get(request.url)] as const;
+  };
+
+  async function byKey(browser: Browser, device: Authenticator): Promise<Tokens> {
+    const [request, page] = await firstPage(browser);
+    const there = await browser.follow(await browser.press(page, { name: 'begin', value: 'passkey' }));
+    expect(there.url).toMatch(/\/passkey$/);
+    const end = await answer(world, browser, there, 'use', device);
+    return exchange(await world.client('keyed'), request, end.headers.get('location') ?? '');
+  }
+
+  test('the passkey of whom this browser knows is the main way, and costs nothing', async () => {
+    const { browser, device } = await holder();
+    const before = creates(world);
+    const [, page] = await firstPage(browser);
+    expect(buttonsOf(page).filter((button) => button.startsWith('begin='))[0]).toBe('begin=passkey');
+    expect(page.text).toMatch(/<button class="main"[^>]*value="passkey"/);
+    expect(page.text).not.toMatch(/<button class="main"[^>]*value="here"/);
+    expect((await byKey(browser, device)).claims()).toMatchObject({ acr: 'phr' });
+    expect(creates(world)).toBe(before);
+  });
+
+  test('T26: who has a passkey is told to no browser that does not know them, by whatever hint; that one is needed is', async () => {
+    const { name, browser, device } = await holder();
+    const tokens = await byKey(browser, device);
+    const nobody = newName();
+    const pages = [];
+    for (const params of [{ login_hint: name }, { login_hint: nobody }, { id_token_hint: String(tokens.id_token) }]) {
+      const [, page] = await firstPage(new Browser(), params);
+      expect(wordsOf(page)).toContain('Keyed App asks for a passkey too');
+      expect(buttonsOf(page)).not.toContain('begin=passkey');
+      pages.push(wordsOf(page));
+    }
+    expect(pages[0]).toBe(pages[1]);
+  });
+
+  test('whoever has none is told that one is needed, and begins with the selfie', async () => {
+    const { browser } = await world.enrol(newName());
+    const [, page] = await firstPage(browser);
+    expect(page.text).toMatch(/<button class="main"[^>]*value="here"/);
+    expect(wordsOf(page)).toContain('If you have one already, choose');
+    const usual = await browser.get((await world.authorize({ prompt: 'login' })).url);
+    expect(wordsOf(usual)).not.toContain('passkey too');
+  });
+
+  test('an account under review is held to its face: the passkey is not put first', async () => {
+    const { name, browser } = await holder();
+    const { id } = await accountOf(name);
+    await world.app.parts.accounts.change(id, (account) => ({
+      ...account,
+      review: { since: world.clock.now(), reasons: ['x'] },
+    }));
+    const [, page] = await firstPage(browser);
+    expect(buttonsOf(page)).not.toContain('begin=passkey');
+  });
+});
 
 describe('alone', () => {
   test('a passkey signs in without a face, for no money, and says so', async () => {

@@ -163,6 +163,14 @@ export const samples: { readonly [N in PageName]: Readonly<Record<string, Pages[
       fault: { field: 'invitation', message: 'This invitation has been used.' },
     },
     remembered: { ...begin, identifier: { kind: 'remembered', value: 'ada@example.org' }, askConsent: false },
+    'passkey-first': {
+      ...begin,
+      identifier: { kind: 'remembered', value: 'ada@example.org' },
+      askConsent: false,
+      passkey: 'first',
+    },
+    'passkey-enough': { ...begin, passkey: 'enough' },
+    'passkey-beside': { ...begin, method: 'active', passkey: 'beside' },
     fixed: {
       ...begin,
       identifier: { kind: 'fixed', value: 'ada@example.org' },

@@ -39,6 +39,7 @@ function poisoned<T>(value: T, key = ''): T {
     'ways',
     'purpose',
     'after',
+    'passkey',
     'formHtml',
     'qrSvg',
     'logoPath',

@@ -1,10 +1,11 @@
 // The first page of a login and the press of its button: which client asks, for whom, from where, what happens to the face.
 
 import type { Context } from 'koa';
-import type { Account } from '../../core/account.ts';
+import { type Account, isHeldBack } from '../../core/account.ts';
+import { acrOf, acrSatisfies, PHISHING_RESISTANT } from '../../core/assurance.ts';
 import { currentVerification, isCodeOpen, isUnderWay, type LoginAttempt, triesLeft } from '../../core/attempt.ts';
 import type { LoginOrigin } from '../../core/binding.ts';
-import type { Requirement } from '../../core/requirement.ts';
+import { isEnough, type Need, type Requirement } from '../../core/requirement.ts';
 import type { BeginInput, BeginOutcome, LoginRequest } from '../../login/begin.ts';
 import { requiredBy, skipFor } from '../../login/identify.ts';
 import { openPerson } from '../../login/secrets.ts';
@@ -106,7 +107,10 @@ export function createFirstPage(
         : { kind: 'typed', value: options.typed ?? (known.kind === 'ask' ? known.hint : '') };
     const account = shown && shown.kind !== 'ask' ? shown.account : undefined;
     const origin = originOf(ctx);
-    const method = await methodFor(ctx, interaction, requirement, account, origin);
+    const [method, passkey] = await Promise.all([
+      methodFor(ctx, interaction, requirement, account, origin),
+      passkeyPart(interaction, requirement, shown?.kind === 'remembered' ? shown.account : undefined),
+    ]);
     reply.page(ctx, options.status ?? 200, 'begin', {
       form: formOf(interaction.uid),
       client: viewOfClient(interaction.client),
@@ -120,6 +124,7 @@ export function createFirstPage(
         : {}),
       enrolmentOpen: rules.enrolment !== 'closed' && identifier.kind === 'typed',
       method,
+      ...(passkey ? { passkey } : {}),
       offerPhone: offersPhone(origin, interaction.client.clientId) && method !== 'none',
       otherWays: offersOtherWays(interaction, requirement),
       verifier: verifier(),
@@ -143,6 +148,22 @@ export function createFirstPage(
     const assessed = await journey.risk.assess({ account, device, origin, clientId, scopes });
     if (account && skipFor(account, request, assessed)) return 'none';
     return requiredBy(request, assessed, rules).method;
+  }
+
+  /** @param remembered whom this browser knows by itself: of nobody else it is told here who has a passkey (T26) */
+  async function passkeyPart(
+    { client: { clientId } }: OpenInteraction,
+    required: Need,
+    remembered: Account | undefined,
+  ): Promise<Pages['begin']['passkey']> {
+    const isAlone = journey.otherWays.offered({ clientId, required }).includes('passkey');
+    const isAsWished = required.preferred === undefined || acrSatisfies(PHISHING_RESISTANT, required.preferred);
+    if (remembered && required.key && isAlone && isAsWished && !isHeldBack(remembered, 'passkey')) {
+      const own = await parts.passkeys.list(remembered.id);
+      if (own.some(({ copiedAt }) => copiedAt === undefined)) return 'first';
+    }
+    if (isEnough(acrOf(required.method), required)) return undefined;
+    return isAlone ? 'enough' : 'beside';
   }
 
   function offersOtherWays({ client }: OpenInteraction, requirement: Requirement & { kind: 'selfie' }): boolean {
@@ -243,7 +264,7 @@ export function createFirstPage(
       case 'to-finish':
         return reply.onTo(ctx, `/interaction/${uid}/finish`);
       case 'to-other-ways':
-        return reply.onTo(ctx, `/interaction/${uid}/other`);
+        return reply.onTo(ctx, `/interaction/${uid}/${fields.begin === 'passkey' ? 'passkey' : 'other'}`);
       case 'to-code':
         return reply.onTo(ctx, `/interaction/${uid}/code`);
       case 'fault': {
@@ -300,7 +321,7 @@ export function createFirstPage(
 }
 
 function wishOf(fields: Fields): Pick<BeginInput, 'wish'> {
-  if (fields.begin === 'other') return { wish: 'other-way' };
+  if (fields.begin === 'other' || fields.begin === 'passkey') return { wish: 'other-way' };
   return fields.begin === 're-enrol' ? { wish: 're-enrol' } : {};
 }
 

@@ -155,8 +155,7 @@ export function createAccountActions(parts: AccountActionParts) {
     if (!signIn || !mayDeny(session, signIn, clock.now())) return undefined;
     if (!(await denials.denySignIn(session.account.id, login))) return undefined;
     // it may have been this session's own, or have brought the face that this account was known by
-    const left = await revocation.sessionsOf(session.account.id);
-    if (!left.some(({ uid }) => uid === session.sessionUid)) return 'denied-here';
+    if (!(await access.isSignedIn(session))) return 'denied-here';
     return (await accounts.find(session.account.id))?.standing === 'good' ? 'sign-in-ended' : 'denied-face';
   };
 

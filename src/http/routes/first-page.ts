@@ -158,7 +158,7 @@ export function createFirstPage(
   ): Promise<Pages['begin']['passkey']> {
     const isAlone = journey.otherWays.offered({ clientId, required }).includes('passkey');
     const isAsWished = required.preferred === undefined || acrSatisfies(PHISHING_RESISTANT, required.preferred);
-    if (remembered && required.key && isAlone && isAsWished && !isHeldBack(remembered, 'passkey')) {
+    if (remembered && required.key && isAlone && isAsWished && !isHeldBack(remembered, {})) {
       const own = await parts.passkeys.list(remembered.id);
       if (own.some(({ copiedAt }) => copiedAt === undefined)) return 'first';
     }

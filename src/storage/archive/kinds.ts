@@ -41,6 +41,7 @@ const RECORDS: Readonly<Record<string, Kind>> = {
   denial: { name: 'notices', fate: 'kept' },
   revoked: { name: 'revocations', fate: 'kept' },
   'oidc:revoked': { name: 'revocations', fate: 'kept' },
+  'logout-told': { name: 'logouts told', fate: 'kept' },
   'oidc:ReplayDetection': { name: 'used assertions', fate: 'kept' },
   limit: { name: 'limits', fate: 'kept' },
   told: { name: 'limits', fate: 'kept' },

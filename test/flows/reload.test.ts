@@ -423,7 +423,7 @@ describe('a client that was removed', () => {
       expect(page.status).toBeLessThan(500);
       expect(page.text).toContain('<h1');
     }
-    expect((await comeBack(world, begun)).status).toBe(403);
+    expect((await comeBack(world, begun)).status).toBe(410);
     const elsewhere = await comeBack(world, begun, new Browser());
     expect(elsewhere.status).toBe(403);
   });

@@ -7,7 +7,13 @@ import { everyInterval } from './config/reload.ts';
 import { StorageUnavailable } from './core/errors.ts';
 import type { Logger, Store } from './login/ports.ts';
 import { createMarks, type Standing } from './storage/archive/marks.ts';
-import { findStorageId, type OwnRecords, readOwnRecords, writeOwnRecords } from './storage/storage-id.ts';
+import {
+  findStorageId,
+  keepStorageId,
+  type OwnRecords,
+  readOwnRecords,
+  writeOwnRecords,
+} from './storage/storage-id.ts';
 
 /** What is lost underneath is made anew with secrets that are kept nowhere, until it is noticed. */
 const LOOK_EVERY_MS = 2_000;
@@ -43,11 +49,13 @@ export function watchStanding(parts: {
     if (id === storageId) own = await readOwnRecords(store);
     if (id !== undefined || own === undefined) return id === storageId;
     await writeOwnRecords(store, own);
+    // an archive that was brought in beneath this provider has secrets of its own
+    if (!isSame(await readOwnRecords(store), own)) return false;
     log.error(
       { fix: 'restore it from a backup' },
       'this storage has lost what it held; the provider goes on with none of it',
     );
-    return (await findStorageId(store)) === storageId;
+    return (await keepStorageId(store, storageId)) === storageId;
   }
 
   async function look(): Promise<void> {
@@ -87,13 +95,17 @@ export async function assertServable(store: Store): Promise<void> {
   if (refusal) throw new Misconfigured([{ where: 'STORAGE_URL', ...refusal }]);
 }
 
+function isSame(one: OwnRecords, other: OwnRecords): boolean {
+  return JSON.stringify([...one]) === JSON.stringify([...other]);
+}
+
 interface Refusal {
   readonly problem: string;
   readonly fix: string;
 }
 
 const REPLACED: Refusal = {
-  problem: 'this storage has lost what it held when the provider started, and another provider has begun anew there',
+  problem: 'this storage has lost what it held when the provider started, and holds the secrets of another one',
   fix: 'restore it, or restart the provider to begin anew with what is there',
 };
 

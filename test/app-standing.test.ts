@@ -49,13 +49,23 @@ test('nothing is served from a storage that another provider has begun anew', as
   await standing.look();
   expect(standing.assertServable).toThrow(StorageUnavailable);
   expect(told).toEqual([
-    ['error', { problem: expect.stringContaining('begun anew'), fix: expect.stringContaining('restart') }],
+    ['error', { problem: expect.stringContaining('secrets of another'), fix: expect.stringContaining('restart') }],
   ]);
   // restored
   await backend.store.set('storage-id', id, 60);
   await standing.look();
   expect(standing.assertServable).not.toThrow();
   expect(changes).toEqual([false, true]);
+});
+
+test('nor from one that an archive was brought into', async () => {
+  await createPairwiseSub({ store: backend.store, sealer: createSealer([new Uint8Array(32)]) });
+  await standing.look();
+  await forgetEverything();
+  await backend.store.set('pairwise-salt', 'of the archive', 60);
+  for (let looks = 0; looks < 2; looks += 1) await standing.look();
+  expect(standing.assertServable).toThrow(StorageUnavailable);
+  expect(await findStorageId(backend.store)).toBeUndefined();
 });
 
 test('where a storage forgot everything the provider goes on, and an account keeps its identifiers at the next start', async () => {

@@ -107,10 +107,9 @@ function judgeSecret(
 const PLACEHOLDER =
   /(?:replace|change)[-_ ]?(?:me|this)|your[-_ ](?:client[-_ ])?secret|openssl rand|at least \d+ characters/i;
 
-/** Why this may be no secret at all. RFC 6749 appendix A.2 allows a space in one; no generator makes one, and a sentence has some. */
+/** Why this may be no secret at all. */
 function weaknessOf(secret: string): string | undefined {
   if (PLACEHOLDER.test(secret)) return 'is the placeholder of an example';
-  if (/\s/.test(secret)) return 'holds white space, as words do and no generated secret does';
   return secret.length < 32 ? 'has fewer than 32 characters' : undefined;
 }
 

@@ -53,9 +53,10 @@ export function createArrival(
       if (account) return { attempt, account };
     }
     const isTrusted = () => isTrustedWithFace(attempt, device);
+    if (attempt.renewal === 'waits') return letWait(attempt, proof);
     // who was trusted when the button was pressed may not be any more: a device that was forgotten, a sign-in that was denied (T14)
-    if (attempt.renewal === 'waits' || (attempt.renewal === 'now' && !(await isTrusted())))
-      return letWait(attempt, proof);
+    if (attempt.renewal === 'now' && !(await isTrusted()))
+      return (await ledByAnother(attempt)) ?? letWait(attempt, proof);
     const { verificationId, authTime: acceptedAt, purpose } = proof;
     const { claimant } = attempt;
     const isNewcomer = claimant.kind !== 'account';
@@ -68,6 +69,8 @@ export function createArrival(
       return undefined;
     }
     if (attempt.renewal === 'now' && !(await isTrusted())) {
+      const led = await ledByAnother(attempt);
+      if (led) return led;
       // while the face was put in its place
       await late.withdraw(account.id, verificationId);
       return undefined;
@@ -85,6 +88,14 @@ export function createArrival(
     // two finishes at once: the other one was faster, and where it led this one leads as well
     const isThere = step && step.attempt.state !== 'ended' && step.attempt.claimant.kind === 'account';
     return isThere ? { attempt: step.attempt, account } : undefined;
+  }
+
+  /** Two finishes at once: the other one was through first, and may have given this browser a new cookie; where it led this one leads as well. */
+  async function ledByAnother({ uid }: LoginAttempt): Promise<Arrived> {
+    const attempt = await attempts.find(uid);
+    if (attempt?.claimant.kind !== 'account' || attempt.next !== 'login' || attempt.state === 'ended') return undefined;
+    const account = await accounts.find(attempt.claimant.accountId);
+    return account && { attempt, account };
   }
 
   async function letWait(attempt: LoginAttempt, proof: Proof): Promise<{ kind: 'over' } | undefined> {

@@ -82,8 +82,10 @@ export function createVisits(parts: JourneyParts & { ending: Ending; denials: Pi
 
   /** A login that was finished with a face shown elsewhere, for the device that showed it. */
   function doneWith(attempt: LoginAttempt | undefined, token: string): LoginAttempt | undefined {
-    const isDone = attempt?.state === 'spent' && withToken(attempt, token)?.returnedElsewhereAt !== undefined;
-    return isDone ? attempt : undefined;
+    const current = withToken(attempt, token);
+    if (attempt?.state !== 'spent' || current?.returnedElsewhereAt === undefined) return undefined;
+    // finished in another way, it is nothing to whoever showed a face that led to nothing
+    return attempt.proofs.some(({ verificationId }) => verificationId === current.id) ? attempt : undefined;
   }
 
   function elsewhere(attempt: LoginAttempt, current: Verification): ReturnOutcome {
@@ -186,5 +188,5 @@ export function createVisits(parts: JourneyParts & { ending: Ending; denials: Pi
 }
 
 function isSameNumber(typed: string, number: string): boolean {
-  return typed.length === number.length && timingSafeEqual(Buffer.from(typed), Buffer.from(number));
+  return /^\d{6}$/.test(typed) && timingSafeEqual(Buffer.from(typed), Buffer.from(number));
 }

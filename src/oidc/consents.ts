@@ -27,8 +27,8 @@ interface Given extends ConsentRecord {
   readonly proofs: readonly string[];
 }
 
-/** As it is kept; an earlier version kept one for all. */
-type Kept = { readonly given: readonly Given[] } | ConsentRecord;
+/** As it is kept: all together, as an earlier version did and reads, and each. */
+type Kept = ConsentRecord & { readonly given?: readonly Given[] };
 
 /** Longer than the tabs of a browser that comes back take. */
 const SHARED_SECONDS = 30;
@@ -65,7 +65,7 @@ export function createConsents(parts: { store: Store }): Consents {
       const given = all.filter(({ proofs }) => !proofs.includes(proofId));
       if (given.length === all.length) return { kind: 'keep', result: false };
       if (given.length === 0) return { kind: 'remove', result: true };
-      return { kind: 'replace', value: { given }, result: false };
+      return { kind: 'replace', value: keptOf(given), result: false };
     });
   }
 
@@ -104,7 +104,7 @@ export function createConsents(parts: { store: Store }): Consents {
         const { at } = allowed;
         const one = { ...unionOf([...all.filter(isSame), { ...allowed, proofs }]), at, proofs } as Given;
         const given = [one, ...all.filter((each) => !isSame(each))].slice(0, MOST_GIVEN);
-        return { kind: 'write', value: { given }, ttlSeconds: CONSENT_SECONDS, result: undefined };
+        return { kind: 'write', value: keptOf(given), ttlSeconds: CONSENT_SECONDS, result: undefined };
       });
       // taken back meanwhile: one of the two sees the other
       for (const proof of proofs) if (await isRevoked(store, proof)) await withoutProof(recordKey, proof);
@@ -206,7 +206,9 @@ function requested(ctx: KoaContextWithOIDC): Pick<ConsentRecord, 'scopes' | 'cla
   return { scopes: [...requestParamOIDCScopes], claims: [...requestParamClaims], resources };
 }
 
-const givenIn = (kept: Kept): readonly Given[] => ('given' in kept ? kept.given : [{ ...kept, proofs: [] }]);
+const givenIn = (kept: Kept): readonly Given[] => kept.given ?? [{ ...kept, proofs: [] }];
+
+const keptOf = (given: readonly Given[]): Kept => ({ ...(unionOf(given) as ConsentRecord), given });
 
 /** The latest first. @returns undefined when nothing was given */
 function unionOf(given: readonly ConsentRecord[]): ConsentRecord | undefined {

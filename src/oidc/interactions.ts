@@ -62,6 +62,8 @@ export interface ConsentDetails {
 export interface Interactions {
   /** Does this browser hold the cookie of the interaction, be it over or not? */
   wasBegunHere(ctx: Context, uid: string): boolean;
+  /** Is the client's request gone for good? One whose client this process does not know may go on elsewhere, or later. */
+  isGone(uid: string): Promise<boolean>;
   /** @returns undefined when this browser did not begin it, or it is over */
   find(ctx: Context, uid: string): Promise<OpenInteraction | undefined>;
   /** What has to be proven. @param knownAccountId who it will probably be: somebody with a key is asked for it where a client wishes */
@@ -115,6 +117,8 @@ export function createInteractions(parts: {
 
   const interactions: Interactions = {
     wasBegunHere,
+
+    isGone: async (uid) => (await provider.Interaction.find(uid)) === undefined,
 
     async find(ctx, uid) {
       if (!wasBegunHere(ctx, uid)) return undefined;

@@ -6,12 +6,12 @@ import { randomUUID } from 'node:crypto';
 import { FOREVER, type Store } from '../login/ports.ts';
 
 const KEY = 'storage-id';
-/** Read at the start, and what all processes must agree on. The name comes last: where it is, the others are. */
-const READ_ONCE = ['pairwise-salt', 'hash-keys', 'key-history', KEY];
+/** Read at the start, and what all processes must agree on. */
+const READ_ONCE = ['pairwise-salt', 'hash-keys', 'key-history'];
 
-/** Of any number of processes that begin at once, all get one. To be called before any secret is read: what is lost later is noticed. */
-export async function keepStorageId(store: Store): Promise<string> {
-  await store.putIfAbsent(KEY, randomUUID(), FOREVER);
+/** Of any number of processes that begin at once, all get one. What is lost later is noticed. */
+export async function keepStorageId(store: Store, name: string = randomUUID()): Promise<string> {
+  await store.putIfAbsent(KEY, name, FOREVER);
   const id = await findStorageId(store);
   if (id === undefined) throw new Error('the name of this storage could not be kept');
   return id;

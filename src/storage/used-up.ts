@@ -44,7 +44,7 @@ export interface UsedUp {
 }
 
 interface Using {
-  readonly marked: { readonly use: Use; readonly owner: string }[];
+  readonly marked: { readonly use: Use; readonly owner: string; hasWon: boolean }[];
   last: (() => Promise<void>) | undefined;
 }
 
@@ -87,7 +87,7 @@ export function createUsedUp(): UsedUp {
       requests.set(ctx.req, using);
       ctx.res.once('finish', () => {
         if (!requests.has(ctx.req)) return;
-        for (const { use } of using.marked) use.forget?.().catch(() => {});
+        for (const { use, hasWon } of using.marked) if (hasWon) use.forget?.().catch(() => {});
       });
       await next();
       // what fails by a fault of ours uses nothing up; what is refused does, as it always did
@@ -119,10 +119,12 @@ export function createUsedUp(): UsedUp {
         await use.mark(owner);
         return use.forget?.();
       }
-      const now = () => {
+      const now = async () => {
         // before: of a mark whose answer is lost nobody knows whether it is there
-        using.marked.push({ use, owner });
-        return use.mark(owner);
+        const marked = { use, owner, hasWon: false };
+        using.marked.push(marked);
+        await use.mark(owner);
+        marked.hasWon = true;
       };
       if (ctx.oidc.route !== 'token') return now();
       seeThrough();

@@ -949,6 +949,28 @@ describe('what is taken back while it is under way', () => {
     expect((await browser.get(at('/account'))).url).toBe(at('/account'));
   });
 
+  test('T17: also what signed in there with an earlier version, whose logins carried no mark', async () => {
+    const { browser } = await world.enrol('yul@example.org');
+    const lost = new Browser({ userAgent: PHONE_SAFARI });
+    const first = await signIn(lost, 'yul@example.org', 'app', OFFLINE);
+    const id = await accountIdOf('yul@example.org');
+    const { store, sealer } = world.app.parts;
+    const device = hashToken(lost.cookie('selfie_device') ?? '');
+    const deviceKey = `known-device:${device}`;
+    const uses = JSON.parse(sealer.openText((await store.get<string>(deviceKey)) ?? '', deviceKey));
+    const unmarked = uses.map(({ marks: _, ...use }: Record<string, unknown>) => use);
+    await store.set(deviceKey, sealer.seal(JSON.stringify(unmarked), deviceKey), 3600);
+    const { marks } = uses.find(({ accountId }: { accountId: string }) => accountId === id);
+    for (const proofKey of await store.keys('proof:')) {
+      const proofs = (await store.get<readonly string[]>(proofKey)) ?? [];
+      const unmarkedProofs = proofs.filter((proof) => !marks.includes(proof.replace('device:', '')));
+      await store.set(proofKey, unmarkedProofs, 3600);
+    }
+    await act(browser, await openAccount(browser), 'devices/forget', { device });
+    expect(await refresh(first)).toBe('invalid_grant');
+    expect((await browser.get(at('/account'))).url).toBe(at('/account'));
+  });
+
   test('T17: a sign-out that forgets the browser lets no skip through that was on its way', async () => {
     const { browser } = await world.enrol('zoe@example.org');
     const tab = withoutSession(browser);

@@ -73,7 +73,7 @@ export function createAccess(parts: InteractionRouteParts) {
     if (attempt && isOver(attempt)) {
       return reply.page(ctx, 410, 'ended', { reason: endReason(attempt), ...(client ? { client } : {}) });
     }
-    if (interactions.wasBegunHere(ctx, uid)) {
+    if (interactions.wasBegunHere(ctx, uid) && (await interactions.isGone(uid))) {
       // the client's request is gone, so nothing that is shown for it could lead anywhere
       if (attempt) await journey.ending.end(uid, 'aborted');
       return reply.page(ctx, 410, 'ended', { reason: 'over', ...(client ? { client } : {}) });

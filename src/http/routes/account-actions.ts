@@ -3,9 +3,9 @@
 
 import type { Context } from 'koa';
 import type { Denials } from '../../login/denials.ts';
-import { deviceProof } from '../../login/login-proof.ts';
+import { deviceProof, isDeviceProof, loginProof } from '../../login/login-proof.ts';
 import type { Clock, Journal } from '../../login/ports.ts';
-import type { AccountStore, ActivityStore, DeviceStore, PasskeyStore } from '../../login/stores.ts';
+import type { AccountStore, ActivityStore, DeviceStore, DeviceUse, PasskeyStore } from '../../login/stores.ts';
 import type { Consents } from '../../oidc/consents.ts';
 import type { Revocation } from '../../oidc/revocation.ts';
 import type { Cookies } from '../cookies.ts';
@@ -22,7 +22,10 @@ export interface AccountActionParts {
   readonly passkeys: Pick<PasskeyStore, 'remove'>;
   readonly consents: Pick<Consents, 'withdraw'>;
   readonly denials: Pick<Denials, 'denySignIn' | 'callOffNewFace'>;
-  readonly revocation: Pick<Revocation, 'endSessionOf' | 'revokeAccount' | 'revokeClient' | 'revokeElsewhere'>;
+  readonly revocation: Pick<
+    Revocation,
+    'endSessionOf' | 'revokeAccount' | 'revokeClient' | 'revokeElsewhere' | 'sessionsOf'
+  >;
   readonly journal: Journal;
   readonly clock: Clock;
   readonly cookies: Pick<Cookies, 'device' | 'forgetDevice'>;
@@ -109,6 +112,7 @@ export function createAccountActions(parts: AccountActionParts) {
       const since = had?.marks.filter((mark) => !each.marks.includes(mark)) ?? [];
       sessions += await endLogins(session, since);
     }
+    sessions += await endUnmarked(session, gone);
     await forgetCookie(
       ctx,
       gone.map(({ device }) => device),
@@ -125,6 +129,17 @@ export function createAccountActions(parts: AccountActionParts) {
   async function endLogins({ sessionUid }: AccountSession, marks: readonly string[]): Promise<number> {
     let sessions = 0;
     for (const mark of marks) sessions += (await revocation.revokeElsewhere(deviceProof(mark), sessionUid)).sessions;
+    return sessions;
+  }
+
+  /** What signed in there with an earlier version, whose logins carried no mark. */
+  async function endUnmarked({ account, sessionUid }: AccountSession, gone: readonly DeviceUse[]): Promise<number> {
+    const there = new Set(gone.flatMap(({ logins }) => logins).map(loginProof));
+    let sessions = 0;
+    for (const { uid, proofs } of await revocation.sessionsOf(account.id)) {
+      const isThere = !proofs.some(isDeviceProof) && proofs.some((proof) => there.has(proof));
+      if (isThere && uid !== sessionUid && (await revocation.endSessionOf(account.id, uid))) sessions += 1;
+    }
     return sessions;
   }
 

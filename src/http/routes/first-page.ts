@@ -274,7 +274,7 @@ export function createFirstPage(
         return showBegin(ctx, interaction, await deviceAccounts(ctx), {
           status: 422,
           fault: { field, message },
-          isConsentGiven: Boolean(fields.biometric_consent),
+          isConsentGiven: isTicked(fields.biometric_consent),
           ...(identifier === undefined ? {} : { typed: identifier }),
           ...(invitation === undefined ? {} : { invitation }),
         });

@@ -27,7 +27,7 @@ export interface StandingWatch {
 }
 
 /**
- * @param parts.storageId as it was before any secret was read (`keepStorageId`)
+ * @param parts.storageId as it was at the start (`keepStorageId`)
  * @param parts.changed   told when nothing may be served any more, and when it may again
  */
 export function watchStanding(parts: {
@@ -51,11 +51,12 @@ export function watchStanding(parts: {
     await writeOwnRecords(store, own);
     // an archive that was brought in beneath this provider has secrets of its own
     if (!isSame(await readOwnRecords(store), own)) return false;
+    if ((await keepStorageId(store, storageId)) !== storageId) return false;
     log.error(
       { fix: 'restore it from a backup' },
       'this storage has lost what it held; the provider goes on with none of it',
     );
-    return (await keepStorageId(store, storageId)) === storageId;
+    return true;
   }
 
   async function look(): Promise<void> {

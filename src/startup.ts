@@ -85,6 +85,7 @@ export function dieLoudly(base?: object): void {
     try {
       log.error({ err: error }, message);
     } finally {
+      // also where the line could not be written: what nobody caught may have left anything half done, and such a process serves nobody
       process.exit(FAILED);
     }
   };

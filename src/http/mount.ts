@@ -29,6 +29,7 @@ const FOR_PROGRAMS: ReadonlySet<string> = new Set([
   '/request',
   '/jwks',
   '/.well-known/openid-configuration',
+  '/.well-known/oauth-authorization-server',
   '/webhooks/didit',
 ]);
 

@@ -24,19 +24,19 @@ export type Arrived =
   | { readonly kind: 'over' }
   | undefined;
 
+export type ArrivalParts = JourneyParts & {
+  ending: Ending;
+  enrolment: Enrolment;
+  late: LateVerdicts;
+  notices: Notices;
+  risk: RiskView;
+};
+
 /** @param device hash of the device cookie that came along */
 export type Arrival = (attempt: LoginAttempt, device: string | undefined) => Promise<Arrived>;
 
 /** @returns what leads a settled attempt to its account; safe to repeat, also by two finishes at once */
-export function createArrival(
-  parts: JourneyParts & {
-    ending: Ending;
-    enrolment: Enrolment;
-    late: LateVerdicts;
-    notices: Notices;
-    risk: RiskView;
-  },
-): Arrival {
+export function createArrival(parts: ArrivalParts): Arrival {
   const isTrustedWithFace = createFaceTrust(parts);
   const { accounts, attempts, clock, ending, enrolment, late, notices, rules, sealer, store } = parts;
 

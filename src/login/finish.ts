@@ -7,19 +7,13 @@ import { type Strength, strengthOf } from '../core/assurance.ts';
 import { bestProof, currentVerification, hasLapsed, isLive, isSkipped, type LoginAttempt } from '../core/attempt.ts';
 import { isEnough } from '../core/requirement.ts';
 import type { Proof } from '../core/verdict.ts';
-import { createArrival } from './arrive.ts';
+import { type ArrivalParts, createArrival } from './arrive.ts';
 import type { LoginRequest } from './begin.ts';
 import { bindingOf } from './bind.ts';
-import type { Ending } from './ending.ts';
-import type { Enrolment } from './enrol.ts';
 import { createFollowUp, type FollowUp, type TellBinding } from './follow.ts';
-import type { LateVerdicts } from './late.ts';
 import { type LoginResult, loginResultOf } from './login-result.ts';
-import type { Notices } from './notices.ts';
 import { createRecheck } from './recheck.ts';
 import { createDeviceMemory } from './remember-device.ts';
-import type { RiskView } from './risk.ts';
-import type { JourneyParts } from './rules.ts';
 
 export type FinishOutcome =
   | {
@@ -50,15 +44,7 @@ export interface Finishing extends Pick<FollowUp, 'lapse'> {
   finish(input: FinishInput): Promise<FinishOutcome>;
 }
 
-export function createFinishing(
-  parts: JourneyParts & {
-    ending: Ending;
-    enrolment: Enrolment;
-    late: LateVerdicts;
-    notices: Notices;
-    risk: RiskView;
-  },
-): Finishing {
+export function createFinishing(parts: ArrivalParts): Finishing {
   const { accounts, attempts, clock, ending, enrolment, journal, late, meter, notices, rules } = parts;
   const arrive = createArrival(parts);
   const recheck = createRecheck(parts);

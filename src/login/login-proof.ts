@@ -4,7 +4,6 @@ const LOGIN_PROOF = 'login:';
 const DEVICE_PROOF = 'device:';
 
 /** One login alone. */
-
 export function loginProof(uid: string): string {
   return `${LOGIN_PROOF}${uid}`;
 }

@@ -89,10 +89,7 @@ export function createConsents(parts: { store: Store }): Consents {
   }
 
   const consents: Consents = {
-    async find(accountId, clientId) {
-      const kept = await store.get<Kept>(key(accountId, clientId));
-      return kept && unionOf(givenIn(kept));
-    },
+    find: (accountId, clientId) => store.get<ConsentRecord>(key(accountId, clientId)),
 
     async record(accountId, clientId, allowed, sessionProofs) {
       const recordKey = key(accountId, clientId);
@@ -107,7 +104,8 @@ export function createConsents(parts: { store: Store }): Consents {
         return { kind: 'write', value: keptOf(given), ttlSeconds: CONSENT_SECONDS, result: undefined };
       });
       // taken back meanwhile: one of the two sees the other
-      for (const proof of proofs) if (await isRevoked(store, proof)) await withoutProof(recordKey, proof);
+      const isTakenBack = await Promise.all(proofs.map((proof) => isRevoked(store, proof)));
+      for (const [index, proof] of proofs.entries()) if (isTakenBack[index]) await withoutProof(recordKey, proof);
     },
 
     async list(accountId) {

@@ -41,10 +41,11 @@ export async function compare(
   const rounds: Round[] = [];
   for (let round = 1; round <= work.rounds; round += 1) {
     const showings = new Map<string, Showing>();
-    for (const { name, start } of round % 2 === 1 ? entrants : entrants.toReversed()) {
+    for (const { name, only = work.only, start } of round % 2 === 1 ? entrants : entrants.toReversed()) {
       const startedMs = performance.now();
       const contender = await start();
-      showings.set(name, await measure(contender, work));
+      const common = work.only.filter((each) => only.includes(each));
+      showings.set(name, await measure(contender, { ...work, only: common }));
       await contender.stop();
       note(`round ${round} of ${work.rounds}, ${name}: ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
     }

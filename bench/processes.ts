@@ -1,5 +1,5 @@
-// The programs of a round, each a process of its own: the provider, the stand-in for its vendor, and the bare provider it is
-// compared with.
+// The programs of a round, each a process of its own: the provider, the stand-in for its vendor, and the providers it is compared
+// with.
 
 import { randomBytes } from 'node:crypto';
 import { copyFile } from 'node:fs/promises';
@@ -109,6 +109,16 @@ export function startBareProvider(settings: PlainSettings): Promise<Provider> {
   return startPlain('bare-provider', join(import.meta.dirname, 'bare-provider.ts'), settings);
 }
 
+/** The bare provider that makes the exchanges of a selfie besides. @param vendorUrl of the stand-in */
+export function startExchangesProvider(vendorUrl: string, settings: PlainSettings): Promise<Provider> {
+  return startPlain('exchanges-provider', join(import.meta.dirname, 'exchanges-provider.ts'), settings, {
+    VENDOR_URL: vendorUrl,
+    API_KEY,
+    WEBHOOK_SECRET,
+    WORKFLOW: WORKFLOWS.DIDIT_WORKFLOW_ENROL,
+  });
+}
+
 /** @param installation a folder in which `better-auth` and `@better-auth/oauth-provider` are installed; the program is copied there */
 export async function startBetterAuth(installation: string, settings: PlainSettings): Promise<Provider> {
   const name = 'better-auth-provider';
@@ -118,7 +128,12 @@ export async function startBetterAuth(installation: string, settings: PlainSetti
   return startPlain(name, program, settings);
 }
 
-async function startPlain(name: string, path: string, { folder, port, profile }: PlainSettings): Promise<Provider> {
+async function startPlain(
+  name: string,
+  path: string,
+  { folder, port, profile }: PlainSettings,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Provider> {
   const issuer = `http://127.0.0.1:${port}`;
   const startedMs = performance.now();
   const child = startChild({
@@ -134,6 +149,7 @@ async function startPlain(name: string, path: string, { folder, port, profile }:
       COOKIE_KEYS: COOKIE_KEY,
       // people at many clients have more tokens than the library's adapter keeps
       ...(folder.clients.length > 1 ? { RECORDS: '1000000' } : {}),
+      ...environment,
     },
   });
   await child.answers(`${issuer}/jwks`);

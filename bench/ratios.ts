@@ -44,7 +44,10 @@ export function comparisonOf(setting: Setting, rounds: readonly Round[], yardsti
   return {
     setting,
     yardstick,
-    ratios: labels.flatMap((label) => others.map((contender) => ratioOf(rounds, label, contender, yardstick))),
+    ratios: labels.flatMap((label) => {
+      const taking = others.filter((contender) => resultsOf(rounds, contender, label).length > 0);
+      return taking.map((contender) => ratioOf(rounds, label, contender, yardstick));
+    }),
     sizes: names.map((contender) => sizeOf(rounds, contender)),
   };
 }

@@ -56,7 +56,7 @@ async function runGrowth(options: Options, note: Note): Promise<string> {
 async function runSoak(options: Options, note: Note): Promise<string> {
   const figures = new Figures();
   const startedMs = performance.now();
-  for (const entrant of entrantsOf(options, options)) {
+  for (const entrant of entrantsOf(options, options).filter(({ only }) => only === undefined)) {
     await soak(entrant, options.scale, figures);
     note(`${entrant.name}: soaked`);
   }

@@ -2,6 +2,7 @@
 // closing waits for what is under way and no longer. Used by Redis and PostgreSQL; SQLite keeps its own time in its queue.
 
 import { StorageUnavailable } from '../core/errors.ts';
+import { expireAfter } from './expiry-timer.ts';
 import { createPatience } from './patience.ts';
 import { takeShare } from './request-patience.ts';
 
@@ -50,21 +51,17 @@ export function createDeadlines({ engine, deadlineMs }: { engine: string; deadli
       const end = () => {
         if (over) return;
         over = true;
-        clearTimeout(timer);
+        callOff();
         share.end();
       };
-      const timer = setTimeout(() => {
-        // One more look at the network: after a stall of this process the answer may have been waiting to be read.
-        setImmediate(() => {
-          if (over) return;
-          end();
-          // a timer may be a moment early: what was refused is not sent in that moment, nor on a connection that nobody abandons any more
-          turn.giveUpAtMs = 0;
-          reject(new StorageUnavailable(`${engine} did not answer within ${ms} ms`));
-          patience.lose(ms);
-          abandonUnanswered();
-        });
-      }, ms);
+      const callOff = expireAfter(ms, () => {
+        end();
+        // a timer may be a moment early: what was refused is not sent in that moment, nor on a connection that nobody abandons any more
+        turn.giveUpAtMs = 0;
+        reject(new StorageUnavailable(`${engine} did not answer within ${ms} ms`));
+        patience.lose(ms);
+        abandonUnanswered();
+      });
       running.then(
         (value) => {
           end();

@@ -4,6 +4,7 @@
 
 import { StorageUnavailable } from '../core/errors.ts';
 import type { Logger } from '../login/ports.ts';
+import { expireAfter } from './expiry-timer.ts';
 import { reasonOf } from './reasons.ts';
 
 /** Between tries: at first at once, then slower; well within the five seconds that recovery may take. */
@@ -120,11 +121,11 @@ export function keepConnected<C>(options: {
 
 /** @throws Error it took longer; what the promise does later is of no interest */
 export async function inTime<T>(promise: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
+  let callOff = () => {};
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+    callOff = expireAfter(ms, () => reject(new Error(`no answer within ${ms} ms`)));
   });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+  return Promise.race([promise, late]).finally(callOff);
 }
 
 async function wakeOrTime(waiting: Set<() => void>, ms: number): Promise<void> {

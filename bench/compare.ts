@@ -42,9 +42,10 @@ export async function compare(
   for (let round = 1; round <= work.rounds; round += 1) {
     const showings = new Map<string, Showing>();
     for (const { name, only = work.only, start } of round % 2 === 1 ? entrants : entrants.toReversed()) {
+      const common = work.only.filter((each) => only.includes(each));
+      if (common.length === 0) continue;
       const startedMs = performance.now();
       const contender = await start();
-      const common = work.only.filter((each) => only.includes(each));
       showings.set(name, await measure(contender, { ...work, only: common }));
       await contender.stop();
       note(`round ${round} of ${work.rounds}, ${name}: ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);

@@ -262,7 +262,10 @@ describe('a face that has changed', () => {
       expect((await world.app.parts.attempts.find(held.uid))?.state).toBe('ended');
     });
 
-    test('T14: nor where it was finished before, and followed only after', async () => {
+    test.each([
+      ['denied', () => denyBy(notice)],
+      ['asked for anew by the operator', () => demandReEnrolment({ ...world.app.parts, clock: world.clock }, who.id)],
+    ])('T14: %s: nor where it was finished before, and followed only after', async (_how, takeBack) => {
       const held = await holdSelfie();
       const finished = await held.browser.request(`${world.issuer}/interaction/${held.uid}/finish`);
       // whoever comes back by the hosted page first is led there as well
@@ -270,7 +273,7 @@ describe('a face that has changed', () => {
       const resume = new URL(finished.headers.get('location') ?? '', world.issuer);
       const left = /\/auth\//.test(resume.pathname) ? resume.href : '';
       expect(left).not.toBe('');
-      await denyBy(notice);
+      await takeBack();
       await recover();
       const page = await held.browser.get(left, (to) => to.startsWith(world.redirectUri));
       if (!isAtClient(world, page)) return;

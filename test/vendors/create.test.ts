@@ -140,13 +140,13 @@ describe('fields the vendor may not take', () => {
     },
   );
 
-  test('a complaint about the language: once more without it, remembered for that language', async () => {
+  test('a complaint about the language: once more without it, and from then on the next that is wished for', async () => {
     server.answer({ status: 400, body: { language: ['"eo" is not a valid choice.'] } }, ok);
     await open({ locales: ['eo'] });
     expect(sent()).not.toHaveProperty('language');
     await open({ locales: ['eo'] });
     expect(sent()).not.toHaveProperty('language');
-    await open({ locales: ['de'] });
+    await open({ locales: ['eo', 'de'] });
     expect(sent()).toHaveProperty('language', 'de');
   });
 

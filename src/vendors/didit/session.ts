@@ -34,7 +34,7 @@ export function createOpener({ api, enrolWorkflow, sendWorkflowType }: OpenerOpt
     if (portrait !== undefined && (portrait.byteLength === 0 || portrait.byteLength > PORTRAIT_MAX_BYTES)) {
       throw new VendorRefused(`create: a portrait of ${portrait.byteLength} bytes cannot be sent`);
     }
-    const language = readLanguage(request.locales);
+    const language = languagesIn(request.locales).find((code) => !languagesRefused.has(code));
     const body: Record<string, unknown> = {
       workflow_id: request.workflowId,
       ...(typeTaken && request.workflowId !== enrolWorkflow ? { workflow_type: 'biometric_authentication' } : {}),
@@ -43,7 +43,7 @@ export function createOpener({ api, enrolWorkflow, sendWorkflowType }: OpenerOpt
       // the return token in the callback must reach the device that showed the face, and no other (T2)
       callback_method: 'completer',
       metadata: request.metadata,
-      ...(language === undefined || languagesRefused.has(language) ? {} : { language }),
+      ...(language === undefined ? {} : { language }),
       ...(portrait === undefined ? {} : { portrait_image: Buffer.from(portrait).toString('base64') }),
     };
 
@@ -93,9 +93,9 @@ function readHostedUrl(address: unknown): string {
   return url.href;
 }
 
-/** The first locale with a two-letter language; the vendor's list of some fifty is not published. */
-function readLanguage(locales: readonly string[] | undefined): string | undefined {
-  return locales?.map((locale) => /^([a-z]{2})(?:[-_]|$)/i.exec(locale)?.[1]?.toLowerCase()).find(Boolean);
+/** The two-letter languages among the locales, in their order; the vendor's list of some fifty is not published. */
+function languagesIn(locales: readonly string[] = []): string[] {
+  return locales.flatMap((locale) => /^([a-z]{2})(?:[-_]|$)/i.exec(locale)?.[1]?.toLowerCase() ?? []);
 }
 
 function outOfContract(what: string): AppError {

@@ -13,6 +13,7 @@ const PROGRAM = join(import.meta.dirname, '../../test/storage/fixtures/provider-
 export interface Tokens {
   access_token: string;
   refresh_token: string;
+  scope?: string;
   error?: string;
 }
 

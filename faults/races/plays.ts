@@ -4,6 +4,7 @@
 import { exportJWK, SignJWT } from 'jose';
 import { Browser } from '../../test/storage/fixtures/browser.ts';
 import { ISSUER } from '../../test/storage/fixtures/issuer.ts';
+import { TAB_SCOPES } from '../../test/storage/fixtures/tab-scopes.ts';
 import { authorize, basic, type Pair, type Reply, signer, type Tokens } from './pair.ts';
 
 export const CLIENTS = [1, 2, 3, 4, 5, 6];
@@ -60,6 +61,15 @@ export async function proveSixTimes(pair: Pair): Promise<SixTabs> {
   const ends = await Promise.all(resumes.map((resume, i) => browser.go(pair.at(i + 1), resume)));
   const codes = ends.map(({ location }) => location?.searchParams.get('code') ?? '');
   return { browser, working: await redeemAll(pair, codes) };
+}
+
+/** R3: six tabs of one client, which share a grant, ask at once for a scope each. @returns what each got beside `openid` */
+export async function askSixScopesAtOnce(pair: Pair): Promise<readonly (string | undefined)[]> {
+  const browser = new Browser();
+  await pair.code(browser, 1);
+  const codes = await Promise.all(TAB_SCOPES.map((scope, i) => pair.code(browser, 1, i, { scope: `openid ${scope}` })));
+  const replies = await Promise.all(codes.map((code, i) => pair.redeem(i, 1, code)));
+  return replies.map(({ body }) => body.scope?.replace('openid ', ''));
 }
 
 /**

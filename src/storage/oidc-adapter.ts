@@ -1,6 +1,7 @@
 // oidc-provider's Adapter over the `Store` port. The library reads, decides and writes in separate steps; wherever two
 // requests may come between (a code used twice, one `jti` ten times, tokens issued while their grant is revoked) the step
-// that counts is made atomic here. Sessions have a file of their own (`oidc-sessions.ts`).
+// that counts is made atomic here. Sessions have a file of their own (`oidc-sessions.ts`), as has what several tabs add to one grant
+// (`oidc-grants.ts`).
 //
 // An id that is itself what is presented (a token, a code, a `request_uri`) is stored nowhere: the key is its hash, and the payload
 // gets it back from whoever asks with it. What a client sends of a person (`login_hint`, `id_token_hint`) is sealed. (T18)
@@ -8,6 +9,7 @@
 import Provider, { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import type { Clock, Sealer, Store } from '../login/ports.ts';
 import { hashToken } from '../login/tokens.ts';
+import { createGrantReadings, mergeGrant } from './oidc-grants.ts';
 import { createSessionAdapter } from './oidc-sessions.ts';
 import { seeThrough } from './request-patience.ts';
 import { createUsedUp, type Use, type UsedUp } from './used-up.ts';
@@ -24,6 +26,8 @@ export interface OidcAdapterOptions {
 
 /** 30 days of refresh token, and a day for clocks and requests under way. */
 const LONGEST_LIFE_SECONDS = 31 * 86_400;
+/** What a request under way still saves begins its life after the revocation, and must not outlive it. */
+const LATE_SECONDS = 3600;
 /** How long a `jti` is kept at least: DPoP proofs are good for 300 s. */
 const REPLAY_SECONDS = 600;
 
@@ -91,10 +95,11 @@ function createModelAdapter(
   const userCodeKeyOf = (userCode: string) => `oidc:UserCode:${userCode}`;
   const revokedKeyOf = (grantId: string) => `oidc:revoked:${grantId}`;
   const longest = longestLifeSeconds ?? LONGEST_LIFE_SECONDS;
+  const grantReadings = createGrantReadings();
 
   /** A tombstone a grant, so that what a request under way still saves is dead on arrival (R4). */
   async function revoke(grantId: string): Promise<void> {
-    await store.set(revokedKeyOf(grantId), clock.now(), longest);
+    await store.set(revokedKeyOf(grantId), clock.now(), longest + LATE_SECONDS);
   }
 
   /**
@@ -144,7 +149,9 @@ function createModelAdapter(
     const stored = await store.get<Stored>(key);
     const payload = stored && toPayload(key, id, stored);
     // The tombstone is read after the record: a revocation in between is seen.
-    return payload === undefined || (await isRevoked(id, payload)) ? undefined : payload;
+    if (payload === undefined || (await isRevoked(id, payload))) return undefined;
+    if (model === 'Grant') grantReadings.note(payload);
+    return payload;
   }
 
   /**
@@ -223,6 +230,21 @@ function createModelAdapter(
             ? { kind: 'keep', result: undefined }
             : { kind: 'write', value: record, ttlSeconds, result: undefined },
         );
+      }
+      if (model === 'Grant') {
+        const before = grantReadings.before(payload);
+        const isNew = Object.keys(before).length === 0;
+        await store.update<Stored, void>(
+          key,
+          (stored) => {
+            const value = stored === undefined ? record : mergeGrant(stored, record, before);
+            if (value === undefined) return { kind: 'keep', result: undefined };
+            const restSeconds = (value.exp ?? 0) - clock.now();
+            return { kind: 'write', value, ttlSeconds: Math.max(ttlSeconds, restSeconds), result: undefined };
+          },
+          { isNew },
+        );
+        return grantReadings.note(payload);
       }
       if (model !== 'DeviceCode' && model !== 'BackchannelAuthenticationRequest') {
         return store.set(key, record, ttlSeconds);

@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { authorize, basic, callback, type Pair, type Reply, startPair } from '../../faults/races/pair.ts';
 import {
+  askSixScopesAtOnce,
   assertTenTimes,
   CLIENTS,
   proveKeyTenTimes,
@@ -19,6 +20,7 @@ import {
 import { describeOn } from '../support/describe-on.ts';
 import { ENGINES, type Engine, makeRoom, type Room } from '../support/servers.ts';
 import { Browser } from './fixtures/browser.ts';
+import { TAB_SCOPES } from './fixtures/tab-scopes.ts';
 
 /** every reply that is not the one success says `error`, and none is a 5xx */
 function expectRefused(replies: readonly Reply[], error: string, statuses: readonly number[] = [400]): void {
@@ -145,6 +147,19 @@ function racesOn(engine: Engine): void {
         await everFails(
           () => signInSixTimes(textbook),
           ({ working }) => working.includes(false),
+        ),
+      ).toBe(true);
+    });
+
+    test('six tabs of one client that ask for a scope each: every one gets its own', async () => {
+      for (const scopes of await rounds(() => askSixScopesAtOnce(ours), someTimes)) expect(scopes).toEqual(TAB_SCOPES);
+    });
+
+    test('control: with the textbook adapter some tabs lose what they asked for', async () => {
+      expect(
+        await everFails(
+          () => askSixScopesAtOnce(textbook),
+          (scopes) => scopes.some((scope, i) => scope !== TAB_SCOPES[i]),
         ),
       ).toBe(true);
     });

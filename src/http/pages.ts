@@ -45,6 +45,8 @@ export type RetryKind =
   | 'no-portrait';
 
 export type WaitingState =
+  /** the button was pressed more than once, and the first press is being answered still */
+  | 'starting'
   | 'not-started'
   | 'in-progress'
   | 'in-review'

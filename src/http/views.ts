@@ -142,6 +142,8 @@ const about: { [N in PageName]: { title: (data: Pages[N]) => string; support?: b
 function waitingTitle(page: Pages['waiting']): string {
   if (page.numberNeeded && page.number?.kept !== true) return 'Enter the number';
   switch (page.state) {
+    case 'starting':
+      return 'One moment, your sign-in is being started';
     case 'not-started':
       return page.phone === undefined ? 'Waiting for your selfie' : 'Take the selfie with your phone';
     case 'in-progress':

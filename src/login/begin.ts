@@ -21,7 +21,7 @@ import { createFaceTrust } from './face-trust.ts';
 import { CONSENT_MISSING, createIdentification } from './identify.ts';
 import type { Limiter } from './limits.ts';
 import type { MailedCodes } from './mailed-codes.ts';
-import { createOpening } from './open.ts';
+import { createOpening, type Opening } from './open.ts';
 import type { RiskView } from './risk.ts';
 import type { JourneyParts } from './rules.ts';
 import { openVerificationSecrets, sealVerification } from './secrets.ts';
@@ -92,6 +92,7 @@ export type BeginOutcome =
 
 export interface Beginning {
   begin(input: BeginInput): Promise<BeginOutcome>;
+  readonly isOpening: Opening['isOpening'];
 }
 
 export function createBeginning(
@@ -99,7 +100,7 @@ export function createBeginning(
 ): Beginning {
   const { attempts, sealer, rules, clock, ending, journal, limiter, mailedCodes } = parts;
   const { newAttempt } = createIdentification(parts);
-  const { openNext, reopen } = createOpening(parts);
+  const { openNext, reopen, isOpening } = createOpening(parts);
   const isTrustedWithFace = createFaceTrust(parts);
 
   async function begin(input: BeginInput): Promise<BeginOutcome> {
@@ -238,5 +239,5 @@ export function createBeginning(
     return step?.kind === 'moved' ? { kind: 'to-waiting' } : { kind: 'over' };
   }
 
-  return { begin };
+  return { begin, isOpening };
 }

@@ -37,6 +37,7 @@ import { createWorker, type Handler, type Worker } from './work.ts';
 
 export interface Journey {
   readonly begin: Beginning['begin'];
+  readonly isOpening: Beginning['isOpening'];
   readonly visits: Visits;
   readonly inbox: Inbox;
   readonly settle: Settlement['settle'];
@@ -96,6 +97,7 @@ export function createJourney(parts: JourneyParts, moreWork: Readonly<Record<str
   const beginning = createBeginning({ ...parts, limiter, ending, risk, mailedCodes });
   return {
     begin: beginning.begin,
+    isOpening: beginning.isOpening,
     visits,
     inbox,
     settle: settlement.settle,

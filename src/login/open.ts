@@ -7,14 +7,11 @@ import type { BeginOutcome } from './begin.ts';
 import type { Ending } from './ending.ts';
 import type { Limiter } from './limits.ts';
 import { createVendorOpening } from './open-at-vendor.ts';
+import { createOpeningLease } from './opening-lease.ts';
 import type { OpenedVerification } from './ports.ts';
 import type { JourneyParts } from './rules.ts';
 import { CLAIM_GRACE_SECONDS, createTakeClaim } from './take-claim.ts';
 import { newToken } from './tokens.ts';
-
-/** An opening may take as long as the vendor's create, retries and all; one whose process died is over after this (R6). */
-const OPENING_LEASE_SECONDS = 5;
-const OPENING_RENEWED_MS = 1_500;
 
 const preemptedKey = (uid: string) => `preempted:${uid}`;
 
@@ -29,28 +26,19 @@ export interface Opening {
   openNext(attempt: LoginAttempt, how: How): Promise<BeginOutcome>;
   /** Back to a session whose steps the vendor wants done again. */
   reopen(attempt: LoginAttempt, current: Verification, phone: boolean): Promise<BeginOutcome>;
+  /** A press of the button is being answered at this moment, in whatever process: nothing can be said of what will come of it. */
+  isOpening(uid: string): Promise<boolean>;
 }
 
 export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: Ending }): Opening {
   const { attempts, accounts, rules, clock, journal, limiter, ending } = parts;
   const takeClaim = createTakeClaim(parts);
   const atVendor = createVendorOpening(parts);
+  const lease = createOpeningLease(parts);
 
-  /** One opening at a time within an attempt: a second press of the button would make the vendor overwrite the first callback. */
-  async function alone(uid: string, work: () => Promise<BeginOutcome>): Promise<BeginOutcome> {
-    const lock = `opening:${uid}`;
-    if (!(await parts.store.putIfAbsent(lock, true, OPENING_LEASE_SECONDS))) return { kind: 'to-waiting' };
-    const renewal = setInterval(() => {
-      // one that ends early lets a second press through: the vendor gives both the same session, and both lead to it
-      parts.store.set(lock, true, OPENING_LEASE_SECONDS).catch(() => undefined);
-    }, OPENING_RENEWED_MS);
-    try {
-      return await work();
-    } finally {
-      clearInterval(renewal);
-      await parts.store.delete(lock);
-    }
-  }
+  /** Whoever presses while another press is at it is told so, and led on with it. */
+  const alone = async (uid: string, work: () => Promise<BeginOutcome>): Promise<BeginOutcome> =>
+    (await lease.alone(uid, work)) ?? { kind: 'to-waiting' };
 
   /** The account was deleted since this login began: nothing more of its person goes to the vendor (T18). */
   async function endIfGone({ claimant, uid }: LoginAttempt): Promise<boolean> {
@@ -218,6 +206,7 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
   return {
     openNext: (attempt, how) => alone(attempt.uid, () => openAlone(attempt, how)),
     reopen: (attempt, current, phone) => alone(attempt.uid, () => openAgain(attempt, current, phone)),
+    isOpening: lease.isHeld,
   };
 }
 

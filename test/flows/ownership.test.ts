@@ -41,21 +41,20 @@ async function somebody(): Promise<{ name: string; device: Browser }> {
 
 test('R6: an opening that died with its process holds up the next press for seconds, not for half a minute', async () => {
   const { name } = await somebody();
-  const { store } = world.app.parts as { store: { delete: typeof world.app.parts.store.delete } };
-  const { delete: remove } = store;
-  store.delete = async (key) => {
-    if (!key.startsWith('opening:')) return remove(key);
-    store.delete = remove;
-    throw new Error('died here');
-  };
+  const { store } = world.app.parts as { store: Pick<typeof world.app.parts.store, 'update'> };
+  const { update } = store;
+  // whoever is dead gives nothing back
+  store.update = async (key, ...rest) => (key.startsWith('opening:') ? (false as never) : update(key, ...rest));
   world.sandbox.fault('create', { status: 402 });
   const browser = new Browser();
   const begun = await world.begin(browser, name);
-  expect([begun.page.status, begun.sessionId]).toEqual([500, '']);
+  expect([begun.page.status, begun.sessionId]).toEqual([503, '']);
   const page = () => visit(world, begun, '');
   const tooSoon = await pressOn(world, browser, await page(), { name: 'begin', value: 'here' });
   expect(tooSoon.headers.get('location')).toBeNull();
+  expect(wordsOf(tooSoon)).toContain('your sign-in is being started');
   world.clock.move(6);
+  store.update = update;
   const led = await pressOn(world, browser, await page(), { name: 'begin', value: 'here' });
   expect(led.headers.get('location')).toContain(world.sandbox.url);
 });
@@ -63,17 +62,16 @@ test('R6: an opening that died with its process holds up the next press for seco
 test('two openings of one attempt, as the process of the first stood still: one session, and the way back leads on', async () => {
   const { name } = await somebody();
   const { store, ledger, attempts } = world.app.parts as {
-    store: { set: typeof world.app.parts.store.set };
+    store: Pick<typeof world.app.parts.store, 'update'>;
     ledger: { open: typeof world.app.parts.ledger.open };
     attempts: typeof world.app.parts.attempts;
   };
-  const { set } = store;
+  const { update } = store;
   const { open } = ledger;
   const stoodStill = Promise.withResolvers<string>();
   const goesOn = Promise.withResolvers<void>();
-  store.set = async (key, value, ttlSeconds) => {
-    if (!key.startsWith('opening:')) return set(key, value, ttlSeconds);
-  };
+  // its lease is not renewed
+  store.update = async (key, ...rest) => (key.startsWith('opening:') ? (false as never) : update(key, ...rest));
   ledger.open = async (entry) => {
     ledger.open = open;
     stoodStill.resolve(entry.verificationId);
@@ -89,7 +87,7 @@ test('two openings of one attempt, as the process of the first stood still: one 
   expect(second.headers.get('location')).toContain(world.sandbox.url);
   goesOn.resolve();
   const { request } = await first;
-  store.set = set;
+  store.update = update;
   const planned: string[] = [];
   for await (const page of world.app.parts.backend.bulk.jobs()) planned.push(...page.map(({ kind }) => kind));
   expect(planned).not.toContain('delete');

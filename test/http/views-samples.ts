@@ -224,6 +224,7 @@ export const samples: { readonly [N in PageName]: Readonly<Record<string, Pages[
   },
   waiting: {
     settling: waiting,
+    starting: { ...waiting, state: 'starting', otherWays: false },
     'not-started': { ...waiting, state: 'not-started', canCapture: true, number },
     phone: { ...waiting, state: 'not-started', canCapture: true, phone: { qrSvg }, number },
     'in-progress': { ...waiting, state: 'in-progress', canCapture: true, showWayOut: true, number },

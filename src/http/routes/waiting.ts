@@ -44,9 +44,10 @@ export function createWaiting(parts: InteractionRouteParts, access: Access) {
     shown: { fault?: NumberFault; status?: number },
   ): Promise<void> {
     const { uid } = interaction;
+    if (attempt && isOver(attempt)) return showEnded(ctx, interaction, attempt);
+    if (attempt && isSettledByFactor(attempt)) return reply.onTo(ctx, `/interaction/${uid}/finish`);
+    if (await isStarting(uid, attempt)) return showStarting(ctx, interaction, attempt);
     if (!attempt) return reply.onTo(ctx, `/interaction/${uid}`);
-    if (isOver(attempt)) return showEnded(ctx, interaction, attempt);
-    if (isSettledByFactor(attempt)) return reply.onTo(ctx, `/interaction/${uid}/finish`);
     const current = currentVerification(attempt);
     if (current?.conclusion === 'refused') return showRetry(ctx, interaction, attempt, current);
     if (!current || (attempt.state === 'open' && current.conclusion === 'accepted'))
@@ -91,6 +92,31 @@ export function createWaiting(parts: InteractionRouteParts, access: Access) {
       otherWays: !isSettled && journey.otherWays.offered(attempt).length > 0,
       showWayOut: clock.now() - current.openedAt > WAY_OUT_AFTER_SECONDS,
     });
+  }
+
+  /** Another press of the button is being answered: it has led nowhere yet, and what comes of it is not known. */
+  function showStarting(ctx: Context, interaction: OpenInteraction, attempt: LoginAttempt | undefined): void {
+    const { uid } = interaction;
+    reply.page(ctx, 200, 'waiting', {
+      form: formOf(uid),
+      client: viewOfClient(interaction.client),
+      state: 'starting',
+      eventsUrl: `/interaction/${uid}/events?seen=${startingVersion(uid)}`,
+      refreshSeconds: REFRESH_SECONDS,
+      canCapture: false,
+      steps: [],
+      numberNeeded: false,
+      lapsesAt: new Date((attempt?.expiresAt ?? clock.now() + rules.attempt.ttlSeconds) * 1000),
+      otherWays: false,
+      showWayOut: false,
+    });
+  }
+
+  /** Looks no further where the attempt leads on by itself. */
+  async function isStarting(uid: string, attempt: LoginAttempt | undefined): Promise<boolean> {
+    const current = attempt && currentVerification(attempt);
+    const isIdle = !attempt || (attempt.state === 'open' && (!current || current.conclusion !== undefined));
+    return isIdle && journey.isOpening(uid);
   }
 
   async function showRetry(
@@ -142,6 +168,8 @@ export function createWaiting(parts: InteractionRouteParts, access: Access) {
   /** What the event stream tells: that it is over, never how. */
   async function readState(uid: string): Promise<WaitingState | undefined> {
     const attempt = await attempts.find(uid);
+    const isWithoutEnd = !attempt || !(isOver(attempt) || isSettledByFactor(attempt));
+    if (isWithoutEnd && (await isStarting(uid, attempt))) return { state: 'waiting', version: startingVersion(uid) };
     if (!attempt) return undefined;
     const version = versionOf(attempt);
     if (attempt.state === 'spent') return { state: 'settled', version };
@@ -152,6 +180,8 @@ export function createWaiting(parts: InteractionRouteParts, access: Access) {
     const isConcluded = attempt.state === 'open' && current?.conclusion !== undefined;
     return { state: isBound || isConcluded ? 'settled' : 'waiting', version };
   }
+
+  const startingVersion = (uid: string) => sealer.keyedHash(`starting ${uid}`, 'page-version').slice(0, 12);
 
   /** Changes whenever the page would look different; keyed, so that it says nothing else to whoever tries to guess the result. */
   function versionOf(attempt: LoginAttempt): string {

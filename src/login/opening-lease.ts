@@ -1,0 +1,102 @@
+// One opening at a time within an attempt: a second press of the button would make the vendor overwrite the first callback (T1). Whoever
+// opens holds a lease, and gives it back however it went: when an opening fails the next press is to work, and what it may find at
+// the vendor is the session of the first, which is then its own. A storage that falters takes the lease along, so giving back
+// is tried again beside the answer, until it is done or the lease has ended by itself.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Store } from './ports.ts';
+import { newToken } from './tokens.ts';
+
+/** An opening may take as long as the vendor's create, retries and all; one whose process died is over after this (R6). */
+const LEASE_SECONDS = 5;
+const RENEWED_MS = 1_500;
+/** As long as the answer waits for what it gives back. */
+const ANSWER_WAITS_MS = 250;
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 400;
+
+export interface OpeningLease {
+  /** @returns what the work gives; undefined when somebody else is at it, and nothing was done */
+  alone<T>(uid: string, work: () => Promise<T>): Promise<T | undefined>;
+  /** Is somebody at it? Only to be told: what holds at the next moment nobody knows. */
+  isHeld(uid: string): Promise<boolean>;
+}
+
+export function createOpeningLease({ store }: { store: Store }): OpeningLease {
+  const keyOf = (uid: string) => `opening:${uid}`;
+  /** by key: looks that give back what this process could not give back yet */
+  const owed = new Map<string, Set<() => Promise<void>>>();
+
+  /** One that was given back stays so, however late this comes. What ends early lets a second press through, and both lead to one session. */
+  function renew(key: string, owner: string): Promise<void> {
+    return store.update<string, void>(key, (holder) =>
+      holder === owner
+        ? { kind: 'write', value: owner, ttlSeconds: LEASE_SECONDS, result: undefined }
+        : { kind: 'keep', result: undefined },
+    );
+  }
+
+  /** @returns was it there, and is gone? Somebody else's stays */
+  function drop(key: string, owner: string): Promise<boolean> {
+    return store.update<string, boolean>(key, (holder) =>
+      holder === owner ? { kind: 'remove', result: true } : { kind: 'keep', result: false },
+    );
+  }
+
+  /**
+   * Resolves soon, and goes on beside the answer: a request that has waited long enough for its storage is refused every further
+   * question, this one as well.
+   *
+   * @param isWritten is it known to be there? Else its write may be on its way still, and is waited for
+   */
+  async function giveBack(key: string, owner: string, { isWritten }: { isWritten: boolean }): Promise<void> {
+    const begunAtMs = performance.now();
+    const looks = owed.get(key) ?? new Set();
+    owed.set(key, looks);
+    const end = () => {
+      looks.delete(look);
+      if (looks.size === 0 && owed.get(key) === looks) owed.delete(key);
+    };
+    const look = async () => {
+      if ((await drop(key, owner)) || isWritten) end();
+    };
+    looks.add(look);
+    const goOn = async () => {
+      let pauseMs = FIRST_PAUSE_MS;
+      while (looks.has(look)) {
+        await delay(pauseMs, undefined, { ref: false });
+        pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+        if (looks.has(look)) await look().catch(() => {});
+        if (performance.now() - begunAtMs > LEASE_SECONDS * 1000) end();
+      }
+    };
+    const trying = look().catch(() => {});
+    void trying.then(goOn);
+    await Promise.race([trying, delay(ANSWER_WAITS_MS, undefined, { ref: false })]);
+  }
+
+  return {
+    async alone(uid, work) {
+      const key = keyOf(uid);
+      // whoever presses again here comes after what is owed, and need not be told to wait for it
+      for (const look of owed.get(key) ?? []) await look();
+      const owner = newToken();
+      let isTaken: boolean;
+      try {
+        isTaken = await store.putIfAbsent(key, owner, LEASE_SECONDS);
+      } catch (error) {
+        await giveBack(key, owner, { isWritten: false });
+        throw error;
+      }
+      if (!isTaken) return undefined;
+      const renewal = setInterval(() => void renew(key, owner).catch(() => {}), RENEWED_MS);
+      try {
+        return await work();
+      } finally {
+        clearInterval(renewal);
+        await giveBack(key, owner, { isWritten: true });
+      }
+    },
+    isHeld: async (uid) => (await store.get(keyOf(uid))) !== undefined,
+  };
+}

@@ -19,6 +19,7 @@ import { migrate } from './commands/migrate.ts';
 import { recovery } from './commands/recovery.ts';
 import { serve } from './commands/serve.ts';
 import type { Output } from './output.ts';
+import { confirmAtTerminal } from './terminal.ts';
 import { readVersion } from './version.ts';
 
 const COMMANDS: readonly Command[] = [
@@ -104,7 +105,9 @@ function usage(): string[] {
 if (import.meta.main) {
   // whoever reads may stop reading: `journal | head`
   process.stdout.on('error', () => process.exit(process.exitCode ?? SUCCESS));
+  const confirm = confirmAtTerminal();
   process.exitCode = await run(process.argv.slice(2), process.env, {
+    ...(confirm ? { confirm } : {}),
     out: (line) => void process.stdout.write(`${line}\n`),
     err: (line) => void process.stderr.write(`${line}\n`),
   });

@@ -1,11 +1,22 @@
 // What commands print: columns and ISO dates for people, one JSON object a line for programs.
 
+import { markOf, type Review } from '../core/account.ts';
+
 /** What a command writes to; a line at a time. */
 export interface Output {
   /** the answer */
   readonly out: (line: string) => void;
   /** what is said about it: hints, warnings, failures */
   readonly err: (line: string) => void;
+  /** asks whoever sits at the terminal; absent where nobody does, as in a script */
+  readonly confirm?: (question: string) => Promise<boolean>;
+}
+
+/** A review, for programs. */
+export function reviewJson(
+  review: Review | undefined,
+): { since: string; reasons: readonly string[]; mark: string } | null {
+  return review ? { since: isoTime(review.since), reasons: review.reasons, mark: markOf(review) } : null;
 }
 
 /** @param epochSeconds as everything here keeps time */

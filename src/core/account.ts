@@ -27,7 +27,7 @@ export interface Account {
   /** the identifier, proven to be the person's by a mailed code; `email` and `email_verified` are released of no other */
   readonly email?: { readonly address: string; readonly verifiedAt: number };
   /** somebody should look: a late refusal, or the person said "this was not me". Rules of risk ask for more meanwhile. */
-  readonly review?: { readonly since: number; readonly reasons: readonly string[] };
+  readonly review?: Review;
   /** a new face that counts only after a waiting time, as it was begun without showing the old one (T14) */
   readonly pending?: PendingRenewal;
   /** how often its person has signed out everywhere */
@@ -36,6 +36,14 @@ export interface Account {
   readonly demands?: number;
   /** pictures out of use that are still to be deleted, by reference */
   readonly unusedFaces?: readonly string[];
+}
+
+export interface Review {
+  readonly since: number;
+  /** each once, in the order in which they came first */
+  readonly reasons: readonly string[];
+  /** which time in all each came last, counted from one; an earlier version wrote none */
+  readonly turns?: readonly number[];
 }
 
 /** Does the account stand on this verification: on its document, or on the face that it brought? */
@@ -140,8 +148,29 @@ export function isHeldBack({ standing, review }: Account, { madeAt = 0 }: Pick<F
   return standing !== 'good' || (review !== undefined && madeAt < review.since);
 }
 
-/** With a reason to look at it; reasons add up. */
+/** With a reason to look at it; reasons add up, and one that comes again is news. */
 export function putUnderReview(account: Account, reason: string, now: number): Account {
-  const reasons = [...new Set([...(account.review?.reasons ?? []), reason])];
-  return { ...account, review: { since: account.review?.since ?? now, reasons } };
+  const { review = { since: now, reasons: [] } } = account;
+  const turns = turnsOf(review);
+  const all = new Map([...turns, [reason, lastOf(turns) + 1]]);
+  return { ...account, review: { since: review.since, reasons: [...all.keys()], turns: [...all.values()] } };
 }
+
+/** Names a review as it stands: whoever has seen it by this has seen all that came up to now. */
+export function markOf(review: Review): string {
+  return `${review.since.toString(36)}-${lastOf(turnsOf(review))}`;
+}
+
+/** @returns the reasons that came, or came again, since it was seen by this mark; all, where that is of another review */
+export function reasonsSince(review: Review, mark: string): readonly string[] {
+  const turns = turnsOf(review);
+  const [since, last] = mark.split('-');
+  const isOfThis = since === review.since.toString(36) && Number(last) <= lastOf(turns);
+  return [...turns].filter(([, turn]) => !isOfThis || turn > Number(last)).map(([reason]) => reason);
+}
+
+function turnsOf({ reasons, turns = [] }: Review): ReadonlyMap<string, number> {
+  return new Map(reasons.map((reason, index) => [reason, turns[index] ?? index + 1]));
+}
+
+const lastOf = (turns: ReadonlyMap<string, number>) => Math.max(0, ...turns.values());

@@ -1,5 +1,6 @@
-import { beforeEach, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { clearReview, demandReEnrolment, setReview } from '../../src/admin/set-standing.ts';
+import { markOf } from '../../src/core/account.ts';
 import { account, NOW, openParts, type TestParts } from './support.ts';
 
 let parts: TestParts;
@@ -13,8 +14,58 @@ test('reasons of a review add up, from when it was set first', async () => {
   await setReview(parts, 'a', 'one');
   parts.move(60);
   expect(await setReview(parts, 'a', 'two')).toMatchObject({ review: { since: NOW, reasons: ['one', 'two'] } });
-  expect(await clearReview(parts, 'a')).toEqual(account('a', 'alice'));
+  expect(await clearReview(parts, 'a')).toMatchObject({
+    account: account('a', 'alice'),
+    review: { reasons: ['one', 'two'] },
+  });
   expect(await parts.accounts.find('a')).not.toHaveProperty('review');
+});
+
+describe('a review that somebody has looked at', () => {
+  const seen = async () => {
+    const review = (await parts.accounts.find('a'))?.review;
+    return review === undefined ? '' : markOf(review);
+  };
+  const review = async () => (await parts.accounts.find('a'))?.review?.reasons;
+
+  beforeEach(async () => {
+    await setReview(parts, 'a', 'one');
+    await setReview(parts, 'a', 'two');
+  });
+
+  test.each([
+    ['another reason', 'three', ['one', 'two', 'three']],
+    ['one that stood there, and came again', 'one', ['one', 'two']],
+  ])('is not cleared when %s came in the same second; by what is seen then it is', async (_, came, all) => {
+    const before = await seen();
+    await setReview(parts, 'a', came);
+    expect(await clearReview(parts, 'a', before)).toMatchObject({ unseen: [came] });
+    expect(await review()).toEqual(all);
+    expect(parts.entries.map(({ event }) => event)).not.toContain('account.review-cleared');
+    expect(await clearReview(parts, 'a', await seen())).not.toHaveProperty('unseen');
+    expect(await review()).toBeUndefined();
+  });
+
+  test('and was cleared is no other that is set later', async () => {
+    const before = await seen();
+    await clearReview(parts, 'a', before);
+    parts.move(1);
+    await setReview(parts, 'a', 'one');
+    expect(await clearReview(parts, 'a', before)).toMatchObject({ unseen: ['one'] });
+    expect(await review()).toEqual(['one']);
+  });
+
+  test('is not cleared by a mark that it never had', async () => {
+    const beyond = (await seen()).replace(/2$/, '9');
+    expect(await clearReview(parts, 'a', beyond)).toMatchObject({ unseen: ['one', 'two'] });
+  });
+
+  test('of an earlier version has a mark as well, and what comes after it is new', async () => {
+    await parts.accounts.change('a', (current) => ({ ...current, review: { since: NOW, reasons: ['one', 'two'] } }));
+    const before = await seen();
+    await setReview(parts, 'a', 'two');
+    expect(await clearReview(parts, 'a', before)).toMatchObject({ unseen: ['two'] });
+  });
 });
 
 test.each([

@@ -263,6 +263,69 @@ describe('accounts review and re-enrol', () => {
     expect(`${told}${stored()}`).not.toContain('lost phone');
   });
 
+  const marked = async () => String((await ask('accounts', 'show', 'bob')).out.match(/^review mark +(\S+)$/m)?.[1]);
+  const reasons = async () =>
+    (await ask('accounts', 'show', 'bob', '--json')).json()[0]?.review as { reasons: string[]; mark: string } | null;
+
+  test('cleared by what was seen: what came since is named, and keeps it; with that seen as well it is cleared', async () => {
+    await ask('accounts', 'review', 'bob', '--set', '--reason', 'first');
+    const mark = await marked();
+    expect(await reasons()).toMatchObject({ reasons: ['first'], mark });
+    await ask('accounts', 'review', 'bob', '--set', '--reason', 'second');
+    const refused = await ask('accounts', 'review', 'bob', '--clear', '--seen', mark);
+    const { mark: next } = (await reasons()) ?? {};
+    expect(refused).toMatchObject({ code: 1, out: '' });
+    expect(refused.err).toBe(
+      `accounts: nothing was cleared: since you looked came second. Having looked at that too: --clear --seen ${next}\n`,
+    );
+    expect(await reasons()).toMatchObject({ reasons: ['first', 'second'] });
+    expect(await ask('accounts', 'review', 'bob', '--clear', '--seen', String(next))).toMatchObject({
+      code: 0,
+      err: '',
+      out: expect.stringContaining('no review'),
+    });
+  });
+
+  test('a script that names no mark clears what it finds, and says what that was', async () => {
+    await ask('accounts', 'review', 'bob', '--set', '--reason', 'first');
+    const cleared = await feed('', 'accounts', 'review', 'bob', '--clear');
+    expect(cleared).toMatchObject({
+      code: 0,
+      err: expect.stringMatching(/^note: cleared without --seen, .*: first$/m),
+      out: expect.stringContaining('no review'),
+    });
+    expect((await ask('accounts', 'review', 'bob', '--clear')).err).toBe('');
+  });
+
+  describe('at a terminal', () => {
+    const answering = (answer: () => Promise<boolean>) =>
+      here(['accounts', 'review', 'bob', '--clear'], place, { confirm: answer });
+
+    test('what stands there is shown and asked about; a reason that comes before the answer is not cleared with it', async () => {
+      await ask('accounts', 'review', 'bob', '--set', '--reason', 'first');
+      const refused = await answering(async () => {
+        await ask('accounts', 'review', 'bob', '--set', '--reason', 'while thinking');
+        return true;
+      });
+      expect(refused.err).toMatch(
+        /^under review since \S+: first\naccounts: nothing was cleared: .* while thinking\. /,
+      );
+      expect([refused.code, (await reasons())?.reasons]).toEqual([1, ['first', 'while thinking']]);
+      const cleared = await answering(async () => true);
+      expect([cleared.code, cleared.err.includes('first; while thinking'), await reasons()]).toEqual([0, true, null]);
+    });
+
+    test('a no clears nothing; where there is nothing, and for a program, nobody is asked', async () => {
+      const never = () => Promise.reject(new Error('asked'));
+      expect((await answering(never)).code).toBe(0);
+      await ask('accounts', 'review', 'bob', '--set', '--reason', 'first');
+      expect(await answering(async () => false)).toMatchObject({ code: 1, out: '' });
+      expect(await reasons()).toMatchObject({ reasons: ['first'] });
+      const json = await here(['accounts', 'review', 'bob', '--clear', '--json'], place, { confirm: never });
+      expect(json.json()).toMatchObject([{ review: null }]);
+    });
+  });
+
   test('the next login of an account is a document check', async () => {
     expect((await ask('accounts', 're-enrol', 'bob', '--json')).json()).toMatchObject([{ standing: 'must-re-enrol' }]);
     expect((await ask('accounts')).out).toMatch(/^bob .* must-re-enrol /m);

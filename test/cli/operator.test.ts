@@ -195,6 +195,30 @@ test('who was taken over from another customer of the vendor signs in the same w
   expect(standing).toBe('withdrawn');
 });
 
+test('T8: a late refusal that comes while an operator looks into an account is not cleared with what they saw', async () => {
+  const { browser } = await enrolBy(link(), 'ruth');
+  const begun = await world.begin(browser, undefined, { prompt: 'login' });
+  await world.sandbox.open(begun.sessionId, { userAgent: browser.userAgent });
+  await world.sandbox.settle(begun.sessionId, 'approve');
+  await world.finish(begun);
+  const clear = (mark: unknown) => ask('accounts', 'review', 'ruth', '--clear', '--seen', String(mark));
+  const shown = async () =>
+    (await ask('accounts', 'show', '--json', 'ruth')).json()[0]?.review as { reasons: string[]; mark: string };
+  await ask('accounts', 'review', 'ruth', '--set', '--reason', 'called about a lost phone');
+  const seen = await shown();
+  await world.sandbox.review(begun.sessionId, 'Declined');
+  let now = seen;
+  for (let tries = 0; now.reasons.length < 2 && tries < 100; tries += 1) now = await shown();
+  expect(now.reasons).toEqual(['called about a lost phone', 'late-refusal']);
+  expect(await clear(seen.mark)).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('since you looked came late-refusal'),
+  });
+  expect(await shown()).toEqual(now);
+  expect(await clear(now.mark)).toMatchObject({ code: 0, err: '' });
+  expect(await shown()).toBeNull();
+});
+
 test('a login that waits for a review is shown until it is over', async () => {
   expect((await ask('attempts', '--held')).out).toBe('no login is held\n');
   const { browser } = await enrolBy(link(), 'hanna');

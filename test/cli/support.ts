@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll } from '@jest/globals';
 import { run } from '../../src/cli/cli.ts';
+import type { Output } from '../../src/cli/output.ts';
 import { freePort } from '../support/ports.ts';
 import { type World } from '../support/world.ts';
 
@@ -75,10 +76,15 @@ export function cli(args: readonly string[], place: Place): Promise<Result> {
 }
 
 /** The same in this process, for when it matters what is said and not that a process says it; paths are absolute. */
-export async function here(args: readonly string[], { env = {} }: Place): Promise<Result> {
+export async function here(
+  args: readonly string[],
+  { env = {} }: Place,
+  more: Pick<Output, 'confirm'> = {},
+): Promise<Result> {
   let out = '';
   let err = '';
   const output = {
+    ...more,
     out: (line: string) => {
       out += `${line}\n`;
     },

@@ -2,9 +2,9 @@
 
 import { findAccount } from '../../admin/find-account.ts';
 import { listAccounts } from '../../admin/list-accounts.ts';
-import type { Account } from '../../core/account.ts';
+import { type Account, markOf } from '../../core/account.ts';
 import { type Call, Failure, SUCCESS } from '../command.ts';
-import { columns, isoTime } from '../output.ts';
+import { columns, isoTime, reviewJson } from '../output.ts';
 import { withParts } from '../work.ts';
 
 export function list(call: Call): Promise<number> {
@@ -34,6 +34,7 @@ export function show(call: Call, name: string): Promise<number> {
       ['id', account.id],
       ['standing', account.standing],
       ['review', review ? `since ${isoTime(review.since)}: ${review.reasons.join('; ')}` : 'none'],
+      ...(review ? [['review mark', markOf(review)]] : []),
       ['e-mail', email ? `${email.address}, proven ${isoTime(email.verifiedAt)}` : 'none proven'],
       ['created', isoTime(account.createdAt)],
       ['updated', isoTime(account.updatedAt)],
@@ -61,7 +62,7 @@ function toJson(account: Account): Record<string, unknown> {
     id: account.id,
     identifier: account.identifier,
     standing: account.standing,
-    review: review ? { since: isoTime(review.since), reasons: review.reasons } : null,
+    review: reviewJson(review),
     email: email ? { address: email.address, verified: isoTime(email.verifiedAt) } : null,
     created: isoTime(account.createdAt),
     updated: isoTime(account.updatedAt),

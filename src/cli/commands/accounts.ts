@@ -13,7 +13,7 @@ const ACTIONS = ['list', 'show', 'import', 'import-shared', 'review', 're-enrol'
 const OPTIONS_OF = {
   import: ['dry-run'],
   'import-shared': ['token-file', 'distrust', 'copy'],
-  review: ['set', 'clear', 'reason'],
+  review: ['set', 'clear', 'seen', 'reason'],
 };
 
 export const accounts: Command = {
@@ -25,7 +25,7 @@ export const accounts: Command = {
     'accounts import FILE [--dry-run]',
     'accounts import-shared IDENTIFIER [--token-file FILE] [--distrust]',
     'accounts import-shared IDENTIFIER --copy VERIFICATION',
-    'accounts review IDENTIFIER_OR_ID --set --reason TEXT | --clear',
+    'accounts review IDENTIFIER_OR_ID --set --reason TEXT | --clear [--seen MARK]',
     'accounts re-enrol IDENTIFIER_OR_ID',
     'accounts remove IDENTIFIER_OR_ID',
   ],
@@ -35,7 +35,8 @@ export const accounts: Command = {
     distrust: { type: 'boolean', about: 'import-shared: have it reviewed at the vendor before it counts' },
     copy: { type: 'string', about: 'import-shared: go on with a copy that waited for a review' },
     set: { type: 'boolean', about: 'review: somebody should look at the account; more is asked of it meanwhile' },
-    clear: { type: 'boolean', about: 'review: somebody has looked' },
+    clear: { type: 'boolean', about: 'review: somebody has looked; at a terminal you are shown at what, and asked' },
+    seen: { type: 'string', about: 'review --clear: only if nothing came since accounts show printed this mark' },
     reason: { type: 'string', about: 'review --set: why; kept with the account and shown here' },
   },
   notes: [

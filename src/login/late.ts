@@ -132,10 +132,11 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
       await refuseAllowance(store, verdict.verificationId);
       await withdraw(allowance.accountId, verdict.verificationId);
       await accounts.change(allowance.accountId, (account) => putUnderReview(account, 'late-refusal', clock.now()));
+      // before devices and keys: one that comes to be known meanwhile, by a face that stands on this one, finds it taken back
+      const ended = await revoker.revoke(verdict.verificationId, allowance.accountId);
       await dropDevices(allowance.accountId, verdict.verificationId);
       // made on the strength of a face that was not the person's
       await passkeys.removeAddedBy(allowance.accountId, uid, [verdict.verificationId]);
-      const ended = await revoker.revoke(verdict.verificationId, allowance.accountId);
       meter.count('logins', { outcome: 'revoked' });
       log.warn(
         { verification: verdict.verificationId, account: allowance.accountId, ...ended },

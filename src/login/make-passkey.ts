@@ -59,10 +59,10 @@ export function createPasskeyMaking(
   }
 
   async function isTakenBack(maker: KeyMaker, wasUnderWay: boolean): Promise<boolean> {
-    const { account, login, proofs } = maker;
+    const { account, login, proofs, faces = [] } = maker;
     for (const { verificationId } of proofs) if (await late.isTakenBack(verificationId)) return true;
-    // its person has denied this login, and what it had made until then went with it (T14)
-    if (await revoker.isRevoked(loginProof(login.uid))) return true;
+    // its person has denied this login, or what its face stood on was taken back, and what was made until then went with it (T8, T14)
+    for (const proofId of [loginProof(login.uid), ...faces]) if (await revoker.isRevoked(proofId)) return true;
     // signed out, here or everywhere, by somebody who must not find a new key afterwards (T14)
     if (maker.isSignedIn && !(await maker.isSignedIn())) return true;
     const now = await accounts.find(account.id);

@@ -601,6 +601,29 @@ describe('alone', () => {
     expect(await journalOf(begun.uid)).toContain('passkey.refused taken-back');
   });
 
+  test('a refusal of the document behind the face, in the moment in which a key is made, leaves none (T8, T14)', async () => {
+    const name = newName();
+    const { browser } = await world.enrol(name);
+    const { id, enrolledBy } = await accountOf(name);
+    const [begun, page] = await upToKey(name, browser);
+    const { store } = world.app.parts;
+    const { update } = store;
+    store.update = async (key, change, hint) => {
+      if (key === `passkeys:${id}`) {
+        store.update = update;
+        world.clock.move(1);
+        await world.sandbox.settle(enrolledBy.verificationId, 'decline_liveness_attack');
+        await until('it is taken back', async () => (await accountOf(name)).review !== undefined);
+        await until('all of it is', () => world.app.revoker.isRevoked(enrolledBy.verificationId));
+      }
+      return update(key, change, hint);
+    };
+    await answer(world, browser, page, 'make', createAuthenticator(world.issuer));
+    expect(store.update).toBe(update);
+    expect(await world.app.parts.passkeys.list(id)).toEqual([]);
+    expect(await journalOf(begun.uid)).toContain('passkey.refused taken-back');
+  });
+
   test('a key is taken back however late its selfie is refused (T8)', async () => {
     const name = newName();
     const { browser } = await world.enrol(name);

@@ -30,24 +30,29 @@ export interface LoginNeeds {
   readonly passkey?: string;
 }
 
+/** All that a login rests on, and the login itself: whichever is taken back, nothing may be built on this attempt any more. */
+export function proofsOf(attempt: LoginAttempt): readonly string[] {
+  const { deviceMark, factors, proofs, uid } = attempt;
+  const proofIds = [
+    ...proofs.map(({ verificationId }) => verificationId),
+    ...(facesShown(attempt) ?? []),
+    ...factors.flatMap((factor) => [...factor.rests, ...(factor.faces ?? [])]),
+    ...(deviceMark === undefined ? [] : [deviceProof(deviceMark)]),
+    loginProof(uid),
+  ];
+  return [...new Set(proofIds)];
+}
+
 /**
  * @param device hash of the device cookie that came along
  * @param now epoch seconds
  * @returns undefined when nothing was proven
  */
 export function loginResultOf(attempt: LoginAttempt, device: string | undefined, now: number): LoginResult | undefined {
-  const { accountId, deviceMark, factors, proofs, signOuts = 0, uid } = attempt;
+  const { accountId, factors, signOuts = 0, uid } = attempt;
   const strength = strengthOf(bestProof(attempt), factors);
   if (!strength || accountId === undefined) return undefined;
-  const own = loginProof(uid);
   const faces = facesShown(attempt);
-  const proofIds = [
-    ...proofs.map(({ verificationId }) => verificationId),
-    ...(faces ?? []),
-    ...factors.flatMap((factor) => [...factor.rests, ...(factor.faces ?? [])]),
-    ...(deviceMark === undefined ? [] : [deviceProof(deviceMark)]),
-    own,
-  ];
   const passkey = factors.find(({ factor }) => factor === 'passkey')?.credential;
   return {
     accountId,
@@ -56,8 +61,8 @@ export function loginResultOf(attempt: LoginAttempt, device: string | undefined,
     // the vendor's clock may run ahead of ours; nobody has signed in in the future
     authTime: Math.min(strength.authTime, now),
     signOuts,
-    proofIds: [...new Set(proofIds)],
-    own,
+    proofIds: proofsOf(attempt),
+    own: loginProof(uid),
     needs: {
       ...(faces ? { faces } : {}),
       ...(isSkipped(attempt) && device !== undefined ? { device } : {}),

@@ -4,6 +4,7 @@ import { addressPrefix } from '../core/address.ts';
 import { bestProof, facesShown, isSkipped, type LoginAttempt } from '../core/attempt.ts';
 import type { LateVerdicts } from './late.ts';
 import { isLoginProof, loginProof } from './login-proof.ts';
+import { proofsOf } from './login-result.ts';
 import type { JourneyParts } from './rules.ts';
 import type { DeviceUse, DeviceVisit } from './stores.ts';
 import { hashToken } from './tokens.ts';
@@ -74,7 +75,7 @@ export function createDeviceMemory(parts: JourneyParts & { late: LateVerdicts })
     const hash = staysKnown ? device : hashToken(token);
     await devices.remember(hash, accountId, visit, staysKnown ? undefined : device);
     if (!(await isTakenBack(attempt))) return staysKnown ? undefined : token;
-    // a refusal since the attempt was spent found no device to forget (T8)
+    // whoever took it back since the attempt was spent found no device to forget (T8, T17)
     await devices.drop(hash, accountId);
     return undefined;
   }
@@ -84,21 +85,24 @@ export function createDeviceMemory(parts: JourneyParts & { late: LateVerdicts })
    * forgotten since the button was pressed it stays forgotten, and what it let in is ended before it begins (T17).
    */
   async function revisit(
-    { uid, ...attempt }: LoginAttempt,
+    attempt: LoginAttempt,
     accountId: string,
     device: string | undefined,
     visit: DeviceVisit,
   ): Promise<undefined> {
     const isKnown = device !== undefined && (await devices.revisit(device, accountId, visit));
-    if (!isKnown) await revoker.revoke(loginProof(uid));
+    if (!isKnown) await revoker.revoke(loginProof(attempt.uid));
     else if (await isTakenBack(attempt)) await devices.drop(device, accountId);
     return undefined;
   }
 
-  async function isTakenBack({ proofs, factors }: Pick<LoginAttempt, 'proofs' | 'factors'>): Promise<boolean> {
+  /** Also what the face stood on, and the mark: a device that was forgotten must not be known by what every login at it would end with. */
+  async function isTakenBack(attempt: LoginAttempt): Promise<boolean> {
+    const { proofs, factors } = attempt;
     const restsOn = factors.flatMap(({ rests }) => rests).filter((id) => !isLoginProof(id));
     const ids = [...proofs.map(({ verificationId }) => verificationId), ...restsOn];
-    return (await Promise.all(ids.map(late.isTakenBack))).includes(true);
+    const looks = [...ids.map(late.isTakenBack), ...proofsOf(attempt).map(revoker.isRevoked)];
+    return (await Promise.all(looks)).includes(true);
   }
 
   const makesKnown = (attempt: LoginAttempt) =>

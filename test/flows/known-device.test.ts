@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { decodeJwt } from 'jose';
 import * as oidc from 'openid-client';
 import { hashToken } from '../../src/login/tokens.ts';
-import { Browser, buttonsOf, fieldsOf, wordsOf } from '../support/browser.ts';
+import { Browser, buttonsOf, fieldsOf, hiddenOf, wordsOf } from '../support/browser.ts';
 import { creates, isAtClient, until } from '../support/story.ts';
 import {
   browserAt,
@@ -554,6 +554,52 @@ describe('T8: a selfie that is refused later, of a device that it made known', (
     await visits.complete(opened);
     expect(store.update).toBe(update);
     expect(await known(accountId)).toBe(1);
+  });
+
+  test('of the document behind its face, while a login with that face is under way: the device does not become known', async () => {
+    const { who, accountId } = await secondDevice();
+    const { accounts, devices, store } = world.app.parts;
+    const document = (await accounts.find(accountId))?.enrolledBy.verificationId ?? '';
+    const { update } = store;
+    store.update = async (key, change, hint) => {
+      if (!key.startsWith('known-device:')) return update(key, change, hint);
+      store.update = update;
+      world.clock.move(5);
+      await world.sandbox.settle(document, 'decline_liveness_attack');
+      await until(
+        'all is taken back',
+        async () => (await known(accountId)) === 0 && world.app.revoker.isRevoked(document),
+      );
+      return update(key, change, hint);
+    };
+    const browser = browserAt(newAddress());
+    const opened = await visits.open(browser);
+    await visits.showFace(browser, String(visits.sessionAt(await visits.press(opened, who))?.id));
+    expect(store.update).toBe(update);
+    expect(await devices.list(accountId)).toEqual([]);
+  });
+
+  test('T17: a browser that is forgotten while a face is shown there is let in again by the next one', async () => {
+    const { who, accountId, browser } = await secondDevice();
+    const own = await visits.signIn(browserAt(newAddress()), { who });
+    const page = await own.browser.get(`${world.issuer}/account`);
+    const device = hashToken(browser.cookie('selfie_device') ?? '');
+    const { store } = world.app.parts;
+    const { update } = store;
+    store.update = async (key, change, hint) => {
+      if (key !== `known-device:${device}`) return update(key, change, hint);
+      store.update = update;
+      const form = { ...hiddenOf(page), device };
+      await own.browser.request(`${world.issuer}/account/devices/forget`, { form });
+      return update(key, change, hint);
+    };
+    const there = comeAgain(browser);
+    const stopped = await visits.enter(there, { params: { prompt: 'login' } });
+    expect(store.update).toBe(update);
+    await expect(visits.redeem(stopped)).rejects.toMatchObject({ error: 'invalid_grant' });
+    const again = await visits.signIn(there, { who, params: { prompt: 'login' } });
+    expect(again.claims.sub).toBe(accountId);
+    expect(await known(accountId)).toBe(3);
   });
 
   test('T17: what its person forgets while a skip is under way stays forgotten, and the skip lets nobody in', async () => {

@@ -32,6 +32,8 @@ export interface Denials {
   find(token: string): Promise<Denial | undefined>;
   /** Once. @returns undefined when there was nothing to deny */
   deny(token: string): Promise<Denial | undefined>;
+  /** The same of a login that was just finished, and need not be noted for its person yet. Safe to repeat. */
+  denyLogin(denied: DeniedLogin): Promise<void>;
   /** The same from the list of one's own sign-ins. @returns false when it is none of this account's */
   denySignIn(accountId: string, uid: string): Promise<boolean>;
   /** A new face that waits does not take the old one's place. @returns false when none waits */
@@ -109,6 +111,8 @@ export function createDenials(
 
   return {
     find: (token) => store.get<Denial>(denialKey(hashToken(token))),
+
+    denyLogin,
 
     async deny(token) {
       const denial = await store.get<Denial>(denialKey(hashToken(token)));

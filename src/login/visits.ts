@@ -62,7 +62,7 @@ export interface Visits {
   deny(uid: string, token: string): Promise<LoginAttempt | undefined>;
 }
 
-export function createVisits(parts: JourneyParts & { ending: Ending; denials: Pick<Denials, 'denySignIn'> }): Visits {
+export function createVisits(parts: JourneyParts & { ending: Ending; denials: Pick<Denials, 'denyLogin'> }): Visits {
   const { accounts, attempts, bus, clock, denials, ending, jobs, journal, rules, sealer } = parts;
 
   async function findLive(uid: string): Promise<LoginAttempt | undefined> {
@@ -86,6 +86,13 @@ export function createVisits(parts: JourneyParts & { ending: Ending; denials: Pi
     if (attempt?.state !== 'spent' || current?.returnedElsewhereAt === undefined) return undefined;
     // finished in another way, it is nothing to whoever showed a face that led to nothing
     return attempt.proofs.some(({ verificationId }) => verificationId === current.id) ? attempt : undefined;
+  }
+
+  /** By its own record: the list that its person sees is written a moment later. */
+  async function denyDone(done: LoginAttempt): Promise<LoginAttempt> {
+    const { accountId = '', finishedAt = clock.now(), uid } = done;
+    await denials.denyLogin({ accountId, uid, at: finishedAt });
+    return done;
   }
 
   function elsewhere(attempt: LoginAttempt, current: Verification): ReturnOutcome {
@@ -176,13 +183,17 @@ export function createVisits(parts: JourneyParts & { ending: Ending; denials: Pi
     async deny(uid, token) {
       const attempt = await attempts.find(uid);
       const done = doneWith(attempt, token);
-      if (done) return (await denials.denySignIn(done.accountId ?? '', uid)) ? done : undefined;
+      if (done) return denyDone(done);
       if (!attempt || !isLive(attempt, clock.now()) || !withToken(attempt, token)) return undefined;
       const { claimant, proofs } = attempt;
       // whoever shows the face of this account says that somebody else asked for it (T2)
       if (proofs.length > 0 && claimant.kind === 'account')
         await accounts.change(claimant.accountId, (each) => putUnderReview(each, 'denied-by-person', clock.now()));
-      return ending.end(uid, 'denied');
+      const ended = await ending.end(uid, 'denied');
+      if (ended) return ended;
+      // whoever began it may have finished it at this very moment
+      const since = doneWith(await attempts.find(uid), token);
+      return since && denyDone(since);
     },
   };
 }

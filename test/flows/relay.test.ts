@@ -329,6 +329,46 @@ describe('cross_device: confirm', () => {
     expect(account?.review?.reasons).toContain('denied-by-person');
   });
 
+  /** The sign-in is finished by the number, and while it is, or the victim denies it, the other one acts. */
+  async function deniedAt(moment: 'update account:' | 'set sign-in:') {
+    await captured();
+    const shown = await comeBack(world, begun, victim);
+    const page = await awaitPage(world, begun, 'the question for the number', asksNumber);
+    const finish = () => pressOn(world, attacker, page, { name: 'confirm', value: 'yes' }, { number: numberOn(shown) });
+    const deny = () => pressOn(world, victim, shown, 'deny');
+    const { store } = world.app.parts;
+    const { set, update } = store;
+    let other: Page | undefined;
+    const actBefore = async (act: () => Promise<Page>) => {
+      Object.assign(store, { set, update });
+      other = await act();
+    };
+    store.set = async (key, ...rest) => {
+      if (`set ${key}`.startsWith(moment)) await actBefore(deny);
+      return set(key, ...rest);
+    };
+    store.update = async (key, ...rest) => {
+      if (`update ${key}`.startsWith(moment)) await actBefore(finish);
+      return update(key, ...rest);
+    };
+    const first = await (moment === 'set sign-in:' ? finish() : deny());
+    if (!other) throw new Error('nothing came in between');
+    return moment === 'set sign-in:' ? { end: first, denied: other } : { end: other, denied: first };
+  }
+
+  test.each(['update account:', 'set sign-in:'] as const)(
+    'T2: "this was not me" in the moment in which the sign-in is finished takes it back: %s',
+    async (moment) => {
+      const { end, denied } = await deniedAt(moment);
+      expect(denied.status).toBe(200);
+      const location = end.headers.get('location') ?? '';
+      const tokens = exchange(await world.client(), begun.request, location);
+      await expect(tokens).rejects.toMatchObject({ error: 'invalid_grant' });
+      const account = await world.app.parts.accounts.findByIdentifier(`victim-${people}`);
+      expect(account?.review?.reasons).toContain('denied-by-person');
+    },
+  );
+
   test.each(['AAAAAAAAAAAAAAAAAAAAAA', 'x', '%00', '..%2f..%2ffinish'])(
     'T2: the wrong return token %j shows nothing and changes nothing',
     async (token) => {

@@ -48,7 +48,7 @@ export interface Consents {
   list(accountId: string): Promise<readonly (ConsentRecord & { readonly clientId: string })[]>;
   /** The client is asked about anew. Grants are ended elsewhere. @returns false when nothing was allowed */
   withdraw(accountId: string, clientId: string): Promise<boolean>;
-  /** What was allowed in a login that was somebody else's (T8, T14). @returns the clients that nothing else allows anything */
+  /** What was allowed in a login that was somebody else's (T8, T14). @returns the clients that nothing else allows all of it */
   takeBack(accountId: string, proofId: string): Promise<readonly string[]>;
   /** Every consent of an account that is removed. @returns how many there were */
   forget(accountId: string): Promise<number>;
@@ -58,14 +58,14 @@ export function createConsents(parts: { store: Store }): Consents {
   const { store } = parts;
   const key = (accountId: string, clientId: string) => `consent:${accountId}:${clientId}`;
 
-  /** @returns whether nothing is left of what was allowed */
+  /** @returns whether something was allowed by nothing else */
   function withoutProof(recordKey: string, proofId: string): Promise<boolean> {
     return store.update<Kept, boolean>(recordKey, (kept) => {
       const all = kept ? givenIn(kept) : [];
       const given = all.filter(({ proofs }) => !proofs.includes(proofId));
       if (given.length === all.length) return { kind: 'keep', result: false };
       if (given.length === 0) return { kind: 'remove', result: true };
-      return { kind: 'replace', value: keptOf(given), result: false };
+      return { kind: 'replace', value: keptOf(given), result: !allowsAll(keptOf(given), keptOf(all)) };
     });
   }
 
@@ -220,6 +220,16 @@ function unionOf(given: readonly ConsentRecord[]): ConsentRecord | undefined {
       at: Math.max(all.at, each.at),
     }),
     { scopes: first.scopes, claims: first.claims, resources: first.resources ?? {}, at: first.at },
+  );
+}
+
+/** Is everything in `other` allowed by `record` as well? */
+function allowsAll(record: ConsentRecord, other: ConsentRecord): boolean {
+  const isIn = (some: readonly string[], all: readonly string[] = []) => some.every((each) => all.includes(each));
+  return (
+    isIn(other.scopes, record.scopes) &&
+    isIn(other.claims, record.claims) &&
+    Object.entries(other.resources ?? {}).every(([name, scopes]) => isIn(scopes, record.resources?.[name]))
   );
 }
 

@@ -291,7 +291,7 @@ export function createRevocation(parts: RevocationParts): Revocation {
       const ended = await endAllowed(proofId);
       if (accountId === undefined) return ended;
       let { grants } = ended;
-      // what was allowed there alone counts nowhere, also not where the person came by it without being asked
+      // what was allowed there alone counts nowhere, also not in what the person was given under it without being asked
       for (const clientId of await consents.takeBack(accountId, proofId))
         grants += await revocation.revokeClient(accountId, clientId);
       return { ...ended, grants };

@@ -869,8 +869,8 @@ describe('what is taken back while it is under way', () => {
     );
   }
 
-  async function silently(browser: Browser, clientId: string): Promise<string | null> {
-    const request = await world.authorize({ prompt: 'none' }, clientId);
+  async function silently(browser: Browser, clientId: string, scope = 'openid profile'): Promise<string | null> {
+    const request = await world.authorize({ prompt: 'none', scope }, clientId);
     const location = (await browser.get(request.url, isClient)).headers.get('location') ?? '';
     return new URL(location).searchParams.get('error');
   }
@@ -913,6 +913,26 @@ describe('what is taken back while it is under way', () => {
     await act(browser, page, 'not-me', { login: login?.uid ?? '' });
     expect([await refresh(own, 'third'), await refresh(theirs, 'third')]).toEqual(['ok', 'invalid_grant']);
     expect(await silently(browser, 'third')).toBe(null);
+  });
+
+  test('T14: a scope that somebody else allowed counts for nobody, nor in what the person was given under it', async () => {
+    const { browser } = await world.enrol('bea@example.org');
+    const id = await accountIdOf('bea@example.org');
+    await signIn(browser, undefined, 'third', { scope: 'openid' });
+    world.clock.move(MINUTE);
+    const stranger = new Browser({ userAgent: PHONE_SAFARI });
+    await signIn(stranger, 'bea@example.org', 'third', OFFLINE);
+    // signed in anew, the person comes by there and is not asked
+    const other = new Browser();
+    const own = await signIn(other, 'bea@example.org', 'third', { scope: 'openid profile' });
+    expect(own.claims()?.sub).toBe(id);
+    const page = await openAccount(browser);
+    const login = (await world.app.parts.activity.signIns(id)).find(({ browser: name }) => name === 'Safari on iOS');
+    await act(browser, page, 'not-me', { login: login?.uid ?? '' });
+    const userInfo = await fetch(at('/me'), { headers: { authorization: `Bearer ${own.access_token}` } });
+    expect(userInfo.status).toBe(401);
+    expect(await silently(other, 'third')).toBe('consent_required');
+    expect(await silently(browser, 'third', 'openid')).toBe(null);
   });
 
   test('T17: a browser that is forgotten is signed out also where it came in by a code beside its selfie', async () => {

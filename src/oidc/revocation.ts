@@ -226,9 +226,10 @@ export function createRevocation(parts: RevocationParts): Revocation {
         await Promise.all([
           store.update<readonly string[], void>(
             proofKey(sessionUid),
+            // the oldest goes: what this login rests on as others did before it, a document, a device, is the newest again
             (proofs = []) => ({
               kind: 'write',
-              value: [...new Set([...proofs, ...made])].slice(-MOST_PROOFS),
+              value: [...proofs.filter((proof) => !made.includes(proof)), ...made].slice(-MOST_PROOFS),
               ttlSeconds: ALLOWED_SECONDS,
               result: undefined,
             }),

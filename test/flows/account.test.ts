@@ -915,6 +915,18 @@ describe('what is taken back while it is under way', () => {
     expect(await silently(browser, 'third')).toBe(null);
   });
 
+  test('T8, T14: what was allowed in a session of many logins is taken back with the document that all of them rest on', async () => {
+    const { browser } = await world.enrol('ada@example.org');
+    const id = await accountIdOf('ada@example.org');
+    const document = (await world.app.parts.accounts.find(id))?.enrolledBy.verificationId ?? '';
+    for (let logins = 0; logins < 11; logins += 1) await signIn(browser, undefined);
+    await allow(browser, 'third');
+    world.clock.move(MINUTE);
+    await world.sandbox.settle(document, 'decline_liveness_attack');
+    await until('all is taken back', async () => (await world.app.parts.devices.list(id)).length === 0);
+    expect(await world.app.parts.consents.find(id, 'third')).toBeUndefined();
+  });
+
   test('T14: a scope that somebody else allowed counts for nobody, nor in what the person was given under it', async () => {
     const { browser } = await world.enrol('bea@example.org');
     const id = await accountIdOf('bea@example.org');

@@ -3,7 +3,7 @@
 
 import { setTimeout } from 'node:timers/promises';
 import type Provider from 'oidc-provider';
-import type { Grant, KoaContextWithOIDC } from 'oidc-provider';
+import type { Client, Grant, KoaContextWithOIDC } from 'oidc-provider';
 import { isDeviceProof } from '../login/login-proof.ts';
 import type { Store } from '../login/ports.ts';
 import { newId } from '../login/tokens.ts';
@@ -38,9 +38,18 @@ const SHARED_LOOK_MS = 25;
 /** The oldest is asked for again. */
 const MOST_GIVEN = 12;
 
+/** As the library has it. */
+export interface GrantedSession {
+  readonly uid: string;
+  readonly accountId?: string | undefined;
+  grantIdFor(clientId: string): string | undefined;
+}
+
 export interface Consents {
   /** The grant a request is answered from: the session's, one made of an earlier consent, or one of the operator's. */
   loadGrant(ctx: KoaContextWithOIDC): Promise<Grant | undefined>;
+  /** The grant that a session has with a client, or is to have: the same for all of its tabs (R3). A new one is not saved yet. */
+  openGrant(provider: Provider, session: GrantedSession, client: Client): Promise<Grant>;
   find(accountId: string, clientId: string): Promise<ConsentRecord | undefined>;
   /** @param proofs what the session rests on in which it was allowed: taken back with them */
   record(accountId: string, clientId: string, allowed: ConsentRecord, proofs: readonly string[]): Promise<void>;
@@ -136,6 +145,17 @@ export function createConsents(parts: { store: Store }): Consents {
       return keys.length;
     },
 
+    async openGrant(provider, session, client) {
+      const { uid, accountId = '' } = session;
+      const { clientId } = client;
+      // as where it is loaded: a grant of which nothing is allowed any more counts no more, and is not added to
+      const isAllowed = client.first_party === true || (await consents.find(accountId, clientId)) !== undefined;
+      const grantId = isAllowed ? session.grantIdFor(clientId) : undefined;
+      const current = grantId ? await provider.Grant.find(grantId) : undefined;
+      const shared = current ?? (await shareGrant(provider, uid, clientId));
+      return typeof shared === 'string' ? newGrant(provider, accountId, clientId, shared) : shared;
+    },
+
     async loadGrant(ctx) {
       const { account, client, provider, session, result } = ctx.oidc;
       if (!account || !client || !session) return undefined;
@@ -171,8 +191,8 @@ async function extend(
 ): Promise<Grant> {
   const { account, client } = ctx.oidc as { account: { accountId: string }; client: { clientId: string } };
   const current = typeof before === 'string' ? undefined : before;
-  const grant = current ?? new provider.Grant({ accountId: account.accountId, clientId: client.clientId });
-  if (typeof before === 'string') grant.jti = before;
+  const id = typeof before === 'string' ? before : undefined;
+  const grant = current ?? newGrant(provider, account.accountId, client.clientId, id);
   const earlierScopes = grant.getOIDCScopeEncountered().split(' ');
   const earlierClaims = grant.getOIDCClaimsEncountered();
   const scopes = allowed.scopes.filter((scope) => !earlierScopes.includes(scope));
@@ -190,6 +210,12 @@ async function extend(
   if (current && scopes.length === 0 && claims.length === 0 && !isResourceAdded) return current;
   grant.exp = undefined;
   await grant.save();
+  return grant;
+}
+
+function newGrant(provider: Provider, accountId: string, clientId: string, id: string | undefined): Grant {
+  const grant = new provider.Grant({ accountId, clientId });
+  if (id !== undefined) grant.jti = id;
   return grant;
 }
 

@@ -31,7 +31,6 @@ interface StoredInteraction {
     readonly details: Record<string, unknown>;
   };
   readonly params: Readonly<Record<string, unknown>>;
-  readonly grantId?: string;
   session?: { readonly accountId: string; readonly uid?: string } | undefined;
   result?: InteractionResults;
   lastSubmission?: InteractionResults;
@@ -110,6 +109,12 @@ export function createInteractions(parts: {
 
   async function allows({ params, client }: OpenInteraction, accountId: string): Promise<boolean> {
     return isNamed(namedSubjects(params), accountId, client, pairwiseSub);
+  }
+
+  /** The one that an interaction for somebody who is signed in has begun with, as it is now. */
+  async function sessionOf({ stored }: OpenInteraction) {
+    const session = await provider.Session.findByUid(stored.session?.uid ?? '');
+    return session?.accountId === stored.session?.accountId ? session : undefined;
   }
 
   const wasBegunHere = (ctx: Context, uid: string) =>
@@ -230,25 +235,22 @@ export function createInteractions(parts: {
       };
     },
 
-    async hasLostSession({ stored }) {
-      const session = await provider.Session.findByUid(stored.session?.uid ?? '');
-      return session === undefined || session.accountId !== stored.session?.accountId;
-    },
+    hasLostSession: async (interaction) => (await sessionOf(interaction)) === undefined,
 
     async allow(interaction) {
       const { accountId, scopes, claims } = interactions.consentDetails(interaction);
       // a page that was open when its session was ended: what is allowed there would count in the person's next one too (T14)
-      if (await interactions.hasLostSession(interaction)) return interactions.refuse(interaction, ...SESSION_OVER);
+      const session = await sessionOf(interaction);
+      if (!session) return interactions.refuse(interaction, ...SESSION_OVER);
       const { clientId } = interaction.client;
-      const earlier = interaction.stored.grantId ? await provider.Grant.find(interaction.stored.grantId) : undefined;
-      const grant = earlier ?? new provider.Grant({ accountId, clientId });
+      const grant = await consents.openGrant(provider, session, interaction.client);
       if (scopes.length > 0) grant.addOIDCScope(scopes.join(' '));
       if (claims.length > 0) grant.addOIDCClaims([...claims]);
       const resources = missingResourceScopes(interaction);
       for (const [resource, missing] of Object.entries(resources)) grant.addResourceScope(resource, missing.join(' '));
       grant.exp = undefined;
       const grantId = await grant.save();
-      const proofs = await revocation.proofsOf(interaction.stored.session?.uid ?? '');
+      const proofs = await revocation.proofsOf(session.uid);
       await consents.record(accountId, clientId, { scopes, claims, resources, at: clock.now() }, proofs);
       return save(interaction, { consent: { grantId } });
     },

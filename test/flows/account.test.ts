@@ -947,6 +947,56 @@ describe('what is taken back while it is under way', () => {
     expect(await silently(browser, 'third', 'openid')).toBe(null);
   });
 
+  test.each(['one after the other', 'at once'] as const)(
+    'R3: tabs that ask a person for the same permission are all answered, be it given %s',
+    async (how) => {
+      const { browser } = await world.enrol(how === 'at once' ? 'cleo@example.org' : 'cora@example.org');
+      const requests = [await world.authorize({}, 'third'), await world.authorize({}, 'third')];
+      const pages = [];
+      for (const { url } of requests) pages.push(await browser.get(url));
+      const allow = (page: Page) => browser.press(page, { name: 'decision', value: 'allow' });
+      const onward = (page: Page) => browser.follow(page, isClient);
+      const redeem = async (end: Page, index: number) => {
+        const request = requests[index] as (typeof requests)[number];
+        return exchange(await world.client('third'), request, end.headers.get('location') ?? '');
+      };
+      const ends: Page[] = [];
+      if (how === 'at once') {
+        for (const allowed of await Promise.all(pages.map(allow))) ends.push(await onward(allowed));
+      } else for (const page of pages) ends.push(await onward(await allow(page)));
+      const tokens = [];
+      for (const [index, end] of ends.entries()) tokens.push(await redeem(end, index));
+      const answers = await Promise.all(
+        tokens.map(({ access_token: token }) => fetch(at('/me'), { headers: { authorization: `Bearer ${token}` } })),
+      );
+      expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    },
+  );
+
+  test('R3: what the operator’s own client has stays good when it asks for more', async () => {
+    const { browser, tokens } = await world.enrol('hal@example.org');
+    world.clock.move(MINUTE);
+    const request = await world.authorize({ ...OFFLINE, prompt: 'consent' });
+    const end = await browser.get(request.url, isClient);
+    const more = await exchange(await world.client(), request, end.headers.get('location') ?? '');
+    expect(more.refresh_token).toBeDefined();
+    for (const { access_token: token } of [tokens, more])
+      expect((await fetch(at('/me'), { headers: { authorization: `Bearer ${token}` } })).status).toBe(200);
+  });
+
+  test('T14: what a session was given once, and is allowed no more, does not come back with what is allowed next', async () => {
+    const { browser } = await world.enrol('fay@example.org');
+    await signIn(browser, undefined, 'third');
+    world.clock.move(MINUTE);
+    // as where the operator's own client is one no more
+    await world.app.parts.consents.withdraw(await accountIdOf('fay@example.org'), 'third');
+    const request = await world.authorize({ scope: 'openid' }, 'third');
+    const allowed = await browser.press(await browser.get(request.url), { name: 'decision', value: 'allow' });
+    expect(isClient((await browser.follow(allowed, isClient)).headers.get('location') ?? '')).toBe(true);
+    expect(await silently(browser, 'third', 'openid')).toBe(null);
+    expect(await silently(browser, 'third')).toBe('consent_required');
+  });
+
   test('T17: a browser that is forgotten is signed out also where it came in by a code beside its selfie', async () => {
     const { browser } = await world.enrol('xia@example.org');
     const lost = new Browser({ userAgent: PHONE_SAFARI });

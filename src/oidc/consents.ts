@@ -57,8 +57,12 @@ export interface Consents {
   list(accountId: string): Promise<readonly (ConsentRecord & { readonly clientId: string })[]>;
   /** The client is asked about anew. Grants are ended elsewhere. @returns false when nothing was allowed */
   withdraw(accountId: string, clientId: string): Promise<boolean>;
-  /** What was allowed in a login that was somebody else's (T8, T14). @returns the clients that nothing else allows all of it */
-  takeBack(accountId: string, proofId: string): Promise<readonly string[]>;
+  /**
+   * What was allowed in a login that was somebody else's (T8, T14). Safe to repeat.
+   *
+   * @param end ends what a client was given to which nothing else allows all of it
+   */
+  takeBack(accountId: string, proofId: string, end: (clientId: string) => Promise<void>): Promise<void>;
   /** Every consent of an account that is removed. @returns how many there were */
   forget(accountId: string): Promise<number>;
 }
@@ -73,9 +77,18 @@ export function createConsents(parts: { store: Store }): Consents {
       const all = kept ? givenIn(kept) : [];
       const given = all.filter(({ proofs }) => !proofs.includes(proofId));
       if (given.length === all.length) return { kind: 'keep', result: false };
-      if (given.length === 0) return { kind: 'remove', result: true };
-      return { kind: 'replace', value: keptOf(given), result: !allowsAll(keptOf(given), keptOf(all)) };
+      const result = isLess(given, all);
+      return given.length === 0 ? { kind: 'remove', result } : { kind: 'replace', value: keptOf(given), result };
     });
+  }
+
+  async function dependsOn(recordKey: string, proofId: string): Promise<boolean> {
+    const kept = await store.get<Kept>(recordKey);
+    const all = kept ? givenIn(kept) : [];
+    return isLess(
+      all.filter(({ proofs }) => !proofs.includes(proofId)),
+      all,
+    );
   }
 
   /**
@@ -129,12 +142,15 @@ export function createConsents(parts: { store: Store }): Consents {
       return found.flat();
     },
 
-    async takeBack(accountId, proofId) {
+    async takeBack(accountId, proofId, end) {
       const prefix = key(accountId, '');
-      const clients: string[] = [];
-      for (const each of await store.keys(prefix))
-        if (await withoutProof(each, proofId)) clients.push(each.slice(prefix.length));
-      return clients;
+      for (const each of await store.keys(prefix)) {
+        const clientId = each.slice(prefix.length);
+        // before: where this stops half-way, whoever repeats it still finds the client by what was allowed
+        if (await dependsOn(each, proofId)) await end(clientId);
+        // and after: what was given in between
+        if (await withoutProof(each, proofId)) await end(clientId);
+      }
     },
 
     withdraw: async (accountId, clientId) => (await store.take<Kept>(key(accountId, clientId))) !== undefined,
@@ -249,13 +265,16 @@ function unionOf(given: readonly ConsentRecord[]): ConsentRecord | undefined {
   );
 }
 
-/** Is everything in `other` allowed by `record` as well? */
-function allowsAll(record: ConsentRecord, other: ConsentRecord): boolean {
-  const isIn = (some: readonly string[], all: readonly string[] = []) => some.every((each) => all.includes(each));
+/** Does a part of what was allowed allow less than all of it? */
+function isLess(part: readonly Given[], all: readonly Given[]): boolean {
+  const lacks = (some: readonly string[] = [], wanted: readonly string[]) =>
+    wanted.some((each) => !some.includes(each));
+  const [some, every] = [unionOf(part), unionOf(all)];
+  if (!some || !every) return every !== undefined;
   return (
-    isIn(other.scopes, record.scopes) &&
-    isIn(other.claims, record.claims) &&
-    Object.entries(other.resources ?? {}).every(([name, scopes]) => isIn(scopes, record.resources?.[name]))
+    lacks(some.scopes, every.scopes) ||
+    lacks(some.claims, every.claims) ||
+    Object.entries(every.resources ?? {}).some(([name, scopes]) => lacks(some.resources?.[name], scopes))
   );
 }
 

@@ -293,8 +293,9 @@ export function createRevocation(parts: RevocationParts): Revocation {
       if (accountId === undefined) return ended;
       let { grants } = ended;
       // what was allowed there alone counts nowhere, also not in what the person was given under it without being asked
-      for (const clientId of await consents.takeBack(accountId, proofId))
+      await consents.takeBack(accountId, proofId, async (clientId) => {
         grants += await revocation.revokeClient(accountId, clientId);
+      });
       return { ...ended, grants };
     },
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'node-html-parser';
 import * as oidc from 'openid-client';
 import { readClients } from '../../src/config/clients.ts';
+import { StorageUnavailable } from '../../src/core/errors.ts';
 import { loginProof } from '../../src/login/login-proof.ts';
 import { hashToken } from '../../src/login/tokens.ts';
 import { Browser, type Page, PHONE_SAFARI, wordsOf } from '../support/browser.ts';
@@ -913,6 +914,32 @@ describe('what is taken back while it is under way', () => {
     await act(browser, page, 'not-me', { login: login?.uid ?? '' });
     expect([await refresh(own, 'third'), await refresh(theirs, 'third')]).toEqual(['ok', 'invalid_grant']);
     expect(await silently(browser, 'third')).toBe(null);
+  });
+
+  test('R7, T14: where the storage fails in the middle of it, a denial that is repeated ends the same', async () => {
+    const { browser } = await world.enrol('dora@example.org');
+    const id = await accountIdOf('dora@example.org');
+    world.clock.move(MINUTE);
+    const stranger = new Browser({ userAgent: PHONE_SAFARI });
+    await signIn(stranger, 'dora@example.org', 'third', OFFLINE);
+    const { store } = world.app.parts;
+    const grants = await store.keys('oidc:Grant:');
+    const own = await signIn(new Browser(), 'dora@example.org', 'third');
+    const ownGrants = (await store.keys('oidc:Grant:')).filter((each) => !grants.includes(each));
+    const page = await openAccount(browser);
+    const login = (await world.app.parts.activity.signIns(id)).find(({ browser: name }) => name === 'Safari on iOS');
+    const { set } = store;
+    store.set = async (key, ...rest) => {
+      if (!ownGrants.includes(key.replace('oidc:revoked:', 'oidc:Grant:'))) return set(key, ...rest);
+      store.set = set;
+      throw new StorageUnavailable('for the test');
+    };
+    const form = formOf(page, 'not-me', { login: login?.uid ?? '' });
+    expect((await submit(browser, 'not-me', form)).status).toBe(503);
+    expect(store.set).toBe(set);
+    expect((await submit(browser, 'not-me', form)).status).toBe(303);
+    const userInfo = await fetch(at('/me'), { headers: { authorization: `Bearer ${own.access_token}` } });
+    expect(userInfo.status).toBe(401);
   });
 
   test('T8, T14: what was allowed in a session of many logins is taken back with the document that all of them rest on', async () => {

@@ -62,7 +62,7 @@ function create(): Revocation {
       if (id in signOuts) signOuts[id] = change({ signOuts: signOuts[id] ?? 0 }).signOuts ?? 0;
     },
   };
-  const consents = { find: async () => (isAllowed ? {} : undefined), takeBack: async () => [] };
+  const consents = { find: async () => (isAllowed ? {} : undefined), takeBack: async () => {} };
   return createRevocation({ provider, accounts, consents, store, logout, clock } as unknown as Parameters<
     typeof createRevocation
   >[0]);

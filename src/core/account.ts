@@ -70,9 +70,14 @@ export function standsOnlyOn(account: Account, verificationIds: readonly string[
   return basisOf(account).faces.every((id) => verificationIds.includes(id));
 }
 
+/** What was withdrawn stays so until a document is shown: whatever else asks for one makes no token good again (T8). */
+export function lowerStanding(account: Account, standing: 'must-re-enrol' | 'withdrawn'): Account {
+  return account.standing === 'withdrawn' ? account : { ...account, standing };
+}
+
 /** What the account stands on counts no more, nor does a document that was shown before (T14). */
 export function demandDocument(account: Account, standing: 'must-re-enrol' | 'withdrawn'): Account {
-  return { ...account, standing, demands: (account.demands ?? 0) + 1 };
+  return { ...lowerStanding(account, standing), demands: (account.demands ?? 0) + 1 };
 }
 
 export interface PendingRenewal {

@@ -1,7 +1,7 @@
 // Verdicts that come after the attempt is over. A late approval revives nothing (T12); a late refusal of what was accepted takes
 // back what it allowed: sessions, grants and tokens (T8). An approval that fails its checks is such a refusal (settle.ts).
 
-import { demandDocument, putUnderReview, standsOn } from '../core/account.ts';
+import { demandDocument, lowerStanding, putUnderReview, standsOn } from '../core/account.ts';
 import type { FailedCheck } from '../core/verdict.ts';
 import type { Verdict, VerificationStatus } from '../core/verdict-types.ts';
 import {
@@ -51,7 +51,7 @@ export function createLateVerdicts(parts: JourneyParts): LateVerdicts {
     await accounts.change(accountId, (account) => {
       if (!standsOn(account, verificationId)) return account;
       // a document that has only expired was the person's all the same: what they have shown since counts
-      return standing === 'withdrawn' ? demandDocument(account, standing) : { ...account, standing };
+      return standing === 'withdrawn' ? demandDocument(account, standing) : lowerStanding(account, standing);
     });
   }
 

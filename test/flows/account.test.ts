@@ -5,6 +5,7 @@ import { parse } from 'node-html-parser';
 import * as oidc from 'openid-client';
 import { readClients } from '../../src/config/clients.ts';
 import { StorageUnavailable } from '../../src/core/errors.ts';
+import { denialKey } from '../../src/login/denials.ts';
 import { loginProof } from '../../src/login/login-proof.ts';
 import { hashToken } from '../../src/login/tokens.ts';
 import { Browser, type Page, PHONE_SAFARI, wordsOf } from '../support/browser.ts';
@@ -940,6 +941,34 @@ describe('what is taken back while it is under way', () => {
     expect((await submit(browser, 'not-me', form)).status).toBe(303);
     const userInfo = await fetch(at('/me'), { headers: { authorization: `Bearer ${own.access_token}` } });
     expect(userInfo.status).toBe(401);
+  });
+
+  test('T8: of an account that was withdrawn no token is good again before a document was shown, whatever its person denies', async () => {
+    const who = 'eve@example.org';
+    await world.enrol(who);
+    const { accounts, store } = world.app.parts;
+    const id = await accountIdOf(who);
+    const weak = new Browser({ userAgent: PHONE_SAFARI });
+    await openWeakly(weak, who);
+    const request = await world.authorize({});
+    const end = await weak.get(request.url, isClient);
+    const tokens = await exchange(await world.client(), request, end.headers.get('location') ?? '');
+    const userInfo = async () =>
+      (await fetch(at('/me'), { headers: { authorization: `Bearer ${tokens.access_token}` } })).status;
+    expect(await userInfo()).toBe(200);
+    const { verificationId = '', at: shownAt = 0 } = (await accounts.find(id))?.enrolledBy ?? {};
+    world.clock.move(MINUTE);
+    await world.sandbox.settle(verificationId, 'decline_liveness_attack');
+    await until('the account is withdrawn', async () => (await accounts.find(id))?.review);
+    expect(await userInfo()).toBe(401);
+    const link = 'notice-of-eve'.padEnd(22, '-');
+    // of a new face that had begun to wait before
+    const notice = { accountId: id, uid: 'some-login', clientId: 'app', at: shownAt - 1, face: true } as const;
+    await store.set(denialKey(hashToken(link)), notice, 3600);
+    const { status } = await weak.press(await weak.get(at(`/not-me/${link}`)), 'deny');
+    expect(status).toBe(200);
+    expect(await userInfo()).toBe(401);
+    expect((await accounts.find(id))?.standing).toBe('withdrawn');
   });
 
   test('T8, T14: what was allowed in a session of many logins is taken back with the document that all of them rest on', async () => {

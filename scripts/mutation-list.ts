@@ -392,7 +392,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'faces: a document that was shown before a denial brings a face after it',
     file: 'src/login/enrol.ts',
-    find: 'return demands !== undefined && demands !== (account.demands ?? 0);',
+    find: 'return demands !== (account.demands ?? 0);',
     replace: 'return demands === -1 && account.demands === undefined;',
     tests: ['test/flows/lifecycles.test.ts'],
   },

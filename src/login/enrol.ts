@@ -228,7 +228,10 @@ function documentOf(
   return { verificationId, at: authTime, ...(basis ? { demands: basis.demands } : {}) };
 }
 
-/** Was the account's face taken back, or a document asked for, since this one was shown (T14)? */
-function isOvertaken(account: Account, { demands }: Pick<PendingRenewal, 'demands'>): boolean {
-  return demands !== undefined && demands !== (account.demands ?? 0);
+/**
+ * Was the account's face taken back, or a document asked for, since this one was shown (T14)? Where an earlier version did not note how often that
+ * had been, it had not counted it either.
+ */
+function isOvertaken(account: Account, { demands = 0 }: Pick<PendingRenewal, 'demands'>): boolean {
+  return demands !== (account.demands ?? 0);
 }

@@ -2,7 +2,7 @@
 // beside it is lost. The clock is moved.
 
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import type { Account, PendingRenewal } from '../../src/core/account.ts';
+import { type Account, demandDocument, type PendingRenewal } from '../../src/core/account.ts';
 import { createEnrolment, type Enrolment } from '../../src/login/enrol.ts';
 import type { Job } from '../../src/login/ports.ts';
 import { createAccountStore } from '../../src/storage/accounts.ts';
@@ -96,4 +96,14 @@ test('planned by an earlier version, it counts whatever waits', async () => {
   now += 3 * HOUR;
   await enrolment.completeRenewal(await claimOne());
   expect(await face()).toBe('v1');
+});
+
+test('T14: one that began to wait in an earlier version counts no more once a document was asked for', async () => {
+  await enrolment.scheduleRenewal(await letWait('v1'));
+  await accounts.change('a', (current) => demandDocument(current, 'must-re-enrol'));
+  now += 3 * HOUR;
+  await enrolment.completeRenewal(await claimOne());
+  expect(await face()).toBe('enrolment-of-a');
+  expect(await accounts.find('a')).toMatchObject({ standing: 'must-re-enrol' });
+  expect((await accounts.find('a'))?.pending).toBeUndefined();
 });

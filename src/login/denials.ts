@@ -51,8 +51,8 @@ export function createDenials(
   const { accounts, activity, attempts, clock, devices, jobs, journal, passkeys, revoker, rules, store } = parts;
 
   /** What only waits never counts. */
-  function dropWaiting(accountId: string): Promise<Account | undefined> {
-    return changeFaces(accounts, accountId, (account) => (account.pending ? withoutPending(account) : account));
+  async function dropWaiting(accountId: string): Promise<void> {
+    await changeFaces(accounts, accountId, (account) => (account.pending ? withoutPending(account) : account));
   }
 
   async function takeBackFace(account: Account, { at }: DeniedLogin, isInPlace: boolean): Promise<void> {
@@ -68,12 +68,14 @@ export function createDenials(
     const { accountId, uid, at } = denied;
     const now = clock.now();
     // first: a face that waits either never comes to count from here on, or has done so and is found in place
-    const account = denied.face ? await dropWaiting(accountId) : await accounts.find(accountId);
+    if (denied.face) await dropWaiting(accountId);
+    // then the login, before it is looked what it brought: a face that is just being put in its place finds it denied, or is found
+    const ended = { ...(await revoker.revoke(loginProof(uid), accountId)) };
+    const account = await accounts.find(accountId);
     const faces = account ? await facesBroughtBy(uid, account) : [];
     const isInPlace = account !== undefined && (faces.length > 0 || mayHaveBrought(account, denied));
     // what was opened by a face that came with it goes as well, in whichever login
-    const ended = { sessions: 0, grants: 0 };
-    for (const proofId of [loginProof(uid), ...faces]) {
+    for (const proofId of faces) {
       const { sessions, grants } = await revoker.revoke(proofId, accountId);
       ended.sessions += sessions;
       ended.grants += grants;

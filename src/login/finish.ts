@@ -11,6 +11,7 @@ import { type ArrivalParts, createArrival } from './arrive.ts';
 import type { LoginRequest } from './begin.ts';
 import { bindingOf } from './bind.ts';
 import { createFollowUp, type FollowUp, type TellBinding } from './follow.ts';
+import { loginProof } from './login-proof.ts';
 import { type LoginResult, loginResultOf } from './login-result.ts';
 import { createRecheck } from './recheck.ts';
 import { createDeviceMemory } from './remember-device.ts';
@@ -45,7 +46,7 @@ export interface Finishing extends Pick<FollowUp, 'lapse'> {
 }
 
 export function createFinishing(parts: ArrivalParts): Finishing {
-  const { accounts, attempts, clock, ending, enrolment, journal, late, meter, notices, rules } = parts;
+  const { accounts, attempts, clock, ending, enrolment, journal, late, meter, notices, revoker, rules } = parts;
   const arrive = createArrival(parts);
   const recheck = createRecheck(parts);
   const followUp = createFollowUp(parts);
@@ -161,13 +162,14 @@ export function createFinishing(parts: ArrivalParts): Finishing {
 
   /**
    * Only after the attempt is spent: a verdict that turns before ends it, and brings no face. After a crash in between, the old face
-   * stays, and nothing is lost by that.
+   * stays, and nothing is lost by that. Whoever is told of it may deny the login before the face is in its place (T14).
    */
   async function replaceFace(account: Account, attempt: LoginAttempt, proof: Proof, face: Portrait): Promise<void> {
     await notices.faceReplaced(account, attempt, 'review');
     const compared = attempt.verifications.find(({ id }) => id === proof.verificationId)?.basis?.faces;
     await enrolment.pinReviewed(account, face, { uid: attempt.uid, compared });
-    if (await late.isTakenBack(proof.verificationId)) await late.withdraw(account.id, proof.verificationId);
+    const isOver = (await late.isTakenBack(proof.verificationId)) || (await revoker.isRevoked(loginProof(attempt.uid)));
+    if (isOver) await late.withdraw(account.id, proof.verificationId);
   }
 
   function answer(attempt: LoginAttempt, device: string | undefined, deviceToken: string | undefined): FinishOutcome {

@@ -971,6 +971,34 @@ describe('what is taken back while it is under way', () => {
     expect((await accounts.find(id))?.standing).toBe('withdrawn');
   });
 
+  test('T14: a face that a reviewer approved counts for nothing when its sign-in is denied as it is put in its place', async () => {
+    const who = 'gus@example.org';
+    await world.enrol(who);
+    const { accounts, attempts, store } = world.app.parts;
+    const id = await accountIdOf(who);
+    world.clock.move(MINUTE);
+    const stranger = new Browser({ userAgent: PHONE_SAFARI });
+    const begun = await world.begin(stranger, who, { prompt: 'login' });
+    await world.sandbox.open(begun.sessionId, { userAgent: stranger.userAgent });
+    await world.sandbox.settle(begun.sessionId, 'in_review');
+    await until('it is held', async () => (await attempts.find(begun.uid))?.verifications[0]?.wasHeld);
+    await world.sandbox.settle(begun.sessionId, 'approve');
+    await until('the verdict', async () => (await attempts.find(begun.uid))?.state === 'settled');
+    const link = 'notice-of-gus'.padEnd(22, '-');
+    const notice = { accountId: id, uid: begun.uid, clientId: 'app', at: world.clock.now(), face: true } as const;
+    await store.set(denialKey(hashToken(link)), notice, 3600);
+    const { pinPortrait } = accounts;
+    accounts.pinPortrait = async (ref) => {
+      accounts.pinPortrait = pinPortrait;
+      const reader = new Browser();
+      expect((await reader.press(await reader.get(at(`/not-me/${link}`)), 'deny')).status).toBe(200);
+      return pinPortrait(ref);
+    };
+    await stranger.get(returnUrlOf(world.sandbox.session(begun.sessionId)), isClient);
+    expect(accounts.pinPortrait).toBe(pinPortrait);
+    expect((await accounts.find(id))?.standing).toBe('withdrawn');
+  });
+
   test('T8, T14: what was allowed in a session of many logins is taken back with the document that all of them rest on', async () => {
     const { browser } = await world.enrol('ada@example.org');
     const id = await accountIdOf('ada@example.org');

@@ -45,8 +45,10 @@ export function watchStanding(parts: {
 
   /** What was lost with everything else is written again: identifiers of before stay what they were. */
   async function isStillOurs(): Promise<boolean> {
+    // in this order: what is read of a storage that is just being lost is nothing to be written again
+    const found = await readOwnRecords(store);
     const id = await findStorageId(store);
-    if (id === storageId) own = await readOwnRecords(store);
+    if (id === storageId) own = found;
     if (id !== undefined || own === undefined) return id === storageId;
     await writeOwnRecords(store, own);
     // an archive that was brought in beneath this provider has secrets of its own

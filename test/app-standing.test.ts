@@ -80,3 +80,25 @@ test('where a storage forgot everything the provider goes on, and an account kee
   await standing.look();
   expect(told).toHaveLength(1);
 });
+
+test('also where it forgot everything while it was looked at', async () => {
+  const sealer = createSealer([new Uint8Array(32)]);
+  const before = await createPairwiseSub({ store: backend.store, sealer });
+  await standing.look();
+  const { store } = backend;
+  const { get } = store;
+  store.get = async (key) => {
+    const value = await get(key);
+    if (key === 'storage-id') {
+      store.get = get;
+      await forgetEverything();
+    }
+    return value as never;
+  };
+  await standing.look();
+  expect(store.get).toBe(get);
+  await standing.look();
+  expect(standing.assertServable).not.toThrow();
+  const after = await createPairwiseSub({ store, sealer });
+  expect(after('somebody', 'sector')).toBe(before('somebody', 'sector'));
+});

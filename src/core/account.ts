@@ -40,6 +40,8 @@ export interface Account {
 
 export interface Review {
   readonly since: number;
+  /** when the latest reason came, however often it had come before; of a review from an earlier version it is not known */
+  readonly latestAt?: number;
   /** each once, in the order in which they came first */
   readonly reasons: readonly string[];
   /** which time in all each came last, counted from one; an earlier version wrote none */
@@ -147,10 +149,10 @@ export function identityMatches(enrolled: IdentityMatch, shown: IdentityMatch, r
 
 /**
  * An account that has to be proven anew is proven by a document, and one under review by a face: a way around would leave whoever is the
- * reason for it where they are. A code from support that was made since was made by somebody who could see the review.
+ * reason for it where they are. A code from support that was made since was made by somebody who could see why.
  */
 export function isHeldBack({ standing, review }: Account, { madeAt = 0 }: Pick<FactorProof, 'madeAt'>): boolean {
-  return standing !== 'good' || (review !== undefined && madeAt < review.since);
+  return standing !== 'good' || (review !== undefined && madeAt < (review.latestAt ?? review.since));
 }
 
 /** With a reason to look at it; reasons add up, and one that comes again is news. */
@@ -158,7 +160,8 @@ export function putUnderReview(account: Account, reason: string, now: number): A
   const { review = { since: now, reasons: [] } } = account;
   const turns = turnsOf(review);
   const all = new Map([...turns, [reason, lastOf(turns) + 1]]);
-  return { ...account, review: { since: review.since, reasons: [...all.keys()], turns: [...all.values()] } };
+  const reasons = { reasons: [...all.keys()], turns: [...all.values()] };
+  return { ...account, review: { since: review.since, latestAt: now, ...reasons } };
 }
 
 /** Names a review as it stands: whoever has seen it by this has seen all that came up to now. */

@@ -447,6 +447,19 @@ describe('recovery codes', () => {
     expect(isAtClient(world, (await use(name, later.code)).end)).toBe(true);
   });
 
+  test('T14: nor does one that was made during a review go around what was found since', async () => {
+    const { name, id } = await newPerson();
+    await setReview(world.app.parts, id, 'asked for');
+    world.clock.move(60);
+    const { code } = await issue(id);
+    world.clock.move(60);
+    await setReview(world.app.parts, id, 'denied-by-person');
+    expect(isAtClient(world, (await use(name, code)).end)).toBe(false);
+    world.clock.move(60);
+    const later = await issue(id);
+    expect(isAtClient(world, (await use(name, later.code)).end)).toBe(true);
+  });
+
   const isWrong = (page: Page) =>
     page.status === 422 && wordsOf(page).includes('This code is not right, or no longer good.');
 

@@ -2,7 +2,7 @@
 // proves nothing by being made (no attestation is asked for): only its use does. It goes again with the login it was made in, when
 // that turns out not to have been the person's.
 
-import type { Account } from '../core/account.ts';
+import { type Account, standsOnlyOn } from '../core/account.ts';
 import { isLive, type LoginAttempt } from '../core/attempt.ts';
 import type { Proof } from '../core/verdict.ts';
 import type { KeyChallenges } from './key-challenges.ts';
@@ -67,6 +67,8 @@ export function createPasskeyMaking(
     if (maker.isSignedIn && !(await maker.isSignedIn())) return true;
     const now = await accounts.find(account.id);
     if (!now || (now.signOuts ?? 0) !== (account.signOuts ?? 0)) return true;
+    // another face took the place of the one that was shown, as at a finish (T14)
+    if (maker.faces && !standsOnlyOn(now, maker.faces)) return true;
     // a verdict that turned before anything was allowed found nothing to take back: it has ended the login
     return wasUnderWay && !(await isUnderWay(login.uid));
   }

@@ -746,6 +746,18 @@ describe('on the page of one’s own', () => {
     expect(await passkeys.list(id)).toEqual([]);
   });
 
+  test('T14: on the strength of a face that was replaced since, no key is made', async () => {
+    const name = newName();
+    const [browser, page] = await makePage(name);
+    const { accounts, passkeys } = world.app.parts;
+    const { id } = await accountOf(name);
+    const enrolledBy = { verificationId: 'another-document', at: world.clock.now(), purpose: 're-enrol' } as const;
+    await accounts.change(id, (account) => ({ ...account, enrolledBy }));
+    const made = await answer(world, browser, page, 'make', createAuthenticator(world.issuer));
+    expect(wordsOf(made)).not.toContain('The passkey is made');
+    expect(await passkeys.list(id)).toEqual([]);
+  });
+
   test('the eleventh is one too many', async () => {
     const name = newName();
     const [browser, first] = await makePage(name);

@@ -1,5 +1,6 @@
 // Many requests at the same moment through the whole product, on storage that is really shared (R1–R4).
 
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Browser } from '../support/browser.ts';
 import { CLIENTS, type OidcWorld, startOidcWorld } from '../support/oidc-world.ts';
@@ -76,6 +77,37 @@ describe.each(['memory', 'sqlite'] as const)('on %s', (storage) => {
       const codes = pages.map((page) => String(o.answerOf(page).get('code')));
       const tokens = await Promise.all(codes.map((code, index) => o.redeem(asked[index] as never, code)));
       expect(tokens.map(({ status, body }) => [status, body.scope])).toEqual(scopes.map((scope) => [200, scope]));
+    }
+  });
+
+  test('tabs that add to one grant at once, over a storage that takes its time, are all given what they ask for (R3)', async () => {
+    const { store } = o.world.app.parts;
+    const { get, set, update } = store;
+    const late = (key: string) => (key.startsWith('oidc:Grant:') ? setTimeout(10) : undefined);
+    store.get = async <T>(key: string) => {
+      const value = await get<T>(key);
+      await late(key);
+      return value;
+    };
+    store.set = async (key, ...rest) => {
+      await late(key);
+      return set(key, ...rest);
+    };
+    store.update = async (key, ...rest) => {
+      await late(key);
+      return update(key, ...rest);
+    };
+    try {
+      const jar = new Browser();
+      await o.signIn({ browser: jar, who: 'alice' });
+      const scopes = ['openid', 'openid profile', 'openid email', 'openid email', 'openid profile', 'openid'];
+      const asked = scopes.map((scope) => o.ask('tab-1', { scope }));
+      const pages = await Promise.all(asked.map((each) => o.go(jar, each)));
+      const codes = pages.map((page) => String(o.answerOf(page).get('code')));
+      const tokens = await Promise.all(codes.map((code, index) => o.redeem(asked[index] as never, code)));
+      expect(tokens.map(({ status, body }) => [status, body.scope])).toEqual(scopes.map((scope) => [200, scope]));
+    } finally {
+      Object.assign(store, { get, set, update });
     }
   });
 

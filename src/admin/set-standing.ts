@@ -48,15 +48,13 @@ export async function clearReview(parts: StandingParts, id: string, seen?: strin
 }
 
 /**
- * The next login is a document check of the same person. An account that was withdrawn stays so: that asks for the same, and no token
- * is good until then.
+ * The next login is a document check of the same person; one that was shown before is none, also where one was asked for already. An account
+ * that was withdrawn stays so: that asks for the same, and no token is good until then.
  *
  * @returns undefined when there is no such account
  */
 export async function demandReEnrolment(parts: StandingParts, id: string): Promise<Account | undefined> {
-  const account = await parts.accounts.change(id, (current) =>
-    current.standing === 'good' ? demandDocument(current, 'must-re-enrol') : current,
-  );
+  const account = await parts.accounts.change(id, (current) => demandDocument(current, 'must-re-enrol'));
   return tell(parts, account, 'account.re-enrolment-demanded');
 }
 

@@ -74,8 +74,9 @@ test.each([
   // no token of it is good until then: that is not to be loosened
   ['withdrawn', 'withdrawn'],
 ] as const)('an account that is %s is %s when a document check is demanded', async (before, after) => {
-  await parts.accounts.change('a', (current) => ({ ...current, standing: before }));
-  expect(await demandReEnrolment(parts, 'a')).toMatchObject({ standing: after });
+  await parts.accounts.change('a', (current) => ({ ...current, standing: before, demands: 1 }));
+  // counted, whatever stood there: a document that was shown before counts no more (T14)
+  expect(await demandReEnrolment(parts, 'a')).toMatchObject({ standing: after, demands: 2 });
 });
 
 test('each is told of in the journal, without the words of the operator', async () => {

@@ -43,14 +43,14 @@ export type Binding =
   | { readonly kind: 'refused'; readonly reasons: readonly string[] };
 
 export function judgeBinding(facts: BindingFacts, crossDevice: 'confirm' | 'off'): Binding {
-  const { origin, captures } = facts;
-  if (captures.length > 0 && captures.every((capture) => isSameDevice(origin, capture))) {
-    return { kind: 'bound', by: 'same-device' };
-  }
+  const { origin, captures, returnedElsewhere } = facts;
+  // whoever it was that came back has no cookie of the login: behind one address in an office two browsers of a kind look the same
+  const isHere = captures.length > 0 && captures.every((capture) => isSameDevice(origin, capture));
+  if (isHere && !returnedElsewhere) return { kind: 'bound', by: 'same-device' };
   if (facts.confirmed && crossDevice === 'confirm') return { kind: 'bound', by: 'number' };
   const reasons = [...new Set(captures.flatMap((capture) => contradictions(origin, capture)))];
   if (facts.returnedHere && reasons.length === 0) return { kind: 'bound', by: 'return' };
-  if (facts.returnedElsewhere) reasons.push('returned-elsewhere');
+  if (returnedElsewhere) reasons.push('returned-elsewhere');
   if (reasons.length === 0) return { kind: 'unproven' };
   return crossDevice === 'off' ? { kind: 'refused', reasons } : { kind: 'elsewhere', reasons };
 }
@@ -76,8 +76,9 @@ function contradictions(origin: LoginOrigin, capture: CaptureAnalysis): string[]
   if (!sameNetwork && Boolean(capture.anonymising) !== isHidden(origin.anonymising))
     reasons.push('anonymising-one-side');
   if (origin.country && capture.country && origin.country !== capture.country) reasons.push('other-country');
-  const handheld = capture.platform === 'mobile' || capture.platform === 'tablet';
-  if (handheld && (origin.platform === 'desktop' || origin.platform === 'unknown')) reasons.push('phone-for-desktop');
+  // a phone, and no tablet: one of those asks for pages as a desktop does, and is told from it by the vendor alone
+  const isPhone = capture.platform === 'mobile';
+  if (isPhone && (origin.platform === 'desktop' || origin.platform === 'unknown')) reasons.push('phone-for-desktop');
   return reasons;
 }
 

@@ -2,7 +2,7 @@
 
 import { type Account, basisOf, type FaceBasis } from '../core/account.ts';
 import { advance } from '../core/advance.ts';
-import { currentVerification, type LoginAttempt, type Verification } from '../core/attempt.ts';
+import { currentVerification, isLive, type LoginAttempt, type Verification } from '../core/attempt.ts';
 import { VendorPortraitMissing, VendorRefused, VendorSubjectBlocked, VendorUnavailable } from '../core/errors.ts';
 import type { VerificationPurpose } from '../core/verdict.ts';
 import type { BeginOutcome } from './begin.ts';
@@ -19,6 +19,8 @@ const VENDOR_RETRY_SECONDS = 30;
 export interface Opened {
   readonly begin: BeginOutcome;
   readonly refund: boolean;
+  /** the vendor handed out this id, which is not for the attempt */
+  readonly burnt?: string;
 }
 
 /** What is known of the face of whoever is claimed. */
@@ -128,7 +130,10 @@ export function createVendorOpening(parts: JourneyParts & { ending: Ending }): V
     }
     await ending.scheduleDelete(verificationId);
     await journal.record({ event: 'verification.burnt', attempt: attempt.uid, verification: verificationId });
-    return { begin: { kind: 'conflict', retryAfterSeconds: 5 }, refund: true };
+    const present = await attempts.find(attempt.uid);
+    const isOver = present !== undefined && !isLive(present, clock.now());
+    const begin = isOver ? ({ kind: 'over' } as const) : ({ kind: 'conflict', retryAfterSeconds: 5 } as const);
+    return { begin, refund: true, burnt: verificationId };
   }
 
   async function record(

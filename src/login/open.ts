@@ -93,9 +93,13 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
       await journal.record({ event: 'budget.soft-edge' });
     }
     // the loser's session goes first: the vendor would hand it out again (T1)
+    let hadNoSession = false;
     if (taken.from) {
       await parts.store.set(preemptedKey(taken.from.uid), true, CLAIM_GRACE_SECONDS);
-      await ending.end(taken.from.uid, 'preempted', { keepClaim: claim });
+      const loser = await ending.end(taken.from.uid, 'preempted', { keepClaim: claim });
+      hadNoSession = loser === undefined || loser.verifications.length === 0;
+      // the vendor may be making one of this moment: handed out to both, it would be nobody's
+      if (hadNoSession) await lease.whenFree(taken.from.uid);
     }
     const before = currentVerification(attempt);
     if (before?.presumedGone && !(await giveUp(attempt.uid, before.id))) {
@@ -130,7 +134,13 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     // whoever stored the attempt may have died before its end was planned: nothing is opened that nobody would clean up (R6)
     if (!isNew && attempt.verifications.length === 0) await ending.scheduleLapse(attempt);
     const face = await reading;
-    const outcome = await atVendor.open(attempt, { workflowId, claim, phone, face });
+    const how = { workflowId, claim, phone, face };
+    let outcome = await atVendor.open(attempt, how);
+    if (outcome.burnt !== undefined && hadNoSession) {
+      // the loser's was on its way from the vendor when it should have been deleted: now it can be (T1)
+      await ending.remove(outcome.burnt);
+      outcome = await atVendor.open(attempt, how);
+    }
     if (outcome.refund) await allowed.refund();
     // nothing was opened: whoever comes next need not wait for this attempt
     const isOpened = outcome.begin.kind === 'to-vendor' || outcome.begin.kind === 'to-waiting';

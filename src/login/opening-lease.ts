@@ -10,6 +10,9 @@ import { newToken } from './tokens.ts';
 /** An opening may take as long as the vendor's create, retries and all; one whose process died is over after this (R6). */
 const LEASE_SECONDS = 5;
 const RENEWED_MS = 1_500;
+/** A vendor that answers does so within this. */
+const LONGEST_WAIT_MS = 3_000;
+const LOOK_AGAIN_MS = 50;
 /** As long as the answer waits for what it gives back. */
 const ANSWER_WAITS_MS = 250;
 const FIRST_PAUSE_MS = 50;
@@ -20,6 +23,8 @@ export interface OpeningLease {
   alone<T>(uid: string, work: () => Promise<T>): Promise<T | undefined>;
   /** Is somebody at it? Only to be told: what holds at the next moment nobody knows. */
   isHeld(uid: string): Promise<boolean>;
+  /** Resolves once nobody is at it any more, or after some seconds all the same. */
+  whenFree(uid: string): Promise<void>;
 }
 
 export function createOpeningLease({ store }: { store: Store }): OpeningLease {
@@ -75,7 +80,7 @@ export function createOpeningLease({ store }: { store: Store }): OpeningLease {
     await Promise.race([trying, delay(ANSWER_WAITS_MS, undefined, { ref: false })]);
   }
 
-  return {
+  const lease: OpeningLease = {
     async alone(uid, work) {
       const key = keyOf(uid);
       // whoever presses again here comes after what is owed, and need not be told to wait for it
@@ -98,5 +103,10 @@ export function createOpeningLease({ store }: { store: Store }): OpeningLease {
       }
     },
     isHeld: async (uid) => (await store.get(keyOf(uid))) !== undefined,
+    async whenFree(uid) {
+      const untilMs = performance.now() + LONGEST_WAIT_MS;
+      while ((await lease.isHeld(uid)) && performance.now() < untilMs) await delay(LOOK_AGAIN_MS);
+    },
   };
+  return lease;
 }

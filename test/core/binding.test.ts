@@ -70,7 +70,6 @@ describe('was the face shown by whoever holds this browser? (T2, invariant 1)', 
 
   const contradictions: [string, Partial<BindingFacts>, string][] = [
     ['a phone took the picture for a desktop', { captures: [phone] }, 'phone-for-desktop'],
-    ['a tablet did', { captures: [{ ...phone, platform: 'tablet' }] }, 'phone-for-desktop'],
     [
       'a phone did for a browser nobody knows',
       { origin: { ...desktop, platform: 'unknown' }, captures: [phone] },
@@ -112,8 +111,19 @@ describe('was the face shown by whoever holds this browser? (T2, invariant 1)', 
     ).toMatchObject({ kind: 'bound' });
   });
 
-  test('a return in another browser is elsewhere, until the number says otherwise', () => {
-    expect(judge({ returnedElsewhere: true })).toEqual({ kind: 'elsewhere', reasons: ['returned-elsewhere'] });
+  test('a tablet that came back here as the desktop it takes itself for contradicts nothing', () => {
+    const tablet = { ...here, platform: 'tablet' } as const;
+    expect(judge({ captures: [tablet], returnedHere: true })).toEqual({ kind: 'bound', by: 'return' });
+    expect(judge({ captures: [tablet] })).toEqual({ kind: 'unproven' });
+  });
+
+  test.each([
+    ['', []],
+    [', also behind the same address and in the same kind of browser', [here]],
+  ])('a return in another browser%s is elsewhere, until the number says otherwise', (_where, captures) => {
+    const elsewhere = { kind: 'elsewhere', reasons: ['returned-elsewhere'] };
+    expect(judge({ returnedElsewhere: true, captures })).toEqual(elsewhere);
+    expect(judge({ returnedElsewhere: true, captures }, 'off')).toEqual({ ...elsewhere, kind: 'refused' });
     expect(judge({ returnedElsewhere: true, confirmed: true })).toEqual({ kind: 'bound', by: 'number' });
     expect(judge({ captures: [phone], confirmed: true })).toEqual({ kind: 'bound', by: 'number' });
   });

@@ -694,6 +694,29 @@ describe('races', () => {
     expect((await world.finish(owner)).id_token).toBeDefined();
   });
 
+  test('T17: of two tabs the newer one goes on, although the vendor is still asked for the older', async () => {
+    const { name } = await somebody();
+    const browser = new Browser();
+    const first = await browser.get((await world.authorize()).url);
+    const uid = /\/interaction\/([^/?]+)/.exec(first.url)?.[1] ?? '';
+    world.sandbox.clearCalls();
+    const letThrough = holdCreate();
+    const begin = { name: 'begin', value: 'here' };
+    const pressing = browser.press(first, begin, { identifier: name, biometric_consent: 'yes' });
+    await until('the create', () => world.sandbox.calls().some(({ call }) => call === 'create'));
+    const handedOut = world.sandbox.sessions().at(-1);
+    const beginning = world.begin(browser, name);
+    await until('the end of the older', async () => (await world.app.parts.attempts.find(uid))?.state === 'ended');
+    letThrough();
+    expect((await pressing).status).toBe(410);
+    const newer = await beginning;
+    expect(newer.page.status).toBe(303);
+    expect(newer.sessionId).not.toBe(handedOut?.id);
+    expect(world.sandbox.session(String(handedOut?.id)).deleted).toBe(true);
+    await showFace(world, newer);
+    expect((await world.finish(newer)).id_token).toBeDefined();
+  });
+
   test('T1: an approval that arrives while its attempt is pre-empted lets nobody in by it', async () => {
     const { name, device } = await somebody();
     const attacker = await world.begin(new Browser(), name);

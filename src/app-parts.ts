@@ -68,7 +68,7 @@ export async function openParts(config: Config, options: PartsOptions = {}) {
     metrics,
     vendor,
     accounts: createAccountStore({ store, sealer }),
-    attempts: createAttemptStore({ store, clock }),
+    attempts: createAttemptStore({ store, sealer, clock }),
     devices: createDeviceStore({ store, sealer }),
     activity: createActivityStore({ store, sealer }),
     passkeys: createPasskeyStore({ store, sealer }),

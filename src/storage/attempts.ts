@@ -3,8 +3,9 @@
 
 import type { LoginAttempt, Step } from '../core/attempt.ts';
 import { type Claim, type Contest, contest } from '../core/claim.ts';
-import { type Change, type Clock, FOREVER, type Store } from '../login/ports.ts';
+import { type Change, type Clock, FOREVER, type Sealer, type Store } from '../login/ports.ts';
 import type { AttemptStore, HeldReview, Ownership } from '../login/stores.ts';
+import { createAttemptPlaces, type StoredAttempt } from './attempt-places.ts';
 
 /** How long an attempt that is over can still be told apart from one that never was (410, not 403). */
 const AFTERLIFE_SECONDS = 86_400;
@@ -15,8 +16,9 @@ interface Owner {
   readonly burnt?: true;
 }
 
-export function createAttemptStore(parts: { store: Store; clock: Clock }): AttemptStore {
+export function createAttemptStore(parts: { store: Store; sealer: Sealer; clock: Clock }): AttemptStore {
   const { store, clock } = parts;
+  const places = createAttemptPlaces(parts);
   const attemptKey = (uid: string) => `attempt:${uid}`;
   const claimKey = (key: string) => `claim:${key}`;
   const ownerKey = (verificationId: string) => `owner:${verificationId}`;
@@ -24,16 +26,19 @@ export function createAttemptStore(parts: { store: Store; clock: Clock }): Attem
   const lifeOf = (attempt: LoginAttempt) => Math.max(1, attempt.latestEnd - clock.now()) + AFTERLIFE_SECONDS;
 
   return {
-    find: (uid) => store.get<LoginAttempt>(attemptKey(uid)),
+    async find(uid) {
+      const stored = await store.get<StoredAttempt>(attemptKey(uid));
+      return stored && places.open(stored);
+    },
 
-    create: (attempt) => store.putIfAbsent(attemptKey(attempt.uid), attempt, lifeOf(attempt)),
+    create: (attempt) => store.putIfAbsent(attemptKey(attempt.uid), places.seal(attempt), lifeOf(attempt)),
 
     change: (uid, step) =>
-      store.update<LoginAttempt, Step | undefined>(attemptKey(uid), (current) => {
+      store.update<StoredAttempt, Step | undefined>(attemptKey(uid), (current) => {
         if (!current) return { kind: 'keep', result: undefined };
-        const result = step(current);
+        const result = step(places.open(current));
         if (result.kind !== 'moved') return { kind: 'keep', result };
-        return { kind: 'write', value: result.attempt, ttlSeconds: lifeOf(result.attempt), result };
+        return { kind: 'write', value: places.seal(result.attempt), ttlSeconds: lifeOf(result.attempt), result };
       }),
 
     claim: (key, challenger, contestedAfterSeconds) =>

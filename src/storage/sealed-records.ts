@@ -20,7 +20,10 @@ export const SEALED_RECORDS: readonly SealedKind[] = [
   { prefix: 'pairwise-salt' },
   { prefix: 'account:' },
   { prefix: 'activity:' },
-  { prefix: 'attempt:', members: { sealed: ':person', sealedVerification: ':verification' } },
+  {
+    prefix: 'attempt:',
+    members: { sealed: ':person', sealedVerification: ':verification', sealedPlaces: ':places' },
+  },
   { prefix: 'erasure:', members: { sealed: '' } },
   { prefix: 'invitation:' },
   { prefix: 'known-device:' },

@@ -15,7 +15,14 @@ beforeEach(async () => {
 /** Held since then, and in the list, whatever has become of it. */
 async function hold(uid: string, since: number, changes: object = {}): Promise<void> {
   const verification = { id: `v-${uid}`, status: 'in-review', ...changes };
-  const attempt = { uid, state: 'open', expiresAt: NOW + 600, latestEnd: NOW + 600, verifications: [verification] };
+  const attempt = {
+    uid,
+    state: 'open',
+    expiresAt: NOW + 600,
+    latestEnd: NOW + 600,
+    origin: { address: '198.51.100.7' },
+    verifications: [verification],
+  };
   await attempts.create({ ...attempt, ...changes } as unknown as LoginAttempt);
   const review = { verificationId: `v-${uid}`, uid, clientId: 'app', since, waitsUntil: NOW + 600 } as const;
   await attempts.hold(review.verificationId, { ...review, status: 'in-review' });

@@ -800,3 +800,31 @@ describe('T17: what it costs', () => {
     expect(before.size).toBeLessThan(1000);
   });
 });
+
+describe('T18: what is stored', () => {
+  beforeAll(() => start());
+  afterAll(() => world.close());
+
+  test('names nobody in clear, nor where anybody was', async () => {
+    const { browser, who } = await enrol();
+    const elsewhere = moveTo(copyOf(browser), newAddress());
+    const { page, uid } = await visits.open(elsewhere, { params: { prompt: 'login', login_hint: who } });
+    await visits.press({ browser: elsewhere, page }, who);
+    const capturedAt = '203.0.113.77';
+    const [session] = world.sandbox.sessions().slice(-1);
+    await world.sandbox.open(String(session?.id), { userAgent: elsewhere.userAgent, address: capturedAt });
+    await world.sandbox.settle(String(session?.id), 'approve');
+    const { attempts, backend } = world.app.parts;
+    const read = async () => (await attempts.find(uid))?.verifications[0]?.captures?.[0]?.address;
+    expect(await until('the verdict', read)).toBe(capturedAt);
+
+    const rows: string[] = [];
+    for await (const some of backend.bulk.rows('', world.clock.now()))
+      rows.push(...some.map((row) => JSON.stringify(row)));
+    for await (const some of backend.bulk.jobs()) rows.push(...some.map((job) => JSON.stringify(job)));
+    expect(rows.some((row) => row.includes(`attempt:${uid}`))).toBe(true);
+    const places = [browser, elsewhere].map((each) => String(each.headers['x-forwarded-for']));
+    for (const personal of [who, capturedAt, ...places])
+      expect([personal, rows.filter((row) => row.includes(personal))]).toEqual([personal, []]);
+  });
+});

@@ -8,9 +8,11 @@ import { createSettlement, type Settlement } from '../../src/login/settle.ts';
 import { createAttemptStore } from '../../src/storage/attempts.ts';
 import type { Backend } from '../../src/storage/backend.ts';
 import { openBackend } from '../../src/storage/backends.ts';
+import { createSealer } from '../../src/storage/sealer.ts';
 
 const NOW = 1_795_000_000;
 const clock = { now: () => NOW };
+const sealer = createSealer([new Uint8Array(32).fill(1)]);
 
 const underWay = { id: 'v', purpose: 'login', status: 'in-progress', statusAt: NOW, openedAt: NOW, returnTokens: [] };
 const waiting = {
@@ -21,6 +23,7 @@ const waiting = {
   createdAt: NOW - 60,
   expiresAt: NOW + 600,
   latestEnd: NOW + 1200,
+  origin: { address: '198.51.100.7' },
   verifications: [underWay],
   proofs: [],
   factors: [],
@@ -69,7 +72,7 @@ async function note(what: string): Promise<void> {
  * @param verdict what the policy asks of a verdict
  */
 async function begin(now: object, readAs: LoginAttempt = waiting, verdict: object = {}): Promise<void> {
-  const attempts = createAttemptStore({ store: backend.store, clock });
+  const attempts = createAttemptStore({ ...backend, sealer, clock });
   await attempts.own('v', 'u');
   await attempts.create({ ...waiting, ...now });
   settlement = createSettlement({
@@ -150,7 +153,7 @@ test.each(['spent', 'ended'])(
 test('T8: a refusal of what was accepted a moment ago ends the login, and what it has left behind', async () => {
   await begin({ state: 'settled', verifications: [accepted] });
   expect(await settlement.settle(refusal)).toEqual({ kind: 'moved' });
-  expect(await createAttemptStore({ store: backend.store, clock }).find('u')).toMatchObject({ state: 'ended' });
+  expect(await createAttemptStore({ ...backend, sealer, clock }).find('u')).toMatchObject({ state: 'ended' });
   expect(late).toEqual(['v declined']);
 });
 
@@ -183,7 +186,7 @@ describe('R6: a verification that the vendor does not know', () => {
     await begin({ verifications: [{ ...underWay, unknownLooks }] });
     away = 'billed gone';
     await expect(settlement.missLook('u', 'v', 'unknown')).rejects.toThrow(StorageUnavailable);
-    const attempt = await createAttemptStore({ store: backend.store, clock }).find('u');
+    const attempt = await createAttemptStore({ ...backend, sealer, clock }).find('u');
     const [given] = attempt?.verifications ?? [];
     if (given) await settlement.followUp(given);
     expect(['verifications', 'verification.gone', 'billed gone'].map(times)).toEqual([1, 1, 1]);
@@ -217,7 +220,7 @@ describe('R9, R10: a delivery that is dated before we have read something else',
     expect(await settlement.settleAtOnce({ ...resubmitted, resubmitSteps: ['LIVENESS'] }, 'u')).toEqual({
       kind: 'moved',
     });
-    const found = await createAttemptStore({ store: backend.store, clock }).find('u');
+    const found = await createAttemptStore({ ...backend, sealer, clock }).find('u');
     expect(found?.verifications).toMatchObject([{ status: 'resubmitted', resubmitSteps: ['LIVENESS'] }]);
     expect(planned).toEqual(['single-look v']);
   });
@@ -256,7 +259,7 @@ describe('R7: told again, as the storage was away when the attempt had moved', (
     await begin({});
     away = billed;
     await expect(settlement.settle(verdict)).rejects.toThrow(StorageUnavailable);
-    const attempt = await createAttemptStore({ store: backend.store, clock }).find('u');
+    const attempt = await createAttemptStore({ ...backend, sealer, clock }).find('u');
     const [concluded] = attempt?.verifications ?? [];
     if (concluded) await settlement.followUp(concluded);
     expect([times(billed), times('let go'), times('verification.refused')]).toEqual([1, 1, 1]);

@@ -12,6 +12,7 @@ import { openPerson, openVerificationSecrets, sealPerson, sealVerification } fro
 import { createPairwiseSub } from '../../src/oidc/accounts.ts';
 import { createAccountStore, createInvitationStore } from '../../src/storage/accounts.ts';
 import { createActivityStore } from '../../src/storage/activity.ts';
+import { createAttemptStore } from '../../src/storage/attempts.ts';
 import type { Backend } from '../../src/storage/backend.ts';
 import { openBackend } from '../../src/storage/backends.ts';
 import { createDeviceStore } from '../../src/storage/devices.ts';
@@ -105,8 +106,11 @@ async function fill(ids: readonly string[] = ['a']) {
     uid: 'u',
     sealed: sealPerson(sealer, 'u', { identifier: 'a@example.org', accountId: 'a' }),
     sealedVerification: sealVerification(sealer, 'u', { hostedUrl: 'https://hosted', number: '123456' }),
-  } as LoginAttempt;
-  await store.set('attempt:u', attempt, 3600);
+    origin: { address: '11.0.1.5' },
+    verifications: [{ id: 'v', captures: [{ address: '11.0.1.6' }] }],
+    latestEnd: NOW + 3600,
+  } as unknown as LoginAttempt;
+  await createAttemptStore({ store, sealer, clock }).create(attempt);
   const unfinished = sealPerson(sealer, 'no-selfie', { identifier: 'c@example.org', accountId: 'c' });
   await store.set('attempt:no-selfie', { uid: 'no-selfie', sealed: unfinished }, 3600);
 
@@ -115,7 +119,7 @@ async function fill(ids: readonly string[] = ['a']) {
     const theirs = { store, sealer: by, clock };
     await keepHashKeys(theirs);
     const read = createAccountStore(theirs);
-    const stored = await store.get<LoginAttempt>('attempt:u');
+    const stored = await createAttemptStore(theirs).find('u');
     const other = await store.get<LoginAttempt>('attempt:no-selfie');
     if (!stored || !other) throw new Error('an attempt is gone');
     const found = await read.findByIdentifier('a@example.org');
@@ -141,6 +145,7 @@ async function fill(ids: readonly string[] = ['a']) {
       copy: by.openText((await store.get<string>('shared-copy:v')) ?? '', 'shared-copy:v'),
       person: openPerson(by, stored).identifier,
       hosted: openVerificationSecrets(by, stored)?.hostedUrl,
+      places: [stored.origin.address, stored.verifications[0]?.captures?.[0]?.address],
       other: openPerson(by, other).identifier,
     };
   }
@@ -300,7 +305,7 @@ describe('a pass', () => {
     expect(await backend.store.get('invitation:hash')).toBeDefined();
     now = NOW + 3600;
     expect(await backend.store.get('invitation:hash')).toBeUndefined();
-    expect(await backend.store.get('attempt:u')).toBeUndefined();
+    expect(await backend.store.get('attempt:no-selfie')).toBeUndefined();
     now = NOW + 50 * 365 * 86_400;
     expect(await backend.store.get('account:a')).toBeDefined();
   });
@@ -361,6 +366,7 @@ test('whatever seals is known here: a new place needs its kind in SEALED_RECORDS
     'oidc/accounts.ts',
     'storage/accounts.ts',
     'storage/activity.ts',
+    'storage/attempt-places.ts',
     'storage/devices.ts',
     'storage/hash-keys.ts',
     'storage/oidc-adapter.ts',

@@ -106,9 +106,15 @@ export function mountRoutes(provider: Provider, parts: MountParts): void {
 
   // a look must change nothing: HEAD on a page that resumes or notes a return would
   provider.use(async (ctx, next) => {
-    if (ctx.method !== 'HEAD' || !ctx.path.startsWith('/interaction/')) return next();
-    ctx.status = 405;
-    ctx.set('Allow', 'GET, POST');
+    if (!ctx.path.startsWith('/interaction/')) return next();
+    const allow = (methods: readonly string[]) =>
+      ctx.set('Allow', methods.filter((each) => each !== 'HEAD').join(', '));
+    if (ctx.method === 'HEAD') {
+      ctx.status = 405;
+      return allow(router.match(ctx.path, 'GET').path.flatMap(({ methods }) => methods));
+    }
+    await next();
+    if (ctx.res.hasHeader('Allow')) allow(ctx.response.get('Allow').split(', '));
   });
 
   const page = (handler: (ctx: Context, uid: string, token: string) => Promise<void>): Middleware => {

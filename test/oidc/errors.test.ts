@@ -277,6 +277,10 @@ test.each([
   ['DELETE', '/auth', 405, 'POST'],
   ['GET', '/webhooks/didit', 405, 'POST'],
   ['DELETE', '/interaction/u1/begin', 405, 'POST'],
+  ['HEAD', '/interaction/u1/begin', 405, 'POST'],
+  ['HEAD', '/interaction/u1', 405, 'GET'],
+  ['POST', '/interaction/u1', 405, 'GET'],
+  ['OPTIONS', '/interaction/u1/passkey', 200, 'GET, POST'],
   ['PROPFIND', '/token', 501, ''],
 ])('%s %s is answered with %d, and allows %j', async (method, path, status, allow) => {
   const answer = await fetch(`${o.issuer}${path}`, { method, redirect: 'manual' });

@@ -91,6 +91,14 @@ describe('a create', () => {
     expect(asked()).toBe(2);
   });
 
+  test.each(['999999999', '999999999999', 'Fri, 31 Dec 9999 23:59:59 GMT'])(
+    'nobody is told to wait until %s',
+    async (value) => {
+      server.answer({ status: 429, headers: { 'retry-after': value } });
+      await expect(open()).rejects.toMatchObject({ retryAfterSeconds: 3600 });
+    },
+  );
+
   test('refused with 429 is not repeated, and holds back the next ones', async () => {
     server.answer({ status: 429, headers: { 'retry-after': '7' }, body: { detail: 'rate limit' } });
     await expect(open()).rejects.toMatchObject({ code: 'vendor_unavailable', retryAfterSeconds: 7 });

@@ -48,6 +48,12 @@ describe('numbers', () => {
   test.each(['1e999', '-1e309', '9'.repeat(5000)])('a number that Python cannot hold is refused: %#', (source) => {
     expect(readJson(source)).toEqual({ ok: false, fault: 'number-range' });
   });
+
+  test('T17: numbers that are printed much longer than they are written are refused, before they fill the memory', () => {
+    expect(readJson(`[${'1e308,'.repeat(3000)}1]`)).toMatchObject({ ok: true });
+    expect(readJson(`[${'1e308,'.repeat(4000)}1]`)).toEqual({ ok: false, fault: 'number-range' });
+    expect(readJson(`[${'1234567,'.repeat(100_000)}1]`)).toMatchObject({ ok: true });
+  });
 });
 
 describe('what two parsers could read in two ways', () => {

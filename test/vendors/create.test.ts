@@ -245,6 +245,7 @@ describe('the answer', () => {
     ['a path for an id', { session_id: '../../x' }, 'vendor_unavailable'],
     ['http elsewhere', { url: 'http://verify.didit.me/session/x' }, 'vendor_unavailable'],
     ['http on a look-alike', { url: 'http://localhost.evil.example/x' }, 'vendor_unavailable'],
+    ['a user that looks like the host', { url: 'https://verify.didit.me@evil.example/x' }, 'vendor_unavailable'],
     ['a script', { url: 'javascript:alert(1)' }, 'vendor_unavailable'],
     ['no address', { url: 'verify' }, 'vendor_unavailable'],
     ['a number', { url: 5 }, 'vendor_unavailable'],

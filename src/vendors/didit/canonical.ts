@@ -14,6 +14,8 @@ export type JsonReading =
 
 /** Deeper than anything the vendor sends; a bomb of brackets stops here and not at the end of the stack. */
 const MAX_DEPTH = 64;
+/** By how much numbers may grow as they are printed: `1e308` has 309 digits then, and anybody may send a megabyte of them (T17). */
+const MAX_GROWTH = 1_048_576;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 /** What Python's reader takes for numbers and the standard does not. */
 const NOT_A_NUMBER = /NaN|-?Infinity/y;
@@ -30,7 +32,8 @@ class Fault {
  * unescaped but for `"`, `\` and controls, numbers as Python prints them.
  *
  * Refused besides bad syntax, since two parsers may read it in two ways: NaN and Infinity, numbers beyond a double, lone
- * surrogates, more than 64 levels. Repeated keys are read and reported.
+ * surrogates, more than 64 levels. Refused as well: numbers that would make a megabyte more of it as they are printed. Repeated keys are read
+ * and reported.
  */
 export function readJson(text: string): JsonReading {
   try {
@@ -50,6 +53,7 @@ class Reader {
   readonly #text: string;
   #at = 0;
   #duplicateKeys = false;
+  #growth = 0;
 
   constructor(text: string) {
     this.#text = text;
@@ -158,7 +162,8 @@ class Reader {
     }
     this.#at += source.length;
     const canonical = pythonNumber(source);
-    if (canonical === undefined) throw new Fault('number-range');
+    this.#growth += canonical === undefined ? 0 : canonical.length - source.length;
+    if (canonical === undefined || this.#growth > MAX_GROWTH) throw new Fault('number-range');
     return { value: Number(source), canonical };
   }
 

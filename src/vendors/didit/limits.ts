@@ -154,9 +154,10 @@ const endOf = (note: Note | undefined) => (note ? note.sinceMs + note.lastsMs : 
 export function readRetryAfter(headers: Answer['headers'], nowMs: number): number | undefined {
   const value = headers['retry-after'];
   if (typeof value !== 'string') return undefined;
-  if (/^\d{1,9}$/.test(value.trim())) return Number(value);
-  const at = Date.parse(value);
-  return Number.isNaN(at) ? undefined : Math.max(0, Math.ceil((at - nowMs) / 1000));
+  const text = value.trim();
+  const seconds = /^\d+$/.test(text) ? Number(text) : Math.ceil((Date.parse(text) - nowMs) / 1000);
+  // people are told it as well: a vendor that errs by years says no more than "not now"
+  return Number.isNaN(seconds) ? undefined : Math.min(Math.max(0, seconds), MAX_PAUSE_SECONDS);
 }
 
 /** Whether it is a moment or a distance is not documented; both are told apart by size. */

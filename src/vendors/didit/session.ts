@@ -90,6 +90,8 @@ function readHostedUrl(address: unknown): string {
   const url = typeof address === 'string' && URL.canParse(address) ? new URL(address) : undefined;
   const safe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopbackHost(url.hostname));
   if (url === undefined || !safe) throw outOfContract('a hosted address that is not https');
+  // what stands before an @ looks like the host, and is none
+  if (url.username !== '' || url.password !== '') throw outOfContract('a hosted address with a user in it');
   return url.href;
 }
 

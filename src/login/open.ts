@@ -136,7 +136,7 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     const face = await reading;
     const how = { workflowId, claim, phone, face };
     let outcome = await atVendor.open(attempt, how);
-    if (outcome.burnt !== undefined && hadNoSession) {
+    if (outcome.burnt !== undefined && hadNoSession && outcome.begin.kind !== 'over') {
       // the loser's was on its way from the vendor when it should have been deleted: now it can be (T1)
       await ending.remove(outcome.burnt);
       outcome = await atVendor.open(attempt, how);

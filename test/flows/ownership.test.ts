@@ -717,6 +717,33 @@ describe('races', () => {
     expect((await world.finish(newer)).id_token).toBeDefined();
   });
 
+  test('T17: a tab that a newer one has overtaken while the vendor was asked for it asks for no further session', async () => {
+    const { name } = await somebody();
+    const browser = new Browser();
+    const { store } = world.app.parts as { store: { get(key: string): Promise<unknown> } };
+    const { get } = store;
+    const begin = async () => {
+      const first = await browser.get((await world.authorize()).url);
+      return browser.press(first, { name: 'begin', value: 'here' }, { identifier: name, biometric_consent: 'yes' });
+    };
+    const before = creates(world);
+    const letThrough = holdCreate();
+    // as where the wait for an older one has been too long
+    store.get = async (key) => (key.startsWith('opening:') ? undefined : get(key));
+    const older = begin();
+    await until('the first create', () => creates(world) === before + 1);
+    const letSecondThrough = holdCreate();
+    const second = begin();
+    await until('the second create', () => creates(world) === before + 2);
+    const newest = await begin();
+    store.get = get;
+    expect(creates(world)).toBe(before + 3);
+    letSecondThrough();
+    letThrough();
+    expect([(await older).status, (await second).status, newest.status]).toEqual([410, 410, 303]);
+    expect(creates(world)).toBe(before + 3);
+  });
+
   test('T1: an approval that arrives while its attempt is pre-empted lets nobody in by it', async () => {
     const { name, device } = await somebody();
     const attacker = await world.begin(new Browser(), name);

@@ -2,11 +2,11 @@
 // the vendor hands one unfinished session to whoever asks (T1); then the session's id is claimed as well.
 
 import { advance } from '../core/advance.ts';
-import { currentVerification, type LoginAttempt, type Verification } from '../core/attempt.ts';
+import { currentVerification, isLive, type LoginAttempt, type Verification } from '../core/attempt.ts';
 import type { BeginOutcome } from './begin.ts';
 import type { Ending } from './ending.ts';
 import type { Limiter } from './limits.ts';
-import { createVendorOpening } from './open-at-vendor.ts';
+import { createVendorOpening, type Opened } from './open-at-vendor.ts';
 import { createOpeningLease } from './opening-lease.ts';
 import type { OpenedVerification } from './ports.ts';
 import type { JourneyParts } from './rules.ts';
@@ -45,6 +45,11 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     if (claimant.kind !== 'account' || (await accounts.find(claimant.accountId))) return false;
     await ending.end(uid, 'refused');
     return true;
+  }
+
+  async function isStillLive(uid: string): Promise<boolean> {
+    const attempt = await attempts.find(uid);
+    return attempt !== undefined && isLive(attempt, clock.now());
   }
 
   const workflowOf = ({ next, required }: LoginAttempt) =>
@@ -98,8 +103,6 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
       await parts.store.set(preemptedKey(taken.from.uid), true, CLAIM_GRACE_SECONDS);
       const loser = await ending.end(taken.from.uid, 'preempted', { keepClaim: claim });
       hadNoSession = loser === undefined || loser.verifications.length === 0;
-      // the vendor may be making one of this moment: handed out to both, it would be nobody's
-      if (hadNoSession) await lease.whenFree(taken.from.uid);
     }
     const before = currentVerification(attempt);
     if (before?.presumedGone && !(await giveUp(attempt.uid, before.id))) {
@@ -135,7 +138,11 @@ export function createOpening(parts: JourneyParts & { limiter: Limiter; ending: 
     if (!isNew && attempt.verifications.length === 0) await ending.scheduleLapse(attempt);
     const face = await reading;
     const how = { workflowId, claim, phone, face };
-    let outcome = await atVendor.open(attempt, how);
+    // the vendor may be making one for the loser at this moment: handed out to both, it would be nobody's
+    if (taken.from && hadNoSession) await lease.whenFree(taken.from.uid);
+    // whoever waited is stored by now, and may have been given up, or overtaken in turn (T12)
+    const isOver = hadNoSession && !(await isStillLive(attempt.uid));
+    let outcome: Opened = isOver ? { begin: { kind: 'over' }, refund: true } : await atVendor.open(attempt, how);
     if (outcome.burnt !== undefined && hadNoSession && outcome.begin.kind !== 'over') {
       // the loser's was on its way from the vendor when it should have been deleted: now it can be (T1)
       await ending.remove(outcome.burnt);

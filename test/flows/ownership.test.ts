@@ -744,6 +744,32 @@ describe('races', () => {
     expect(creates(world)).toBe(before + 3);
   });
 
+  test('T12: a newer tab that is given up while it waits for the older one opens nothing', async () => {
+    const { name } = await somebody();
+    const browser = new Browser();
+    const fields = { identifier: name, biometric_consent: 'yes' };
+    const first = await browser.get((await world.authorize()).url);
+    const second = await browser.get((await world.authorize()).url);
+    const [olderUid = '', newerUid = ''] = [first, second].map(({ url }) => /\/interaction\/([^/?]+)/.exec(url)?.[1]);
+    const before = creates(world);
+    const letThrough = holdCreate();
+    const older = browser.press(first, { name: 'begin', value: 'here' }, fields);
+    await until('the create', () => creates(world) === before + 1);
+    const newer = browser.press(second, { name: 'begin', value: 'here' }, fields);
+    await until('the end of the older', async () => (await world.app.parts.attempts.find(olderUid))?.state === 'ended');
+    const given = await pressOn(world, browser, second, 'abort');
+    expect(answerOf(world, given).get('error')).toBe('access_denied');
+    letThrough();
+    expect((await older).status).toBe(410);
+    expect((await newer).headers.get('location') ?? '').not.toContain(world.sandbox.url);
+    expect((await world.app.parts.attempts.find(newerUid))?.state).not.toBe('open');
+    expect(creates(world)).toBe(before + 1);
+    const handedOut = String(world.sandbox.sessions().at(-1)?.id);
+    await until('the deletion', () => world.sandbox.session(handedOut).deleted);
+    // and the account is free
+    expect((await world.begin(new Browser(), name)).page.status).toBe(303);
+  });
+
   test('T1: an approval that arrives while its attempt is pre-empted lets nobody in by it', async () => {
     const { name, device } = await somebody();
     const attacker = await world.begin(new Browser(), name);

@@ -8,7 +8,7 @@ export interface Output {
   readonly out: (line: string) => void;
   /** what is said about it: hints, warnings, failures */
   readonly err: (line: string) => void;
-  /** asks whoever sits at the terminal; absent where nobody does, as in a script */
+  /** asks whoever sits at the terminal; absent where nobody does, as in a scheduled job */
   readonly confirm?: (question: string) => Promise<boolean>;
 }
 

@@ -2,7 +2,7 @@
 
 import { createInterface } from 'node:readline';
 
-/** @returns undefined where nobody can be asked: in a script, behind a pipe */
+/** @returns undefined where nobody can be asked: in a scheduled job, behind a pipe */
 export function confirmAtTerminal(): ((question: string) => Promise<boolean>) | undefined {
   if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
   return (question) =>

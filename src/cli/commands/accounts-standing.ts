@@ -1,5 +1,5 @@
 // `accounts review` and `accounts re-enrol`: an account stays, and more is asked of it. A review is cleared as it was seen: by its mark, or
-// by answering what is shown at that moment. A script that names no mark clears what it finds, and says what that was.
+// by answering what is shown at that moment. Where nobody can be asked, and no mark is named, what is found is cleared, and said.
 
 import { findAccount } from '../../admin/find-account.ts';
 import { clearReview, demandReEnrolment, setReview } from '../../admin/set-standing.ts';

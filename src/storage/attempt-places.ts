@@ -46,7 +46,8 @@ export function createAttemptPlaces({ sealer }: { sealer: Sealer }): AttemptPlac
       if (sealedPlaces === undefined) return rest as LoginAttempt;
       const places = read(contextOf(stored.uid), sealedPlaces);
       const { origin, captures } = places;
-      sealedBefore.set(origin, { text: JSON.stringify(places), sealed: sealedPlaces });
+      // read a moment ago, it is the same object, and was sealed the same
+      if (!sealedBefore.has(origin)) sealedBefore.set(origin, { text: JSON.stringify(places), sealed: sealedPlaces });
       const verifications = stored.verifications.map((each) => {
         const shown = captures[each.id];
         return shown === undefined ? each : { ...each, captures: shown };

@@ -1,9 +1,9 @@
 // One opening at a time within an attempt: a second press of the button would make the vendor overwrite the first callback (T1). Whoever
 // opens holds a lease, and gives it back however it went: when an opening fails the next press is to work, and what it may find at
-// the vendor is the session of the first, which is then its own. A storage that falters takes the lease along, so giving back
-// is tried again beside the answer, until it is done or the lease has ended by itself.
+// the vendor is the session of the first, which is then its own.
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { createGivingBack } from './giving-back.ts';
 import type { Store } from './ports.ts';
 import { newToken } from './tokens.ts';
 
@@ -13,10 +13,6 @@ const RENEWED_MS = 1_500;
 /** A vendor that answers does so within this. */
 const LONGEST_WAIT_MS = 3_000;
 const LOOK_AGAIN_MS = 50;
-/** As long as the answer waits for what it gives back. */
-const ANSWER_WAITS_MS = 250;
-const FIRST_PAUSE_MS = 50;
-const LONGEST_PAUSE_MS = 400;
 
 export interface OpeningLease {
   /** @returns what the work gives; undefined when somebody else is at it, and nothing was done */
@@ -29,8 +25,7 @@ export interface OpeningLease {
 
 export function createOpeningLease({ store }: { store: Store }): OpeningLease {
   const keyOf = (uid: string) => `opening:${uid}`;
-  /** by key: looks that give back what this process could not give back yet */
-  const owed = new Map<string, Set<() => Promise<void>>>();
+  const givingBack = createGivingBack();
 
   /** One that was given back stays so, however late this comes. What ends early lets a second press through, and both lead to one session. */
   function renew(key: string, owner: string): Promise<void> {
@@ -48,43 +43,16 @@ export function createOpeningLease({ store }: { store: Store }): OpeningLease {
     );
   }
 
-  /**
-   * Resolves soon, and goes on beside the answer: a request that has waited long enough for its storage is refused every further
-   * question, this one as well.
-   *
-   * @param isWritten is it known to be there? Else its write may be on its way still, and is waited for
-   */
-  async function giveBack(key: string, owner: string, { isWritten }: { isWritten: boolean }): Promise<void> {
-    const begunAtMs = performance.now();
-    const looks = owed.get(key) ?? new Set();
-    owed.set(key, looks);
-    const end = () => {
-      looks.delete(look);
-      if (looks.size === 0 && owed.get(key) === looks) owed.delete(key);
-    };
-    const look = async () => {
-      if ((await drop(key, owner)) || isWritten) end();
-    };
-    looks.add(look);
-    const goOn = async () => {
-      let pauseMs = FIRST_PAUSE_MS;
-      while (looks.has(look)) {
-        await delay(pauseMs, undefined, { ref: false });
-        pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
-        if (looks.has(look)) await look().catch(() => {});
-        if (performance.now() - begunAtMs > LEASE_SECONDS * 1000) end();
-      }
-    };
-    const trying = look().catch(() => {});
-    void trying.then(goOn);
-    await Promise.race([trying, delay(ANSWER_WAITS_MS, undefined, { ref: false })]);
+  /** @param isWritten is it known to be there? Else its write may be on its way still, and is waited for */
+  function giveBack(key: string, owner: string, { isWritten }: { isWritten: boolean }): Promise<void> {
+    return givingBack.begin(key, async () => (await drop(key, owner)) || isWritten, LEASE_SECONDS * 1000);
   }
 
   const lease: OpeningLease = {
     async alone(uid, work) {
       const key = keyOf(uid);
       // whoever presses again here comes after what is owed, and need not be told to wait for it
-      for (const look of owed.get(key) ?? []) await look();
+      await givingBack.settle(key);
       const owner = newToken();
       let isTaken: boolean;
       try {

@@ -8,16 +8,12 @@
 //   again until the storage answers. Whoever comes in between finds it used, and is refused.
 
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import Provider, { errors, type KoaContextWithOIDC } from 'oidc-provider';
+import { createGivingBack } from '../login/giving-back.ts';
 import { seeThrough } from './request-patience.ts';
 
 /** A write whose answer was lost may still be on its way: longer than any engine carries out what was given up. */
 const ON_ITS_WAY_MS = 3_000;
-/** As long as the answer waits for what it gives back: a storage that is well again has taken it by then. */
-const ANSWER_WAITS_MS = 250;
-const FIRST_PAUSE_MS = 50;
-const LONGEST_PAUSE_MS = 400;
 /** Of a storage that is away for longer it is not known when it comes back, and a code has ended by then. */
 const TRIED_FOR_MS = 600_000;
 
@@ -50,35 +46,12 @@ interface Using {
 
 export function createUsedUp(): UsedUp {
   const requests = new WeakMap<object, Using>();
-  /** by key: looks that take back one mark each */
-  const toGiveBack = new Map<string, Set<() => Promise<void>>>();
+  const givingBack = createGivingBack();
 
-  /** @returns resolves after the first try, which may have failed */
   function takeBack({ key, unmark }: Use, owner: string): Promise<void> {
     const begunAtMs = performance.now();
-    const looks = toGiveBack.get(key) ?? new Set();
-    toGiveBack.set(key, looks);
-    const end = () => {
-      looks.delete(look);
-      if (looks.size === 0 && toGiveBack.get(key) === looks) toGiveBack.delete(key);
-    };
-    const look = async () => {
-      const isGiven = await unmark(owner);
-      if (isGiven || performance.now() - begunAtMs > ON_ITS_WAY_MS) end();
-    };
-    looks.add(look);
-    const goOn = async () => {
-      let pauseMs = FIRST_PAUSE_MS;
-      while (looks.has(look)) {
-        await delay(pauseMs, undefined, { ref: false });
-        pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
-        if (looks.has(look)) await look().catch(() => {});
-        if (performance.now() - begunAtMs > TRIED_FOR_MS) end();
-      }
-    };
-    const first = look().catch(() => {});
-    void first.then(goOn);
-    return first;
+    const give = async () => (await unmark(owner)) || performance.now() - begunAtMs > ON_ITS_WAY_MS;
+    return givingBack.begin(key, give, TRIED_FOR_MS);
   }
 
   return {
@@ -105,9 +78,7 @@ export function createUsedUp(): UsedUp {
     async giveBack(request) {
       const using = requests.get(request);
       requests.delete(request);
-      if (using === undefined || using.marked.length === 0) return;
-      const given = Promise.all(using.marked.map(({ use, owner }) => takeBack(use, owner)));
-      await Promise.race([given, delay(ANSWER_WAITS_MS, undefined, { ref: false })]);
+      await Promise.all(using?.marked.map(({ use, owner }) => takeBack(use, owner)) ?? []);
     },
 
     async use(use) {
@@ -131,8 +102,6 @@ export function createUsedUp(): UsedUp {
       using.last = now;
     },
 
-    async settle(key) {
-      for (const look of toGiveBack.get(key) ?? []) await look();
-    },
+    settle: givingBack.settle,
   };
 }

@@ -589,6 +589,18 @@ describe('races', () => {
     return held.resolve;
   }
 
+  /** The button is pressed, the vendor has made a session for it, and its answer is held back until it is let through. */
+  async function pressAndHold(browser: Browser, name: string) {
+    const first = await browser.get((await world.authorize()).url);
+    const uid = /\/interaction\/([^/?]+)/.exec(first.url)?.[1] ?? '';
+    world.sandbox.clearCalls();
+    const letThrough = holdCreate();
+    const begin = { name: 'begin', value: 'here' };
+    const pressing = browser.press(first, begin, { identifier: name, biometric_consent: 'yes' });
+    await until('the create', () => world.sandbox.calls().some(({ call }) => call === 'create'));
+    return { first, uid, pressing, letThrough };
+  }
+
   test('T11, T17: a form that is sent slowly claims nobody else beside the one who was begun for', async () => {
     const [alice, bob] = [await somebody(), await somebody()];
     const browser = new Browser();
@@ -639,16 +651,7 @@ describe('races', () => {
   test('T12: given up while the vendor is still asked: nothing stays open', async () => {
     const { name } = await somebody();
     const browser = new Browser();
-    const first = await browser.get((await world.authorize()).url);
-    const uid = /\/interaction\/([^/?]+)/.exec(first.url)?.[1] ?? '';
-    world.sandbox.clearCalls();
-    const letThrough = holdCreate();
-    const pressing = browser.press(
-      first,
-      { name: 'begin', value: 'here' },
-      { identifier: name, biometric_consent: 'yes' },
-    );
-    await until('the create', () => world.sandbox.calls().some(({ call }) => call === 'create'));
+    const { first, uid, pressing, letThrough } = await pressAndHold(browser, name);
     const given = await pressOn(world, browser, first, 'abort');
     expect(answerOf(world, given).get('error')).toBe('access_denied');
     letThrough();
@@ -665,16 +668,7 @@ describe('races', () => {
   test('T1: pre-empted while the vendor is still asked: two browsers never share a session, and the known device gets in', async () => {
     const { name, device } = await somebody();
     const attacker = new Browser();
-    const first = await attacker.get((await world.authorize()).url);
-    const uid = /\/interaction\/([^/?]+)/.exec(first.url)?.[1] ?? '';
-    world.sandbox.clearCalls();
-    const letThrough = holdCreate();
-    const pressing = attacker.press(
-      first,
-      { name: 'begin', value: 'here' },
-      { identifier: name, biometric_consent: 'yes' },
-    );
-    await until('the create', () => world.sandbox.calls().some(({ call }) => call === 'create'));
+    const { uid, pressing, letThrough } = await pressAndHold(attacker, name);
     let owner = await world.begin(device, undefined);
     letThrough();
     const lost = await pressing;
@@ -697,13 +691,7 @@ describe('races', () => {
   test('T17: of two tabs the newer one goes on, although the vendor is still asked for the older', async () => {
     const { name } = await somebody();
     const browser = new Browser();
-    const first = await browser.get((await world.authorize()).url);
-    const uid = /\/interaction\/([^/?]+)/.exec(first.url)?.[1] ?? '';
-    world.sandbox.clearCalls();
-    const letThrough = holdCreate();
-    const begin = { name: 'begin', value: 'here' };
-    const pressing = browser.press(first, begin, { identifier: name, biometric_consent: 'yes' });
-    await until('the create', () => world.sandbox.calls().some(({ call }) => call === 'create'));
+    const { uid, pressing, letThrough } = await pressAndHold(browser, name);
     const handedOut = world.sandbox.sessions().at(-1);
     const beginning = world.begin(browser, name);
     await until('the end of the older', async () => (await world.app.parts.attempts.find(uid))?.state === 'ended');
